@@ -1,0 +1,176 @@
+import { isIP } from 'node:net';
+import { redirectEntryProblem, UNBOUND_POLICIES, type UnboundPolicy } from '@hub/domain';
+import { Mistakes, parseUrl, SettingReader, type Environment } from './environment';
+import { readProviderSettings, type ConfigurableProvider, type ProviderSettings } from './provider-settings';
+import { parseTokenKeys, type TokenKey } from './token-keys';
+
+/** What every bearer token for this hub has in common, whoever signs it. */
+export interface BearerSettings {
+  readonly issuer: string;
+  readonly audience: string;
+  /** Path of the org's claim, such as `['app_metadata', 'org_id']`. */
+  readonly orgClaim: readonly string[];
+  readonly jwtSecret: string | null;
+}
+
+/** How bearer tokens are verified. At least one of `jwksUrl` and `jwtSecret` is there. */
+export interface AuthConfig extends BearerSettings {
+  readonly jwksUrl: string | null;
+}
+
+export interface OutboundConfig {
+  /** Loopback may be called, plain http included: the sandbox. */
+  readonly allowPrivate: boolean;
+  /** Hosts that the operator vouches for, whatever their address. */
+  readonly allowHosts: readonly string[];
+}
+
+/** The hub's settings, read and checked once at start. */
+export interface HubConfig {
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly redisPrefix: string;
+  readonly host: string;
+  readonly port: number;
+  readonly workerHealthPort: number;
+  /** Without a slash at the end. */
+  readonly publicUrl: string;
+  readonly siteUrl: string;
+  /** Every return URL that is allowed, `SITE_URL` and `SITE_URL/integrations` included. */
+  readonly redirectAllowList: readonly string[];
+  readonly trustProxy: readonly string[];
+  /** `null` in apps that answer no callers. */
+  readonly auth: AuthConfig | null;
+  readonly tokenKeys: readonly TokenKey[];
+  readonly providers: Readonly<Record<string, ProviderSettings>>;
+  readonly refreshScanEveryMs: number;
+  readonly syncEveryMs: number;
+  readonly connectUnbound: UnboundPolicy;
+  readonly spoolDir: string;
+  readonly outbound: OutboundConfig;
+  readonly local: { readonly orgId: string | null } | null;
+  readonly logLevel: LogLevel;
+}
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** What an app needs beyond what all need. */
+export interface ConfigNeeds {
+  readonly providers: readonly ConfigurableProvider[];
+  /** True for the app that answers callers. */
+  readonly callers: boolean;
+}
+
+const SHORTEST_JWT_SECRET_BYTES = 32;
+
+/**
+ * Reads the whole configuration.
+ *
+ * @param environment usually `process.env`
+ * @throws ConfigError that lists every mistake, each with the setting to mend and without any secret
+ */
+export function readConfig(environment: Environment, needs: ConfigNeeds): HubConfig {
+  const mistakes = new Mistakes();
+  const reader = new SettingReader(environment, mistakes);
+  const port = reader.port('PORT');
+  const host = reader.text('HOST') ?? '';
+  const publicUrl = reader.webUrl('PUBLIC_URL', reader.raw('PUBLIC_URL') ?? `http://localhost:${port}`, [
+    'https:',
+    'http:',
+  ]);
+  const siteUrl = reader.webUrl('SITE_URL', reader.raw('SITE_URL') ?? publicUrl, ['https:', 'http:']);
+  const config: HubConfig = {
+    databaseUrl: reader.connectionUrl('DATABASE_URL', ['postgres:', 'postgresql:'], 'npm start makes one for you'),
+    redisUrl: reader.connectionUrl('REDIS_URL', ['redis:', 'rediss:'], 'npm start makes one for you'),
+    redisPrefix: reader.text('REDIS_PREFIX') ?? 'hub',
+    host,
+    port,
+    workerHealthPort: reader.port('WORKER_HEALTH_PORT'),
+    publicUrl,
+    siteUrl,
+    redirectAllowList: readRedirects(reader, siteUrl),
+    trustProxy: readCidrs(reader),
+    auth: needs.callers ? readAuth(reader) : null,
+    tokenKeys: parseTokenKeys(reader.text('TOKEN_KEYS'), mistakes),
+    providers: readProviderSettings(reader, needs.providers),
+    refreshScanEveryMs: reader.durationMs('REFRESH_SCAN_EVERY'),
+    syncEveryMs: reader.durationMs('SYNC_EVERY'),
+    connectUnbound: reader.oneOf('CONNECT_UNBOUND', UNBOUND_POLICIES),
+    spoolDir: reader.text('SPOOL_DIR') ?? '',
+    outbound: {
+      allowPrivate: reader.flag('OUTBOUND_ALLOW_PRIVATE'),
+      allowHosts: reader.list('OUTBOUND_ALLOW_HOSTS').map((name) => name.toLowerCase()),
+    },
+    local: readLocal(reader, host, publicUrl),
+    logLevel: reader.oneOf('LOG_LEVEL', LOG_LEVELS),
+  };
+  mistakes.throwIfAny();
+  return deepFreeze(config);
+}
+
+function readRedirects(reader: SettingReader, siteUrl: string): string[] {
+  const entries = reader.list('REDIRECT_ALLOWLIST');
+  for (const entry of entries) {
+    const problem = redirectEntryProblem(entry);
+    if (problem) reader.mistakes.add(`REDIRECT_ALLOWLIST: ${JSON.stringify(entry)} ${problem}`);
+  }
+  return [...new Set([siteUrl, `${siteUrl}/integrations`, ...entries])];
+}
+
+function readCidrs(reader: SettingReader): string[] {
+  const cidrs = reader.list('TRUST_PROXY');
+  for (const cidr of cidrs) {
+    const [address = '', bits = ''] = cidr.split('/');
+    const family = isIP(address);
+    const fits = family !== 0 && (bits === '' || (/^\d+$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)));
+    if (!fits) reader.mistakes.add(`TRUST_PROXY: ${JSON.stringify(cidr)} is no address and no CIDR`);
+  }
+  return cidrs;
+}
+
+function readAuth(reader: SettingReader): AuthConfig {
+  const jwksUrl = reader.text('AUTH_JWKS_URL');
+  const bearer = readBearerSettings(reader);
+  if (jwksUrl === undefined && bearer.jwtSecret === null)
+    reader.mistakes.add('AUTH_JWKS_URL or AUTH_JWT_SECRET is missing: without one no caller can be verified');
+  if (jwksUrl !== undefined && !['https:', 'http:'].includes(parseUrl(jwksUrl)?.protocol ?? ''))
+    reader.mistakes.add('AUTH_JWKS_URL must be an absolute https URL');
+  return { ...bearer, jwksUrl: jwksUrl ?? null };
+}
+
+/** The part of the settings that whoever makes bearer tokens needs as well. */
+export function readBearerSettings(reader: SettingReader): BearerSettings {
+  const jwtSecret = reader.text('AUTH_JWT_SECRET');
+  if (jwtSecret !== undefined && Buffer.byteLength(jwtSecret) < SHORTEST_JWT_SECRET_BYTES) {
+    reader.mistakes.add(`AUTH_JWT_SECRET is too short: it needs at least ${SHORTEST_JWT_SECRET_BYTES} bytes`);
+  }
+  const orgClaim = (reader.text('AUTH_ORG_CLAIM') ?? '').split('.');
+  if (orgClaim.includes('')) reader.mistakes.add('AUTH_ORG_CLAIM must be a dotted path such as app_metadata.org_id');
+  return {
+    jwtSecret: jwtSecret ?? null,
+    issuer: reader.required('AUTH_ISSUER', 'the `iss` of your bearer tokens'),
+    audience: reader.required('AUTH_AUDIENCE', 'the `aud` of your bearer tokens'),
+    orgClaim,
+  };
+}
+
+function readLocal(reader: SettingReader, host: string, publicUrl: string): HubConfig['local'] {
+  if (!reader.flag('HUB_LOCAL')) return null;
+  const publicHost = parseUrl(publicUrl)?.hostname ?? '';
+  if (!isLoopback(host) || !isLoopback(publicHost))
+    reader.mistakes.add('HUB_LOCAL signs everyone in: it is refused unless HOST and PUBLIC_URL are loopback');
+  return { orgId: reader.text('HUB_LOCAL_ORG_ID') ?? null };
+}
+
+/** True for the names and addresses of this machine itself. */
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '').toLowerCase();
+  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
+}
+
+function deepFreeze<T>(value: T): T {
+  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value) || Object.isFrozen(value)) return value;
+  Object.values(value).forEach(deepFreeze);
+  return Object.freeze(value);
+}

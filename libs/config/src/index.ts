@@ -1,0 +1,22 @@
+export { ConfigError, Mistakes, parseDurationMs, SettingReader, type Environment } from './environment';
+export {
+  isLoopback,
+  LOG_LEVELS,
+  readBearerSettings,
+  readConfig,
+  type AuthConfig,
+  type BearerSettings,
+  type HubConfig,
+  type LogLevel,
+  type OutboundConfig,
+} from './hub-config';
+export type {
+  ConfigurableProvider,
+  EndpointOverrides,
+  ProviderCredentials,
+  ProviderSettings,
+} from './provider-settings';
+export { SECRET_SETTINGS, SETTINGS, type Setting } from './settings';
+export type { TokenKey } from './token-keys';
+export { HUB_CONFIG } from './hub-config.token';
+export { ConfigModule } from './config.module';

@@ -1,0 +1,72 @@
+/** One setting of the environment, as operators read of it. The documentation and `.env.example` are held against this list. */
+export interface Setting {
+  readonly name: string;
+  readonly meaning: string;
+  /** What holds without it; `null`: nothing, it is required or its feature is off. */
+  readonly default: string | null;
+  /** Secrets are never echoed, and may come as `NAME_FILE`. */
+  readonly secret?: true;
+}
+
+/** Every setting but the providers' own (`<PREFIX>_CLIENT_ID`, `<PREFIX>_CLIENT_SECRET`, `<PREFIX>_SCOPES`). */
+export const SETTINGS = [
+  { name: 'DATABASE_URL', meaning: "PostgreSQL, as the app's own role", default: null, secret: true },
+  { name: 'DATABASE_ADMIN_URL', meaning: 'PostgreSQL for migrations and roles only', default: null, secret: true },
+  { name: 'REDIS_URL', meaning: 'Redis or Valkey that carries the queues', default: null, secret: true },
+  { name: 'REDIS_PREFIX', meaning: 'prefix of every Redis key, one per installation', default: 'hub' },
+  { name: 'PORT', meaning: 'port of the gateway', default: '3000' },
+  { name: 'HOST', meaning: 'address that the apps listen on', default: '127.0.0.1' },
+  { name: 'WORKER_HEALTH_PORT', meaning: "port of a worker's health pages", default: '3001' },
+  { name: 'PUBLIC_URL', meaning: 'URL by which browsers reach the gateway', default: 'http://localhost:{PORT}' },
+  {
+    name: 'SITE_URL',
+    meaning: "the product's own site; itself and its /integrations are allowed return URLs",
+    default: '{PUBLIC_URL}',
+  },
+  { name: 'REDIRECT_ALLOWLIST', meaning: 'more return URLs, comma separated, matched exactly', default: '' },
+  {
+    name: 'AUTH_JWKS_URL',
+    meaning: 'where the keys of RS256, ES256 and EdDSA bearer tokens are published',
+    default: null,
+  },
+  { name: 'AUTH_JWT_SECRET', meaning: 'secret of HS256 bearer tokens, at least 32 bytes', default: null, secret: true },
+  { name: 'AUTH_ISSUER', meaning: 'the `iss` that bearer tokens must have', default: null },
+  { name: 'AUTH_AUDIENCE', meaning: 'the `aud` that bearer tokens must have', default: null },
+  { name: 'AUTH_ORG_CLAIM', meaning: 'dotted path of the claim that holds the org', default: 'org_id' },
+  { name: 'TRUST_PROXY', meaning: 'CIDRs of proxies whose X-Forwarded-For is read, for limits only', default: '' },
+  {
+    name: 'TOKEN_KEYS',
+    meaning: '`id:base64` of 32 random bytes each, comma separated; the first seals, all open',
+    default: null,
+    secret: true,
+  },
+  { name: 'PROVIDER_ENDPOINTS_FILE', meaning: 'JSON that points providers at other servers', default: null },
+  { name: 'REFRESH_SCAN_EVERY', meaning: 'interval of the scan that schedules refreshes', default: '10m' },
+  { name: 'SYNC_EVERY', meaning: 'interval between metadata syncs of an integration', default: '1h' },
+  {
+    name: 'CONNECT_UNBOUND',
+    meaning: "a callback without its flow's cookie: confirm, refuse or allow",
+    default: 'confirm',
+  },
+  { name: 'SPOOL_DIR', meaning: 'where sealed answers wait that PostgreSQL could not take', default: '.hub/spool' },
+  {
+    name: 'OUTBOUND_ALLOW_PRIVATE',
+    meaning: 'true allows outbound calls to loopback, plain http there included; local use only',
+    default: 'false',
+  },
+  {
+    name: 'OUTBOUND_ALLOW_HOSTS',
+    meaning: "hosts of the operator's own choice that may have private addresses, comma separated",
+    default: '',
+  },
+  { name: 'HUB_LOCAL', meaning: 'set by `npm start` alone: the console signs itself in', default: 'false' },
+  { name: 'HUB_LOCAL_ORG_ID', meaning: 'set by `npm start` alone: the org of the local console', default: null },
+  { name: 'LOG_LEVEL', meaning: 'fatal, error, warn, info, debug, trace or silent', default: 'info' },
+] as const satisfies readonly Setting[];
+
+export type SettingName = (typeof SETTINGS)[number]['name'];
+
+/** Names of all settings that hold secrets, for redaction. */
+export const SECRET_SETTINGS: readonly string[] = (SETTINGS as readonly Setting[])
+  .filter((setting) => setting.secret)
+  .map((setting) => setting.name);

@@ -1,0 +1,55 @@
+import type { Mistakes } from './environment';
+import { splitList } from './environment';
+
+/** One key of the local keyring. */
+export interface TokenKey {
+  /** Names the key inside every sealed value; never reused for another key. */
+  readonly id: string;
+  /** 32 random bytes. */
+  readonly key: Buffer;
+}
+
+const KEY_BYTES = 32;
+/** 32 random bytes hold 30 different ones on average; fewer than this happens once in more than 10^12 draws. */
+const FEWEST_DIFFERENT_BYTES = 20;
+
+/**
+ * Reads `TOKEN_KEYS` (`id:base64,…`; the first seals, all open).
+ *
+ * @returns the keys in their order; what is wrong is told to `mistakes`, without the key
+ */
+export function parseTokenKeys(text: string | undefined, mistakes: Mistakes): TokenKey[] {
+  if (text === undefined) {
+    mistakes.add('TOKEN_KEYS is missing: make a key with `openssl rand -base64 32` and set TOKEN_KEYS=k1:<key>');
+    return [];
+  }
+  const keys = splitList(text)
+    .map((item, place) => parseTokenKey(item, place + 1, mistakes))
+    .filter((key) => key !== undefined);
+  if (new Set(keys.map((key) => key.id)).size < keys.length)
+    mistakes.add('TOKEN_KEYS names one id twice: every key needs an id of its own');
+  return keys;
+}
+
+function parseTokenKey(item: string, place: number, mistakes: Mistakes): TokenKey | undefined {
+  const colon = item.indexOf(':');
+  const id = item.slice(0, Math.max(colon, 0));
+  const encoded = item.slice(colon + 1);
+  const problem = idProblem(id) ?? keyProblem(encoded);
+  if (problem === undefined) return { id, key: Buffer.from(encoded, 'base64') };
+  mistakes.add(`TOKEN_KEYS, key ${place}: ${problem}`);
+  return undefined;
+}
+
+function idProblem(id: string): string | undefined {
+  return /^[A-Za-z0-9_-]{1,32}$/.test(id) ? undefined : 'must be `id:base64`, the id 1 to 32 letters, digits, _ or -';
+}
+
+function keyProblem(encoded: string): string | undefined {
+  if (!/^[A-Za-z0-9+/_-]+=*$/.test(encoded)) return 'the key must be base64';
+  const key = Buffer.from(encoded, 'base64');
+  if (key.length !== KEY_BYTES) return `the key must be ${KEY_BYTES} bytes long, it has ${key.length}`;
+  if (new Set(key).size < FEWEST_DIFFERENT_BYTES)
+    return 'the key is not random: make one with `openssl rand -base64 32`';
+  return undefined;
+}

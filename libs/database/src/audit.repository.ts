@@ -1,0 +1,90 @@
+import { SYSTEM_ORG, type AuditEntry, type OrgId } from '@hub/domain';
+import type { EntityManager } from 'typeorm';
+import { AuditEventEntity } from './entities';
+import type { HubDatabase } from './hub-database';
+
+/** One line of the trail as callers read it. */
+export interface AuditLine {
+  readonly id: string;
+  readonly seq: number;
+  readonly at: Date;
+  readonly name: string;
+  readonly provider: string | null;
+  readonly integrationId: string | null;
+  readonly actor: { readonly type: string; readonly id: string };
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+export interface AuditPage {
+  readonly events: readonly AuditLine[];
+  /** Where the next, older page begins; `null` at the end of the trail. */
+  readonly nextCursor: number | null;
+}
+
+/**
+ * Writes entries in the running transaction. Call it last: the org's head stays locked until the commit, which keeps
+ * numbers in the order of commits and everybody else waiting.
+ */
+export async function appendEvents(manager: EntityManager, entries: readonly AuditEntry[]): Promise<void> {
+  for (const entry of entries) {
+    await manager.query('select hub.append_event($1, $2, $3, $4, $5, $6)', [
+      entry.name,
+      entry.provider,
+      entry.integrationId,
+      entry.actor.type,
+      entry.actor.id,
+      JSON.stringify(entry.detail ?? {}),
+    ]);
+  }
+}
+
+/** The audit trail of an org. */
+export class AuditRepository {
+  constructor(private readonly database: HubDatabase) {}
+
+  /** Writes entries that tell of no other write: denials, reads. */
+  async append(orgId: OrgId, entries: readonly AuditEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    await this.database.withOrg(orgId, (manager) => appendEvents(manager, entries));
+  }
+
+  /** Writes an entry that belongs to no org, such as a callback with an unknown state. */
+  async appendToSystem(entry: AuditEntry): Promise<void> {
+    await this.append(SYSTEM_ORG, [entry]);
+  }
+
+  /**
+   * A page of the trail, newest first.
+   *
+   * @param before only lines with a lower `seq`; absent: from the end
+   */
+  async page(
+    orgId: OrgId,
+    options: { before?: number | undefined; limit: number; provider?: string | undefined },
+  ): Promise<AuditPage> {
+    const rows = await this.database.withOrg(orgId, (manager) => {
+      const query = manager.createQueryBuilder(AuditEventEntity, 'event').where('event.orgId = :orgId', { orgId });
+      if (options.before !== undefined) query.andWhere('event.seq < :before', { before: options.before });
+      if (options.provider !== undefined) query.andWhere('event.provider = :provider', { provider: options.provider });
+      return query
+        .orderBy('event.seq', 'DESC')
+        .take(options.limit + 1)
+        .getMany();
+    });
+    const shown = rows.slice(0, options.limit);
+    return { events: shown.map(toLine), nextCursor: rows.length > options.limit ? (shown.at(-1)?.seq ?? null) : null };
+  }
+}
+
+function toLine(row: AuditEventEntity): AuditLine {
+  return {
+    id: row.id,
+    seq: row.seq,
+    at: row.at,
+    name: row.name,
+    provider: row.provider,
+    integrationId: row.integrationId,
+    actor: { type: row.actorType, id: row.actorId },
+    detail: row.detail,
+  };
+}

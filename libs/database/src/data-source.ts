@@ -1,0 +1,54 @@
+import 'reflect-metadata';
+import { types } from 'pg';
+import { DataSource } from 'typeorm';
+import { ENTITIES } from './entities';
+import { MIGRATIONS } from './migrations';
+
+const INT8 = 20;
+// sequence numbers and epochs stay far below 2^53; as text they would compare wrongly
+types.setTypeParser(INT8, Number);
+
+/** Connections of an app's pool; callers wait for one rather than pile onto the server. */
+const POOL_SIZE = 10;
+const STATEMENT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * The app's database. Initialise it before use, destroy it at the end.
+ *
+ * @param url  the app's own login
+ * @param name shown in `pg_stat_activity`
+ */
+export function appDataSource(url: string, name: string, poolSize = POOL_SIZE): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    applicationName: name,
+    entities: ENTITIES,
+    synchronize: false,
+    logging: false,
+    poolSize,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    extra: {
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+      keepAlive: true,
+    },
+  });
+}
+
+/** The database as its owner, for migrations only. */
+export function migrationDataSource(adminUrl: string): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url: adminUrl,
+    applicationName: 'hub-migrate',
+    entities: ENTITIES,
+    migrations: MIGRATIONS,
+    migrationsTableName: 'hub_migrations',
+    synchronize: false,
+    logging: false,
+    poolSize: 1,
+    extra: { options: '-c role=hub_owner' },
+  });
+}

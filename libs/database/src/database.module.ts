@@ -1,0 +1,54 @@
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { AuditRepository } from './audit.repository';
+import { appDataSource } from './data-source';
+import { DueRepository } from './due.repository';
+import { FlowRepository } from './flow.repository';
+import { HubDatabase } from './hub-database';
+import { IntegrationRepository } from './integration.repository';
+import { RefreshLeaseRepository } from './refresh-lease.repository';
+import { RevocationRepository } from './revocation.repository';
+import { SyncRepository } from './sync.repository';
+
+const REPOSITORIES = [
+  AuditRepository,
+  DueRepository,
+  FlowRepository,
+  IntegrationRepository,
+  RefreshLeaseRepository,
+  RevocationRepository,
+  SyncRepository,
+];
+
+/** The data for an app: the two doors, and a repository for each conversation. */
+@Global()
+@Module({})
+export class DatabaseModule implements OnApplicationShutdown {
+  constructor(private readonly modules: ModuleRef) {}
+
+  /** @param name the app's, shown by the server beside its connections */
+  static forApp(name: string): DynamicModule {
+    return {
+      module: DatabaseModule,
+      providers: [
+        {
+          provide: HubDatabase,
+          inject: [HUB_CONFIG],
+          useFactory: async (config: HubConfig) =>
+            new HubDatabase(await appDataSource(config.databaseUrl, `hub-${name}`).initialize()),
+        },
+        ...REPOSITORIES.map((repository) => ({
+          provide: repository,
+          inject: [HubDatabase],
+          useFactory: (database: HubDatabase) => new repository(database),
+        })),
+      ],
+      exports: [HubDatabase, ...REPOSITORIES],
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.modules.get(HubDatabase).dataSource.destroy();
+  }
+}

@@ -1,0 +1,101 @@
+import type { OrgId } from '@hub/domain';
+import type { HubDatabase } from './hub-database';
+
+/** Something that falls due, as the narrow functions show it: no token, no metadata. Spans are by the database's clock. */
+export interface DueWork {
+  /** Of the integration, or of the revocation. */
+  readonly id: string;
+  readonly orgId: OrgId;
+  readonly provider: string;
+  readonly epoch: number;
+  readonly dueAt: Date;
+  readonly overdue: boolean;
+  /** Milliseconds until it is due, negative once it is overdue. */
+  readonly dueInMs: number;
+  /** Milliseconds for which somebody is at it; `null` if nobody is. */
+  readonly leasedForMs: number | null;
+  /** Milliseconds that the access token still lives; `null` where that is not known or plays no part. */
+  readonly lifeLeftMs: number | null;
+}
+
+export type DueKind = 'refresh' | 'sync' | 'revocation';
+
+const FUNCTIONS: Record<DueKind, string> = {
+  refresh: 'hub.due_refreshes',
+  sync: 'hub.due_syncs',
+  revocation: 'hub.due_revocations',
+};
+
+interface DueRow {
+  id: string;
+  org_id: string;
+  provider: string;
+  epoch: number;
+  due_at: Date;
+  due_in_ms: number;
+  leased_for_ms: number | null;
+  life_left_ms: number | null;
+  /** `due_at` to the microsecond, which a Date cannot hold: the next page begins just behind it. */
+  cursor: string;
+}
+
+const FIRST_PAGE = { cursor: '-infinity', id: '00000000-0000-0000-0000-000000000000' };
+
+/** What falls due in any org: the truth behind every queue. */
+export class DueRepository {
+  constructor(private readonly database: HubDatabase) {}
+
+  /** Work that falls due within the next `withinMs` milliseconds, the earliest first; what is overdue comes along. */
+  async due(kind: DueKind, withinMs: number, limit: number): Promise<DueWork[]> {
+    return (await this.page(kind, withinMs, limit, FIRST_PAGE)).map(toDueWork);
+  }
+
+  /** All of it, page by page. */
+  async *duePages(kind: DueKind, withinMs: number, pageSize: number): AsyncGenerator<DueWork[]> {
+    let after: Pick<DueRow, 'cursor' | 'id'> | undefined = FIRST_PAGE;
+    while (after) {
+      const rows: DueRow[] = await this.page(kind, withinMs, pageSize, after);
+      if (rows.length > 0) yield rows.map(toDueWork);
+      after = rows.length === pageSize ? rows.at(-1) : undefined;
+    }
+  }
+
+  private page(
+    kind: DueKind,
+    withinMs: number,
+    limit: number,
+    after: Pick<DueRow, 'cursor' | 'id'>,
+  ): Promise<DueRow[]> {
+    return this.database.asSystem('due scan', (manager) =>
+      manager.query(
+        `select *, due_at::text as cursor, extract(epoch from due_at - now())::float8 * 1000 as due_in_ms,
+           case when leased_until > now() then extract(epoch from leased_until - now())::float8 * 1000 end as leased_for_ms,
+           extract(epoch from ends_at - now())::float8 * 1000 as life_left_ms
+         from ${FUNCTIONS[kind]}(make_interval(secs => $1), $2, $3, $4)`,
+        [withinMs / 1000, limit, after.cursor, after.id],
+      ),
+    );
+  }
+
+  /** Removes flows that ended more than a day ago. */
+  async sweepFlows(): Promise<number> {
+    const [row] = (await this.database.asSystem('flow sweep', (manager) =>
+      manager.query('select hub.sweep_flows() as swept'),
+    )) as [{ swept: number }];
+    return row.swept;
+  }
+}
+
+function toDueWork(row: DueRow): DueWork {
+  return {
+    id: row.id,
+    orgId: row.org_id as OrgId,
+    provider: row.provider,
+    epoch: row.epoch,
+    dueAt: row.due_at,
+    overdue: row.due_in_ms <= 0,
+    dueInMs: row.due_in_ms,
+    leasedForMs: row.leased_for_ms,
+    lifeLeftMs: row.life_left_ms,
+  };
+}

@@ -1,0 +1,25 @@
+import { AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
+import { FlowEntity } from './flow.entity';
+import { IntegrationEntity } from './integration.entity';
+import { ProviderEntity } from './provider.entity';
+import { LateGrantEntity, RevocationEntity } from './revocation.entity';
+
+export {
+  AuditEventEntity,
+  AuditHeadEntity,
+  FlowEntity,
+  IntegrationEntity,
+  LateGrantEntity,
+  ProviderEntity,
+  RevocationEntity,
+};
+
+export const ENTITIES = [
+  AuditEventEntity,
+  AuditHeadEntity,
+  FlowEntity,
+  IntegrationEntity,
+  LateGrantEntity,
+  ProviderEntity,
+  RevocationEntity,
+];

@@ -1,0 +1,38 @@
+import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+
+/** A row of `revocations`: a grant on its way back to its provider, sealed for the integration's cell that it comes from. */
+@Entity('revocations')
+export class RevocationEntity {
+  @PrimaryGeneratedColumn('uuid') id: string;
+  @Column('uuid', { name: 'org_id' }) orgId: string;
+  @Column('text') provider: string;
+  @Column('uuid', { name: 'integration_id' }) integrationId: string;
+  @Column('text', { name: 'account_id', nullable: true }) accountId: string | null;
+  @Column('jsonb', { default: {} }) inputs: Record<string, string>;
+  @Column('text', { name: 'access_token', select: false }) accessToken: string;
+  @Column('text', { name: 'refresh_token', nullable: true, select: false }) refreshToken: string | null;
+  @Column('text') reason: string;
+  @Column('timestamptz', { name: 'next_attempt_at', nullable: true }) nextAttemptAt: Date | null;
+  @Column('integer', { name: 'failed_attempts', default: 0 }) failedAttempts: number;
+  @Column('text', { name: 'failure_code', nullable: true }) failureCode: string | null;
+  @Column('timestamptz', { name: 'first_failed_at', nullable: true }) firstFailedAt: Date | null;
+  @Column('timestamptz', { name: 'last_failed_at', nullable: true }) lastFailedAt: Date | null;
+  @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;
+}
+
+/** A row of `token_inbox`: a grant that came when its epoch had passed. */
+@Entity('token_inbox')
+export class LateGrantEntity {
+  @PrimaryGeneratedColumn('uuid') id: string;
+  @Column('uuid', { name: 'org_id' }) orgId: string;
+  @Column('text') provider: string;
+  @Column('uuid', { name: 'integration_id' }) integrationId: string;
+  @Column('bigint') epoch: number;
+  @Column('text', { name: 'access_token', select: false }) accessToken: string;
+  @Column('text', { name: 'refresh_token', nullable: true, select: false }) refreshToken: string | null;
+  @Column('text', { nullable: true }) scope: string | null;
+  @Column('timestamptz', { name: 'issued_at' }) issuedAt: Date;
+  @Column('timestamptz', { name: 'expires_at', nullable: true }) expiresAt: Date | null;
+  @Column('timestamptz', { name: 'refresh_expires_at', nullable: true }) refreshExpiresAt: Date | null;
+  @Column('timestamptz', { name: 'received_at', default: () => 'now()' }) receivedAt: Date;
+}

@@ -1,0 +1,231 @@
+import {
+  FLOW_LIFE_MS,
+  type AuditEntry,
+  type Endpoints,
+  type Flow,
+  type FlowId,
+  type FlowStatus,
+  type OrgId,
+  type ProviderId,
+  type Sealed,
+} from '@hub/domain';
+import type { EntityManager } from 'typeorm';
+import { appendEvents } from './audit.repository';
+import { FlowEntity } from './entities';
+import type { HubDatabase } from './hub-database';
+
+export interface NewFlow {
+  readonly id: FlowId;
+  readonly orgId: OrgId;
+  readonly provider: ProviderId;
+  readonly startedBy: string;
+  readonly returnUrl: string;
+  readonly scopes: readonly string[];
+  readonly clientId: string;
+  readonly allowAccountChange: boolean;
+  readonly cookieHash: Buffer;
+}
+
+/** What turns a flow loose to its provider. */
+export interface OpenedFlow {
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly endpoints: Endpoints;
+  readonly stateHash: Buffer;
+  /** The PKCE verifier, sealed for `flows.verifier` of this flow; `null` without PKCE. */
+  readonly verifier: Sealed | null;
+}
+
+/** A flow with what only its own callback or page needs. */
+export interface FlowWithSecrets extends Flow {
+  readonly cookieHash: Buffer;
+  readonly confirmCookieHash: Buffer | null;
+  readonly verifier: string | null;
+  readonly parkedCode: string | null;
+  /** The database's time of the read. */
+  readonly readAt: Date;
+}
+
+/** What came of presenting a state. */
+export type TakenFlow =
+  | { readonly kind: 'taken'; readonly flow: FlowWithSecrets }
+  | {
+      readonly kind: 'refused';
+      readonly reason: 'unknown' | 'replayed' | 'expired' | 'cancelled';
+      readonly orgId: OrgId | null;
+      readonly flowId: FlowId | null;
+    };
+
+/** Flows: single use, ten minutes, secrets only as hashes. */
+export class FlowRepository {
+  constructor(private readonly database: HubDatabase) {}
+
+  /** Stores a new flow: on its way to the provider, or waiting on the hub's own page for an input. */
+  async begin(flow: NewFlow, start: { opened: OpenedFlow } | { pageHash: Buffer }, event: AuditEntry): Promise<void> {
+    await this.database.withOrg(flow.orgId, async (manager) => {
+      await manager.query(
+        `insert into public.flows (id, org_id, provider, started_by, status, return_url, scopes, client_id, allow_account_change, cookie_hash, page_hash, expires_at)
+         values ($1, $2, $3, $4, 'awaiting_input', $5, $6, $7, $8, $9, $10, now() + make_interval(secs => $11))`,
+        [
+          flow.id,
+          flow.orgId,
+          flow.provider,
+          flow.startedBy,
+          flow.returnUrl,
+          flow.scopes,
+          flow.clientId,
+          flow.allowAccountChange,
+          flow.cookieHash,
+          'pageHash' in start ? start.pageHash : null,
+          FLOW_LIFE_MS / 1000,
+        ],
+      );
+      if ('opened' in start) await openIn(manager, flow.id, start.opened);
+      await appendEvents(manager, [event]);
+    });
+  }
+
+  /** Sends a flow that waited for its input on to the provider. @returns false if it no longer waits. */
+  async open(orgId: OrgId, id: FlowId, opened: OpenedFlow): Promise<boolean> {
+    return this.database.withOrg(orgId, (manager) => openIn(manager, id, opened));
+  }
+
+  /** Uses a state, once: of any number of callbacks at the same moment one takes the flow. */
+  async take(stateHash: Buffer): Promise<TakenFlow> {
+    const [row]: { id: string; org_id: string; outcome: 'taken' | 'replayed' | 'expired' | 'cancelled' }[] =
+      await this.database.asSystem('callback by state hash', (manager) =>
+        manager.query('select * from hub.take_flow($1)', [stateHash]),
+      );
+    if (!row) return { kind: 'refused', reason: 'unknown', orgId: null, flowId: null };
+    const orgId = row.org_id as OrgId;
+    const flowId = row.id as FlowId;
+    if (row.outcome !== 'taken') return { kind: 'refused', reason: row.outcome, orgId, flowId };
+    const flow = await this.load(orgId, flowId);
+    return flow ? { kind: 'taken', flow } : { kind: 'refused', reason: 'cancelled', orgId, flowId };
+  }
+
+  /** The flow behind one of the hub's own pages, whatever its status. */
+  async ofPage(pageHash: Buffer): Promise<FlowWithSecrets | undefined> {
+    const [row]: { id: string; org_id: string }[] = await this.database.asSystem(
+      "the hub's own page by its hash",
+      (manager) => manager.query('select * from hub.flow_of_page($1)', [pageHash]),
+    );
+    return row && this.load(row.org_id as OrgId, row.id as FlowId);
+  }
+
+  /** Parks a code, sealed, behind the confirm page. */
+  async park(
+    flow: Flow,
+    parked: { code: Sealed; pageHash: Buffer; cookieHash: Buffer },
+    event: AuditEntry,
+  ): Promise<boolean> {
+    return this.database.withOrg(flow.orgId, async (manager) => {
+      const [, count] = await manager.query(
+        `update public.flows set status = 'parked', parked_code = $2, page_hash = $3, confirm_cookie_hash = $4 where id = $1 and status = 'taken'`,
+        [flow.id, parked.code, parked.pageHash, parked.cookieHash],
+      );
+      await appendEvents(manager, [event]);
+      return count === 1;
+    });
+  }
+
+  /** Takes a parked flow up again, once. @returns false if it was taken before or has expired. */
+  async unpark(flow: Flow): Promise<boolean> {
+    return this.database.withOrg(flow.orgId, async (manager) => {
+      const [, count] = await manager.query(
+        `update public.flows set status = 'taken' where id = $1 and status = 'parked' and expires_at > now()`,
+        [flow.id],
+      );
+      return count === 1;
+    });
+  }
+
+  /**
+   * Ends a flow that was refused, with the event that says why. Its secrets go.
+   *
+   * @param alongside what else belongs into the transaction, such as a grant's way back to its provider
+   */
+  async refuse<T = void>(
+    flow: Pick<Flow, 'id' | 'orgId'>,
+    event: AuditEntry,
+    alongside?: (manager: EntityManager) => Promise<T>,
+  ): Promise<T | undefined> {
+    return this.database.withOrg(flow.orgId, async (manager) => {
+      await endIn(manager, flow.id, 'refused', ['awaiting_input', 'open', 'taken', 'parked']);
+      const result = await alongside?.(manager);
+      await appendEvents(manager, [event]);
+      return result;
+    });
+  }
+
+  private async load(orgId: OrgId, id: FlowId): Promise<FlowWithSecrets | undefined> {
+    return this.database.withOrg(orgId, async (manager) => {
+      const row = await manager
+        .createQueryBuilder(FlowEntity, 'flow')
+        .addSelect(['flow.verifier', 'flow.parkedCode'])
+        .where('flow.id = :id', { id })
+        .getOne();
+      if (!row) return undefined;
+      const [{ at }] = (await manager.query('select clock_timestamp() as at')) as [{ at: Date }];
+      return toFlow(row, at);
+    });
+  }
+}
+
+/**
+ * Ends a flow as completed, in the running transaction.
+ *
+ * @param from the statuses in which it may be completed
+ * @returns false if the flow was cancelled or used meanwhile: nothing may be stored
+ */
+export async function completeFlow(
+  manager: EntityManager,
+  id: FlowId,
+  from: readonly FlowStatus[] = ['taken'],
+): Promise<boolean> {
+  return endIn(manager, id, 'completed', from);
+}
+
+async function openIn(manager: EntityManager, id: FlowId, opened: OpenedFlow): Promise<boolean> {
+  const [, count] = await manager.query(
+    `update public.flows set status = 'open', inputs = $2, endpoints = $3, state_hash = $4, verifier = $5, page_hash = null
+     where id = $1 and status = 'awaiting_input' and expires_at > now()`,
+    [id, JSON.stringify(opened.inputs), JSON.stringify(opened.endpoints), opened.stateHash, opened.verifier],
+  );
+  return count === 1;
+}
+
+async function endIn(
+  manager: EntityManager,
+  id: FlowId,
+  end: FlowStatus,
+  from: readonly FlowStatus[],
+): Promise<boolean> {
+  const [, count] = await manager.query(
+    `update public.flows set status = $2, verifier = null, parked_code = null, confirm_cookie_hash = null
+     where id = $1 and status = any($3)`,
+    [id, end, from],
+  );
+  return count === 1;
+}
+
+function toFlow(row: FlowEntity, readAt: Date): FlowWithSecrets {
+  return {
+    id: row.id as FlowId,
+    orgId: row.orgId as OrgId,
+    provider: row.provider as ProviderId,
+    startedBy: row.startedBy,
+    status: row.status as FlowStatus,
+    returnUrl: row.returnUrl,
+    inputs: row.inputs,
+    scopes: row.scopes,
+    endpoints: row.endpoints,
+    clientId: row.clientId,
+    allowAccountChange: row.allowAccountChange,
+    expiresAt: row.expiresAt,
+    cookieHash: row.cookieHash,
+    confirmCookieHash: row.confirmCookieHash,
+    verifier: row.verifier,
+    parkedCode: row.parkedCode,
+    readAt,
+  };
+}

@@ -1,0 +1,30 @@
+export { appendEvents, AuditRepository, type AuditLine, type AuditPage } from './audit.repository';
+export { appDataSource } from './data-source';
+export { DatabaseModule } from './database.module';
+export { DueRepository, type DueKind, type DueWork } from './due.repository';
+export {
+  completeFlow,
+  FlowRepository,
+  type FlowWithSecrets,
+  type NewFlow,
+  type OpenedFlow,
+  type TakenFlow,
+} from './flow.repository';
+export { HubDatabase } from './hub-database';
+export {
+  IntegrationRepository,
+  type ConnectStored,
+  type Progress,
+  type RequestedWork,
+  type TokenRow,
+} from './integration.repository';
+export { provisionDatabase, type Login, type ProvisionOptions } from './provision';
+export {
+  RefreshLeaseRepository,
+  type Fence,
+  type Lease,
+  type NoLease,
+  type Settlement,
+} from './refresh-lease.repository';
+export { enqueueRevocation, RevocationRepository, type NewRevocation, type Revocation } from './revocation.repository';
+export { SyncRepository, type SyncTarget } from './sync.repository';

@@ -1,0 +1,108 @@
+import type {
+  FailureCode,
+  Integration,
+  IntegrationId,
+  IntegrationPatch,
+  OrgId,
+  ProviderId,
+  StandingFailure,
+  Status,
+} from '@hub/domain';
+import type { IntegrationEntity } from './entities';
+
+/** A row as the domain sees it. */
+export function toIntegration(row: IntegrationEntity): Integration {
+  return {
+    id: row.id as IntegrationId,
+    orgId: row.orgId as OrgId,
+    provider: row.provider as ProviderId,
+    status: row.status as Status,
+    account: row.accountId === null ? null : { id: row.accountId, label: row.accountLabel ?? row.accountId },
+    inputs: row.inputs,
+    scope: row.scope,
+    issuedAt: row.issuedAt,
+    expiresAt: row.expiresAt,
+    refreshExpiresAt: row.refreshExpiresAt,
+    nextRefreshAt: row.nextRefreshAt,
+    failedRefreshes: row.failedRefreshes,
+    refreshFailure: standing(row.refreshFailureCode, row.refreshFailureAt, row.failedRefreshes),
+    failedSyncs: row.failedSyncs,
+    syncFailure: standing(row.syncFailureCode, row.syncFailureAt, row.failedSyncs),
+    lastSyncAt: row.lastSyncAt,
+    nextSyncAt: row.nextSyncAt,
+    metadata: row.metadata,
+    epoch: row.epoch,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  };
+}
+
+function standing(code: string | null, at: Date | null, attempts: number): StandingFailure | null {
+  return code === null || at === null ? null : { code: code as FailureCode, at, attempts };
+}
+
+/** SQL that writes a patch: assignments for UPDATE with their values, numbered from `$first` on. Only the patch's own columns are touched. */
+export interface Assignments {
+  readonly sql: string[];
+  readonly values: unknown[];
+}
+
+/** @param first the number of the first free placeholder */
+export function patchAssignments(patch: IntegrationPatch, first: number): Assignments {
+  const sql: string[] = [];
+  const values: unknown[] = [];
+  for (const [column, value] of Object.entries(patchColumns(patch))) {
+    values.push(value);
+    sql.push(`${column} = $${first + values.length - 1}`);
+  }
+  if (patch.workedAt) {
+    values.push(patch.workedAt);
+    // strictly increasing to the millisecond, whatever the clocks say
+    sql.push(
+      `last_sync_at = greatest(date_trunc('milliseconds', $${first + values.length - 1}::timestamptz), last_sync_at + interval '1 millisecond')`,
+    );
+  }
+  sql.push('updated_at = now()');
+  return { sql, values };
+}
+
+/** The plain columns of a patch, by column name; what is absent is not named. */
+export function patchColumns(patch: IntegrationPatch): Record<string, unknown> {
+  return defined({
+    status: patch.status,
+    ...grantColumns(patch.grant),
+    account_id: patch.account?.id,
+    account_label: patch.account?.label,
+    inputs: patch.inputs,
+    next_refresh_at: patch.nextRefreshAt,
+    failed_refreshes: patch.failedRefreshes,
+    ...(patch.refreshFailure !== undefined && {
+      refresh_failure_code: patch.refreshFailure?.code ?? null,
+      refresh_failure_at: patch.refreshFailure?.at ?? null,
+    }),
+    metadata: patch.metadata,
+    next_sync_at: patch.nextSyncAt,
+    failed_syncs: patch.failedSyncs,
+    ...(patch.syncFailure !== undefined && {
+      sync_failure_code: patch.syncFailure?.code ?? null,
+      sync_failure_at: patch.syncFailure?.at ?? null,
+    }),
+  });
+}
+
+function grantColumns(grant: IntegrationPatch['grant']): Record<string, unknown> {
+  if (!grant) return {};
+  return {
+    access_token: grant.accessToken,
+    refresh_token: grant.refreshToken,
+    scope: grant.scope,
+    issued_at: grant.issuedAt,
+    expires_at: grant.expiresAt,
+    refresh_expires_at:
+      grant.refreshToken === undefined && grant.refreshExpiresAt === null ? undefined : grant.refreshExpiresAt,
+  };
+}
+
+function defined(columns: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,264 @@
+import type { Actor, Change, EventDraft, Integration, IntegrationId, OrgId, ProviderId } from '@hub/domain';
+import type { EntityManager } from 'typeorm';
+import { appendEvents } from './audit.repository';
+import { IntegrationEntity } from './entities';
+import type { HubDatabase } from './hub-database';
+import { patchColumns, toIntegration } from './integration-row';
+
+/** What a token read finds, in one round trip. `accessToken` is sealed for the integration's cell. */
+export interface TokenRow {
+  readonly id: IntegrationId;
+  readonly status: Integration['status'];
+  readonly accessToken: string;
+  readonly scope: string | null;
+  readonly issuedAt: Date;
+  readonly expiresAt: Date | null;
+  readonly account: Integration['account'];
+  readonly failureCode: string | null;
+  readonly nextRefreshAt: Date | null;
+  /** The database's time of the read. */
+  readonly readAt: Date;
+}
+
+/** How far an integration's refreshes and syncs have come; read while waiting for one. */
+export interface Progress {
+  readonly epoch: number;
+  /** The last attempt that has come to an end, whatever the end. */
+  readonly settledEpoch: number;
+  readonly settledAt: Date | null;
+  readonly syncSettledAt: Date | null;
+  readonly status: Integration['status'];
+}
+
+/** What came of storing a connect: `overtaken`: another connect has made the org's row meanwhile; seal for that row and try again. */
+export type ConnectStored =
+  | { readonly kind: 'stored'; readonly integration: Integration }
+  | { readonly kind: 'flow_ended' }
+  | { readonly kind: 'overtaken' };
+
+/** What the gateway asks of the workers through the row. */
+export type RequestedWork =
+  | { readonly kind: 'not_connected' }
+  | { readonly kind: 'reauth_required'; readonly integration: Integration }
+  | { readonly kind: 'requested'; readonly integration: Integration; readonly progress: Progress; readonly at: Date };
+
+/** Integrations as the gateway reads and connects them. */
+export class IntegrationRepository {
+  constructor(private readonly database: HubDatabase) {}
+
+  /** All integrations of an org. */
+  async list(orgId: OrgId): Promise<Integration[]> {
+    return this.database.withOrg(orgId, async (manager) =>
+      (await manager.find(IntegrationEntity, { order: { provider: 'ASC' } })).map(toIntegration),
+    );
+  }
+
+  async find(orgId: OrgId, provider: ProviderId): Promise<Integration | undefined> {
+    return this.database.withOrg(orgId, (manager) => findIn(manager, provider));
+  }
+
+  /** The hot read: one statement, one round trip, row-level security in force. */
+  async readToken(orgId: OrgId, provider: ProviderId): Promise<TokenRow | undefined> {
+    const rows: TokenFunctionRow[] = await this.database.asSystem('hub.read_token sets the org itself', (manager) =>
+      manager.query('select * from hub.read_token($1, $2)', [orgId, provider]),
+    );
+    return rows[0] && toTokenRow(rows[0]);
+  }
+
+  /**
+   * Stores a completed connect: a new row, or the same row with the new grant. A refresh under way is fenced out.
+   *
+   * @param id the row's id that the grant was sealed for
+   * @param finish what else belongs into the transaction, such as the end of the flow
+   * @returns the integration; or why nothing was stored: the flow has ended, or the org's row is another one by now
+   */
+  async storeConnect(
+    connect: { orgId: OrgId; provider: ProviderId; id: IntegrationId; change: Change; actor: Actor },
+    finish: (manager: EntityManager) => Promise<boolean>,
+  ): Promise<ConnectStored> {
+    const { orgId, provider, id, change, actor } = connect;
+    return this.database
+      .withOrg(orgId, async (manager): Promise<ConnectStored> => {
+        if (!(await finish(manager))) return { kind: 'flow_ended' };
+        const [{ at }] = (await manager.query("select date_trunc('milliseconds', clock_timestamp()) as at")) as [
+          { at: Date },
+        ];
+        // what this connect does not tell must not stay that of the grant before
+        const columns = { ...FORGOTTEN_BY_CONNECT, ...patchColumns(change.patch), connected_at: at, updated_at: at };
+        const stored =
+          (await replaceGrant(manager, id, columns)) ||
+          (await insertIfNone(manager, { id, org_id: orgId, provider, ...columns }));
+        if (!stored) throw new Overtaken();
+        await appendEvents(
+          manager,
+          change.events.map((event) => ({ ...event, provider, integrationId: id, actor })),
+        );
+        const row = await manager.findOneOrFail(IntegrationEntity, { where: { id } });
+        return { kind: 'stored', integration: toIntegration(row) };
+      })
+      .catch((error: unknown): ConnectStored => {
+        if (error instanceof Overtaken) return { kind: 'overtaken' };
+        throw error;
+      });
+  }
+
+  /** Asks for a refresh at once: the row says so, whoever rings. In `reauth_required` nothing is asked. */
+  async requestRefresh(orgId: OrgId, provider: ProviderId): Promise<RequestedWork> {
+    return this.request(orgId, provider, 'next_refresh_at');
+  }
+
+  /** Asks for a metadata sync at once. */
+  async requestSync(orgId: OrgId, provider: ProviderId): Promise<RequestedWork> {
+    return this.request(orgId, provider, 'next_sync_at');
+  }
+
+  private async request(
+    orgId: OrgId,
+    provider: ProviderId,
+    column: 'next_refresh_at' | 'next_sync_at',
+  ): Promise<RequestedWork> {
+    return this.database.withOrg(orgId, async (manager) => {
+      await manager.query(
+        `update public.integrations set ${column} = least(${column}, now()) where provider = $1 and status <> 'reauth_required'
+           and (lease_until is null or lease_until < now() or $2)`,
+        [provider, column === 'next_sync_at'],
+      );
+      const [row] = await manager.find(IntegrationEntity, { where: { provider } });
+      if (!row) return { kind: 'not_connected' };
+      const integration = toIntegration(row);
+      if (integration.status === 'reauth_required') return { kind: 'reauth_required', integration };
+      const [{ at }] = (await manager.query('select now() as at')) as [{ at: Date }];
+      return { kind: 'requested', integration, progress: toProgress(row), at };
+    });
+  }
+
+  /** How far the work has come; `undefined` once the row is gone. */
+  async progress(orgId: OrgId, id: IntegrationId): Promise<Progress | undefined> {
+    return this.database.withOrg(orgId, async (manager) => {
+      const row = await manager.findOne(IntegrationEntity, { where: { id } });
+      return row ? toProgress(row) : undefined;
+    });
+  }
+
+  /**
+   * Ends an integration: row gone, flows ended, tokens on their way to revocation if they shall be.
+   *
+   * @returns `undefined` if there was none; else the id of the revocation that is due now, `null` without one
+   */
+  async disconnect(
+    orgId: OrgId,
+    provider: ProviderId,
+    options: { revoke: boolean; reason: 'disconnect' | 'uninstall'; actor: Actor; detail: EventDraft['detail'] },
+  ): Promise<{ revocationId: string | null } | undefined> {
+    return this.database.withOrg(orgId, async (manager) => {
+      const gone: { id: string; account_label: string | null; revocation_id: string | null }[] = await manager.query(
+        'select * from hub.disconnect($1, $2, $3)',
+        [provider, options.revoke, options.reason],
+      );
+      const [integration] = gone;
+      if (!integration) return undefined;
+      await appendEvents(manager, [
+        {
+          name: 'integration.disconnected',
+          detail: { ...options.detail, account: integration.account_label },
+          provider,
+          integrationId: integration.id as IntegrationId,
+          actor: options.actor,
+        },
+      ]);
+      return { revocationId: integration.revocation_id };
+    });
+  }
+
+  /** How many integrations of any org stand on an account at a provider. */
+  async standingOnAccount(provider: ProviderId, accountId: string): Promise<number> {
+    return this.database.asSystem('a grant is revoked only if nobody else stands on its account', async (manager) => {
+      const [row] = (await manager.query('select hub.standing_on_account($1, $2) as standing', [
+        provider,
+        accountId,
+      ])) as [{ standing: number }];
+      return row.standing;
+    });
+  }
+}
+
+/** The integration of one provider inside a transaction that is bound to its org. */
+export async function findIn(manager: EntityManager, provider: ProviderId): Promise<Integration | undefined> {
+  const row = await manager.findOne(IntegrationEntity, { where: { provider } });
+  return row ? toIntegration(row) : undefined;
+}
+
+/** Columns that a connect resets unless it tells them itself. */
+const FORGOTTEN_BY_CONNECT = {
+  refresh_token: null,
+  refresh_expires_at: null,
+  scope: null,
+  account_id: null,
+  account_label: null,
+};
+
+/** Undoes the transaction although nothing failed: what was to be written has been overtaken. */
+class Overtaken extends Error {}
+
+async function replaceGrant(
+  manager: EntityManager,
+  id: IntegrationId,
+  columns: Record<string, unknown>,
+): Promise<boolean> {
+  const set = Object.keys(columns).map((column, place) => `${column} = $${place + 2}`);
+  const [, count] = await manager.query(
+    `update public.integrations set ${set.join(', ')}, epoch = epoch + 1, settled_epoch = epoch + 1, phase = 'idle', lease_owner = null, lease_until = null
+     where id = $1`,
+    [id, ...Object.values(columns)],
+  );
+  return count === 1;
+}
+
+async function insertIfNone(manager: EntityManager, columns: Record<string, unknown>): Promise<boolean> {
+  const names = Object.keys(columns);
+  const rows: unknown[] = await manager.query(
+    `insert into public.integrations (${names.join(', ')}) values (${names.map((_, place) => `$${place + 1}`).join(', ')})
+     on conflict (org_id, provider) do nothing returning id`,
+    Object.values(columns),
+  );
+  return rows.length === 1;
+}
+
+function toProgress(row: IntegrationEntity): Progress {
+  return {
+    epoch: row.epoch,
+    settledEpoch: row.settledEpoch,
+    settledAt: row.settledAt,
+    syncSettledAt: row.syncSettledAt,
+    status: row.status as Integration['status'],
+  };
+}
+
+interface TokenFunctionRow {
+  id: string;
+  status: string;
+  access_token: string;
+  scope: string | null;
+  issued_at: Date;
+  expires_at: Date | null;
+  account_id: string | null;
+  account_label: string | null;
+  refresh_failure_code: string | null;
+  next_refresh_at: Date | null;
+  read_at: Date;
+}
+
+function toTokenRow(row: TokenFunctionRow): TokenRow {
+  return {
+    id: row.id as IntegrationId,
+    status: row.status as Integration['status'],
+    accessToken: row.access_token,
+    scope: row.scope,
+    issuedAt: row.issued_at,
+    expiresAt: row.expires_at,
+    account: row.account_id === null ? null : { id: row.account_id, label: row.account_label ?? row.account_id },
+    failureCode: row.refresh_failure_code,
+    nextRefreshAt: row.next_refresh_at,
+    readAt: row.read_at,
+  };
+}

@@ -1,0 +1,14 @@
+import { CreateIntegrations1795392000000 } from './1795392000000-create-integrations';
+import { CreateAuditTrail1795392100000 } from './1795392100000-create-audit-trail';
+import { CreateFlows1795392200000 } from './1795392200000-create-flows';
+import { CreateRevocations1795392300000 } from './1795392300000-create-revocations';
+import { CreateNarrowDoors1795392400000 } from './1795392400000-create-narrow-doors';
+
+/** In the order in which they run. */
+export const MIGRATIONS = [
+  CreateIntegrations1795392000000,
+  CreateAuditTrail1795392100000,
+  CreateFlows1795392200000,
+  CreateRevocations1795392300000,
+  CreateNarrowDoors1795392400000,
+];

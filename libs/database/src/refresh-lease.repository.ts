@@ -1,0 +1,303 @@
+import {
+  afterLateGrant,
+  isDue,
+  leaseMs,
+  remainingMs,
+  type Actor,
+  type Change,
+  type Integration,
+  type IntegrationId,
+  type OrgId,
+  type Sealed,
+  type SealedGrant,
+} from '@hub/domain';
+import type { EntityManager } from 'typeorm';
+import { appendEvents } from './audit.repository';
+import { IntegrationEntity, LateGrantEntity } from './entities';
+import type { HubDatabase } from './hub-database';
+import { patchAssignments, toIntegration } from './integration-row';
+import { enqueueRevocation } from './revocation.repository';
+
+/** What fences a write: an epoch of an integration, with what is needed should the row be gone by then. */
+export interface Fence {
+  readonly orgId: OrgId;
+  readonly integrationId: IntegrationId;
+  readonly epoch: number;
+  readonly integration: Pick<Integration, 'provider' | 'account' | 'inputs'>;
+}
+
+/** The right to refresh one integration for a while. Its epoch fences every write: one of an older epoch is refused. */
+export interface Lease extends Fence {
+  readonly owner: string;
+  /** The row as it was claimed. */
+  readonly integration: Integration;
+  /** Sealed for `integrations.access_token` of this row. */
+  readonly accessToken: Sealed;
+  /** Sealed for `integrations.refresh_token` of this row. */
+  readonly refreshToken: Sealed | null;
+  /** True if the attempt before this one was sent and never came to an end: its answer may be lost. */
+  readonly inDoubt: boolean;
+  /** A grant that came when its epoch had passed, and is newer than the one in the row: it is to be stored, not asked for again. */
+  readonly lateGrant: SealedGrant | null;
+  /** The database's time of the claim. */
+  readonly claimedAt: Date;
+  /** The monotonic time of the claim, by `performance.now()`, taken before the claim was sent. */
+  readonly claimedMs: number;
+  readonly leaseMs: number;
+}
+
+/** Why there is nothing to do: the row is gone, not due (somebody did it), or another worker is at it. */
+export interface NoLease {
+  readonly reason: 'gone' | 'not_due' | 'busy';
+  /** When the row falls due, in milliseconds; `null` if it does not, or nobody knows yet. */
+  readonly dueInMs: number | null;
+}
+
+/**
+ * What became of a settled attempt: written; or a verdict was not, since a grant that came late is to be looked at
+ * first; or its epoch had passed, so that its grant was kept apart; or the row was gone.
+ */
+export type Settlement =
+  | { readonly kind: 'saved'; readonly integration: Integration }
+  | { readonly kind: 'late_grant_waits'; readonly epoch: number }
+  | { readonly kind: 'late'; readonly epoch: number }
+  | { readonly kind: 'gone' };
+
+/** The part of a row that a claim decides on, read under its lock. */
+interface ClaimHead {
+  epoch: number;
+  status: Integration['status'];
+  phase: string;
+  next_refresh_at: Date | null;
+  expires_at: Date | null;
+  issued_at: Date;
+  lease_until: Date | null;
+  at: Date;
+}
+
+/** The database's half of single flight: claim, intent, fenced write (reliability reference §3). */
+export class RefreshLeaseRepository {
+  constructor(private readonly database: HubDatabase) {}
+
+  /** Claims a refresh that is due. One short transaction: nobody holds a lock while the provider is asked. */
+  async claim(orgId: OrgId, integrationId: IntegrationId, owner: string): Promise<Lease | NoLease> {
+    const claimedMs = performance.now();
+    return this.database.withOrg(orgId, async (manager) => {
+      const head = await lockHead(manager, integrationId);
+      const refusal = whyNot(head);
+      if (!head || refusal) return refusal ?? { reason: 'gone', dueInMs: null };
+      const lease = leaseMs(remainingMs({ expiresAt: head.expires_at }, head.at));
+      await manager.query(
+        `update public.integrations set epoch = epoch + 1, phase = 'claimed', lease_owner = $2,
+           lease_until = clock_timestamp() + make_interval(secs => $3) where id = $1`,
+        [integrationId, owner, lease / 1000],
+      );
+      const row = await loadWithTokens(manager, integrationId);
+      return {
+        orgId,
+        integrationId,
+        epoch: row.epoch,
+        owner,
+        integration: toIntegration(row),
+        accessToken: row.accessToken as Sealed,
+        refreshToken: row.refreshToken as Sealed | null,
+        inDoubt: head.phase === 'sending',
+        lateGrant: await newestLateGrant(manager, integrationId),
+        claimedAt: head.at,
+        claimedMs,
+        leaseMs: lease,
+      };
+    });
+  }
+
+  /**
+   * Records that the provider is about to be asked, so that a crash from here on is known to be in doubt, and lets the
+   * lease begin anew.
+   *
+   * @returns the lease with its new begin; `undefined` if it was lost meanwhile: the provider must not be asked
+   */
+  async markSending(lease: Lease): Promise<Lease | undefined> {
+    const claimedMs = performance.now();
+    return this.database.withOrg(lease.orgId, async (manager) => {
+      const [rows] = (await manager.query(
+        `update public.integrations set phase = 'sending', lease_until = clock_timestamp() + make_interval(secs => $3)
+         where id = $1 and epoch = $2 and phase <> 'idle' returning clock_timestamp() as at`,
+        [lease.integrationId, lease.epoch, lease.leaseMs / 1000],
+      )) as [{ at: Date }[]];
+      const [marked] = rows;
+      return marked && { ...lease, claimedAt: marked.at, claimedMs };
+    });
+  }
+
+  /** Writes what an attempt decided, if its epoch still holds, with its events, and ends the lease. A grant that comes too late is kept. Safe to call again. */
+  async settle(fence: Fence, change: Change, actor: Actor): Promise<Settlement> {
+    return this.database.withOrg(fence.orgId, async (manager) => {
+      const head = await lockHead(manager, fence.integrationId);
+      if (head?.epoch !== fence.epoch) return keepLate(manager, fence, head, change.patch.grant, actor);
+      const isVerdict = change.patch.status === 'reauth_required';
+      if (isVerdict && (await newestLateGrant(manager, fence.integrationId)) !== null)
+        return lookAtLateGrantFirst(manager, fence, head);
+      const set = patchAssignments(change.patch, 2);
+      const [, count] = await manager.query(
+        `update public.integrations set ${set.sql.join(', ')}, phase = 'idle', lease_owner = null, lease_until = null,
+           settled_epoch = epoch, settled_at = clock_timestamp()
+         where id = $1 and settled_epoch < epoch`,
+        [fence.integrationId, ...set.values],
+      );
+      const row = await manager.findOneOrFail(IntegrationEntity, { where: { id: fence.integrationId } });
+      if (count !== 1) return { kind: 'saved', integration: toIntegration(row) }; // by this same attempt, whose first word of it was lost
+      if (change.patch.grant) await dropSuperseded(manager, fence.integrationId, change.patch.grant);
+      const { provider } = fence.integration;
+      await appendEvents(
+        manager,
+        change.events.map((event) => ({ ...event, provider, integrationId: fence.integrationId, actor })),
+      );
+      return { kind: 'saved', integration: toIntegration(row) };
+    });
+  }
+
+  /** Gives a lease back without a word about the grant: nothing was asked of the provider under it. */
+  async release(lease: Lease): Promise<void> {
+    await this.database.withOrg(lease.orgId, (manager) =>
+      manager.query(
+        `update public.integrations set phase = $3, lease_owner = null, lease_until = null, settled_epoch = epoch, settled_at = clock_timestamp()
+         where id = $1 and epoch = $2`,
+        [lease.integrationId, lease.epoch, lease.inDoubt ? 'sending' : 'idle'],
+      ),
+    );
+  }
+}
+
+function whyNot(head: ClaimHead | undefined): NoLease | undefined {
+  if (!head) return { reason: 'gone', dueInMs: null };
+  const dueAt = head.next_refresh_at;
+  if (!isDue({ status: head.status, nextRefreshAt: dueAt }, head.at))
+    return { reason: 'not_due', dueInMs: head.status === 'reauth_required' ? null : until(dueAt, head.at) };
+  if (head.lease_until && head.lease_until > head.at)
+    return { reason: 'busy', dueInMs: until(head.lease_until, head.at) };
+  return undefined;
+}
+
+function until(time: Date | null, now: Date): number | null {
+  return time === null ? null : time.getTime() - now.getTime();
+}
+
+async function lockHead(manager: EntityManager, id: IntegrationId): Promise<ClaimHead | undefined> {
+  const [head] = (await manager.query(
+    `select epoch, status, phase, next_refresh_at, expires_at, issued_at, lease_until, clock_timestamp() as at
+     from public.integrations where id = $1 for update`,
+    [id],
+  )) as ClaimHead[];
+  return head;
+}
+
+async function loadWithTokens(manager: EntityManager, id: IntegrationId): Promise<IntegrationEntity> {
+  return manager
+    .createQueryBuilder(IntegrationEntity, 'integration')
+    .addSelect(['integration.accessToken', 'integration.refreshToken'])
+    .where('integration.id = :id', { id })
+    .getOneOrFail();
+}
+
+/** The newest grant of the inbox that may replace the row's: asked for after it, and after the org connected last. */
+async function newestLateGrant(manager: EntityManager, id: IntegrationId): Promise<SealedGrant | null> {
+  const row = await manager
+    .createQueryBuilder(LateGrantEntity, 'late')
+    .addSelect(['late.accessToken', 'late.refreshToken'])
+    .innerJoin(IntegrationEntity, 'integration', 'integration.id = late.integrationId')
+    .where('late.integrationId = :id', { id })
+    .andWhere('late.issuedAt > greatest(integration.issuedAt, integration.connectedAt)')
+    .orderBy('late.issuedAt', 'DESC')
+    .limit(1)
+    .getOne();
+  if (!row) return null;
+  return {
+    accessToken: row.accessToken as Sealed,
+    refreshToken: (row.refreshToken as Sealed | null) ?? undefined,
+    issuedAt: row.issuedAt,
+    expiresAt: row.expiresAt,
+    refreshExpiresAt: row.refreshExpiresAt,
+    scope: row.scope ?? undefined,
+  };
+}
+
+/** A stored grant outlives those that were asked for before it. */
+async function dropSuperseded(manager: EntityManager, id: IntegrationId, grant: SealedGrant): Promise<void> {
+  await manager.query('delete from public.token_inbox where integration_id = $1 and issued_at <= $2', [
+    id,
+    grant.issuedAt,
+  ]);
+}
+
+/** The verdict waits: the next claim finds the late grant. */
+async function lookAtLateGrantFirst(manager: EntityManager, fence: Fence, head: ClaimHead): Promise<Settlement> {
+  const set = patchAssignments(afterLateGrant({ status: head.status }, head.at).patch, 2);
+  await manager.query(
+    `update public.integrations set ${set.sql.join(', ')}, phase = 'idle', lease_owner = null, lease_until = null where id = $1`,
+    [fence.integrationId, ...set.values],
+  );
+  return { kind: 'late_grant_waits', epoch: fence.epoch };
+}
+
+/**
+ * The epoch has passed: the org disconnected (the grant goes back to its provider), or somebody else refreshed or
+ * connected (it is kept for them to look at).
+ */
+async function keepLate(
+  manager: EntityManager,
+  fence: Fence,
+  head: ClaimHead | undefined,
+  grant: SealedGrant | undefined,
+  actor: Actor,
+): Promise<Settlement> {
+  const { provider } = fence.integration;
+  const isStored = head?.issued_at.getTime() === grant?.issuedAt.getTime(); // the first word of its commit was lost
+  if (!grant || isStored) return head ? { kind: 'late', epoch: head.epoch } : { kind: 'gone' };
+  if (head) await putIntoInbox(manager, fence, head, grant);
+  else await giveBack(manager, fence, grant);
+  const detail = { kept: head ? 'inbox' : 'revocation', epoch: fence.epoch };
+  await appendEvents(manager, [
+    { name: 'refresh.in_doubt', detail, provider, integrationId: fence.integrationId, actor },
+  ]);
+  return head ? { kind: 'late', epoch: head.epoch } : { kind: 'gone' };
+}
+
+async function putIntoInbox(manager: EntityManager, fence: Fence, head: ClaimHead, grant: SealedGrant): Promise<void> {
+  await manager.query(
+    `insert into public.token_inbox (org_id, provider, integration_id, epoch, access_token, refresh_token, scope, issued_at, expires_at, refresh_expires_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+    [
+      fence.orgId,
+      fence.integration.provider,
+      fence.integrationId,
+      fence.epoch,
+      grant.accessToken,
+      grant.refreshToken ?? null,
+      grant.scope ?? null,
+      grant.issuedAt,
+      grant.expiresAt,
+      grant.refreshExpiresAt,
+    ],
+  );
+  const isBusy = head.lease_until !== null && head.lease_until > head.at;
+  // whoever is at it looks into the inbox before a verdict; a success of theirs is the newer grant
+  if (isBusy || (await newestLateGrant(manager, fence.integrationId)) === null) return;
+  const set = patchAssignments(afterLateGrant({ status: head.status }, head.at).patch, 2);
+  await manager.query(`update public.integrations set ${set.sql.join(', ')} where id = $1`, [
+    fence.integrationId,
+    ...set.values,
+  ]);
+}
+
+async function giveBack(manager: EntityManager, fence: Fence, grant: SealedGrant): Promise<void> {
+  await enqueueRevocation(manager, {
+    orgId: fence.orgId,
+    provider: fence.integration.provider,
+    integrationId: fence.integrationId,
+    accountId: fence.integration.account?.id ?? null,
+    inputs: fence.integration.inputs,
+    accessToken: grant.accessToken,
+    refreshToken: grant.refreshToken ?? null,
+    reason: 'late_grant',
+  });
+}

@@ -1,0 +1,95 @@
+import type { Actor, Change, Integration, IntegrationId, OrgId, Sealed } from '@hub/domain';
+import { appendEvents } from './audit.repository';
+import { IntegrationEntity } from './entities';
+import type { HubDatabase } from './hub-database';
+import { patchAssignments, toIntegration } from './integration-row';
+
+/** An integration as a sync loads it. */
+export interface SyncTarget {
+  readonly integration: Integration;
+  /** Sealed for `integrations.access_token` of this row. */
+  readonly accessToken: Sealed;
+  /** Which connect the credential is of: metadata of another one is not written. */
+  readonly connectedAt: Date;
+  /** The database's time of the read. */
+  readonly loadedAt: Date;
+  readonly loadedMs: number;
+  readonly hasRefreshToken: boolean;
+}
+
+/** Integrations as the metadata sync reads and writes them: only the sync's own columns. */
+export class SyncRepository {
+  constructor(private readonly database: HubDatabase) {}
+
+  async load(orgId: OrgId, id: IntegrationId): Promise<SyncTarget | undefined> {
+    const loadedMs = performance.now();
+    return this.database.withOrg(orgId, async (manager) => {
+      const row = await manager
+        .createQueryBuilder(IntegrationEntity, 'integration')
+        .addSelect(['integration.accessToken', 'integration.refreshToken'])
+        .where('integration.id = :id', { id })
+        .getOne();
+      if (!row) return undefined;
+      const [{ at }] = (await manager.query('select clock_timestamp() as at')) as [{ at: Date }];
+      return {
+        integration: toIntegration(row),
+        accessToken: row.accessToken as Sealed,
+        connectedAt: row.connectedAt,
+        loadedAt: at,
+        loadedMs,
+        hasRefreshToken: row.refreshToken !== null,
+      };
+    });
+  }
+
+  /**
+   * Writes what a sync decided, with its events, unless the org has connected anew or disconnected meanwhile. A verdict
+   * about the grant is written only while the refused access token is still the one in the row.
+   *
+   * @returns `undefined` if nothing was written
+   */
+  async settle(target: SyncTarget, change: Change, actor: Actor): Promise<Integration | undefined> {
+    const { orgId, id, provider } = target.integration;
+    return this.database.withOrg(orgId, async (manager) => {
+      const set = patchAssignments(change.patch, 5);
+      // a Date holds milliseconds only
+      const [, count] = await manager.query(
+        `update public.integrations set ${set.sql.join(', ')}, sync_settled_at = clock_timestamp()
+         where id = $1 and date_trunc('milliseconds', connected_at) = $2 and ($3 is false or access_token = $4)`,
+        [id, target.connectedAt, change.patch.status !== undefined, target.accessToken, ...set.values],
+      );
+      if (count !== 1) return undefined;
+      const row = await manager.findOneOrFail(IntegrationEntity, { where: { id } });
+      await appendEvents(
+        manager,
+        change.events.map((event) => ({ ...event, provider, integrationId: id, actor })),
+      );
+      return toIntegration(row);
+    });
+  }
+
+  /**
+   * Asks the refresh worker for a fresh token, since the provider refused the one in hand.
+   *
+   * @returns the epoch whose end to wait for
+   */
+  async askForRefresh(orgId: OrgId, id: IntegrationId): Promise<{ epoch: number } | undefined> {
+    return this.database.withOrg(orgId, async (manager) => {
+      await manager.query(
+        `update public.integrations set next_refresh_at = least(next_refresh_at, now())
+         where id = $1 and status <> 'reauth_required' and (lease_until is null or lease_until < now())`,
+        [id],
+      );
+      const row = await manager.findOne(IntegrationEntity, { where: { id } });
+      return row ? { epoch: row.phase === 'idle' ? row.epoch + 1 : row.epoch } : undefined;
+    });
+  }
+
+  /** Whether the refresh of that epoch has come to an end. */
+  async hasSettled(orgId: OrgId, id: IntegrationId, epoch: number): Promise<boolean> {
+    return this.database.withOrg(orgId, async (manager) => {
+      const row = await manager.findOne(IntegrationEntity, { where: { id } });
+      return !row || row.settledEpoch >= epoch;
+    });
+  }
+}

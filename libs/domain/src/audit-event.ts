@@ -1,0 +1,67 @@
+import type { IntegrationId } from './ids';
+
+/** Every name an audit event can have. What denies something says what was denied. */
+export const EVENT_NAMES = [
+  'integration.connected',
+  'integration.disconnected',
+  'integration.reauth_required',
+  'integration.recovered',
+  'integration.account_mismatch',
+  'refresh.succeeded',
+  'refresh.failed',
+  'refresh.in_doubt',
+  'sync.completed',
+  'sync.failed',
+  'token.read',
+  'delivery.succeeded',
+  'delivery.failed',
+  'dead_letter.replayed',
+  'revocation.succeeded',
+  'revocation.failed',
+  'revocation.skipped',
+  'flow.started',
+  'flow.state_unknown',
+  'flow.state_malformed',
+  'flow.state_replayed',
+  'flow.state_expired',
+  'flow.provider_mismatch',
+  'flow.context_mismatch',
+  'flow.issuer_mismatch',
+  'flow.response_rejected',
+  'flow.redirect_rejected',
+  'flow.unbound',
+  'flow.confirmed',
+  'flow.confirm_rejected',
+  'flow.denied',
+  'flow.cancelled',
+  'grant.rejected',
+  'grant.malformed',
+  'grant.scope_changed',
+  'webhook.rejected',
+  'auth.failed',
+  'auth.forbidden',
+  'request.invalid',
+  'seal.open_failed',
+] as const;
+
+export type EventName = (typeof EVENT_NAMES)[number];
+
+/** Who did it: a caller by the `sub` of its token, or a part of the hub by its name. */
+export interface Actor {
+  readonly type: 'user' | 'worker' | 'system';
+  readonly id: string;
+}
+
+/** An event as a decision words it; the trail adds id, org, `seq` and time. */
+export interface EventDraft {
+  readonly name: EventName;
+  /** Facts for a person who reads the trail; never a secret. */
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+/** A draft with what the trail needs to place it. */
+export interface AuditEntry extends EventDraft {
+  readonly provider: string | null;
+  readonly integrationId: IntegrationId | null;
+  readonly actor: Actor;
+}

@@ -1,0 +1,28 @@
+/**
+ * Whether a return URL may be used: it equals an entry of the allow-list, character for character (RFC 9700 §2.1).
+ * No normalising takes place, so that nothing can be slipped past by a second spelling.
+ */
+export function isAllowedRedirect(redirectUri: string, allowList: readonly string[]): boolean {
+  return allowList.includes(redirectUri);
+}
+
+/** What makes a text unfit as an entry of the allow-list, as words for the operator; `undefined` if it is fit. */
+export function redirectEntryProblem(entry: string): string | undefined {
+  let url: URL;
+  try {
+    url = new URL(entry);
+  } catch {
+    return 'is not an absolute URL';
+  }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must be an https (or http) URL';
+  if (entry.includes('#')) return 'must not have a fragment';
+  if (url.username !== '' || url.password !== '') return 'must not have a user or a password';
+  return undefined;
+}
+
+/** `target` with `parameters` appended to the query that is there; a parameter that is there already is replaced. */
+export function withParameters(target: string, parameters: Readonly<Record<string, string>>): string {
+  const url = new URL(target);
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url.href;
+}

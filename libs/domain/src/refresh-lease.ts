@@ -1,0 +1,25 @@
+const LONGEST_LEASE_MS = 60_000;
+const SHORTEST_LEASE_MS = 4_000;
+/** Should its holder die, the next one still finds three quarters of the margin. */
+const LEASE_OF_MARGIN = 1 / 4;
+/** The longest call to a token endpoint. */
+const LONGEST_CALL_MS = 15_000;
+/** The other half of the lease is for the commit, and for a process that stands still. */
+const CALL_OF_LEASE = 1 / 2;
+
+/**
+ * How long others keep away from a claimed refresh, in milliseconds. A token that is over already has nothing to hurry
+ * for: its provider may be slow, and gets the longest call.
+ *
+ * @param remainingMs what is left of the access token, `null` if it has no known end
+ */
+export function leaseMs(remainingMs: number | null): number {
+  if (remainingMs === null) return LONGEST_LEASE_MS;
+  if (remainingMs <= 0) return LONGEST_CALL_MS / CALL_OF_LEASE;
+  return Math.min(LONGEST_LEASE_MS, Math.max(SHORTEST_LEASE_MS, remainingMs * LEASE_OF_MARGIN));
+}
+
+/** How long one call under such a lease may take, in milliseconds: its answer can still be saved before the lease ends. */
+export function callMs(lease: number): number {
+  return Math.min(LONGEST_CALL_MS, lease * CALL_OF_LEASE);
+}

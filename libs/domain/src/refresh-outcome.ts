@@ -1,0 +1,121 @@
+import type { EventDraft } from './audit-event';
+import type { Change, IntegrationPatch, SealedGrant } from './change';
+import { endsGrant, type Failure } from './failure';
+import type { RefreshState } from './integration';
+import { firstRefreshAt, lifeMs, remainingMs } from './refresh-plan';
+import { ladderIsSpent, refreshDelayMs } from './retry-policy';
+
+/** The provider granted anew. */
+export function afterRefresh(
+  integration: Pick<RefreshState, 'status'>,
+  grant: SealedGrant,
+  now: Date,
+  chance: number,
+): Change {
+  const next = firstRefreshAt(grant, now, chance);
+  return {
+    patch: { ...worked(now), grant, nextRefreshAt: next },
+    events: [
+      { name: 'refresh.succeeded', detail: { expiresAt: grant.expiresAt?.toISOString() ?? null } },
+      ...recovery(integration),
+    ],
+    next,
+  };
+}
+
+/**
+ * The credential was tried at its provider, or by the hub's own rules, and still works, so that no new one was asked
+ * for. Only those are tried so that cannot be put off ahead of time: nothing more is due, and a sync may tell more.
+ */
+export function afterVerification(integration: Pick<RefreshState, 'status'>, now: Date): Change {
+  return {
+    patch: { ...worked(now), nextRefreshAt: null, nextSyncAt: now },
+    events: [{ name: 'refresh.succeeded', detail: { verified: true } }, ...recovery(integration)],
+    next: null,
+  };
+}
+
+/**
+ * A grant has come in after its epoch had passed, and it is newer than the one in the row: the next claim looks at it at
+ * once, also where a verdict has fallen without it.
+ */
+export function afterLateGrant(integration: Pick<RefreshState, 'status'>, now: Date): Change {
+  const isJudged = integration.status === 'reauth_required';
+  return {
+    patch: { nextRefreshAt: now, ...(isJudged && { status: 'refresh_failing' }) },
+    events: [],
+    next: now,
+  };
+}
+
+/** The provider refused, or no usable answer came. */
+export function afterFailure(integration: RefreshState, failure: Failure, now: Date): Change {
+  if (endsGrant(failure)) return giveUp(integration, failure, now);
+  if (failure.kind === 'ours') return putOff(integration, failure, now);
+  return tryAgain(integration, failure, now);
+}
+
+/** Only a person can mend it: nothing more is asked of the provider until the next connect. */
+export function giveUp(integration: Pick<RefreshState, 'failedRefreshes'>, failure: Failure, now: Date): Change {
+  const attempts = integration.failedRefreshes + 1;
+  return {
+    patch: {
+      status: 'reauth_required',
+      nextRefreshAt: null,
+      failedRefreshes: attempts,
+      refreshFailure: { code: failure.code, at: now },
+    },
+    events: [
+      failed(failure, attempts),
+      { name: 'integration.reauth_required', detail: { code: failure.code, reason: failure.reason } },
+    ],
+    next: null,
+  };
+}
+
+/** The hub itself is refused (its secret, its registration): the grant is not to blame, so no attempt is counted. */
+function putOff(integration: RefreshState, failure: Failure, now: Date): Change {
+  return later(integration, failure, now, integration.failedRefreshes);
+}
+
+function tryAgain(integration: RefreshState, failure: Failure, now: Date): Change {
+  return later(integration, failure, now, integration.failedRefreshes + 1);
+}
+
+function later(integration: RefreshState, failure: Failure, now: Date, attempts: number): Change {
+  const delay = refreshDelayMs(attempts, lifeMs(integration), remainingMs(integration, now), failure.retryAfterMs);
+  const next = new Date(now.getTime() + delay);
+  return {
+    patch: {
+      status: 'refresh_failing',
+      nextRefreshAt: next,
+      failedRefreshes: attempts,
+      refreshFailure: { code: failure.code, at: now },
+    },
+    events: [failed(failure, attempts)],
+    next,
+  };
+}
+
+function worked(now: Date): IntegrationPatch {
+  return { status: 'connected', failedRefreshes: 0, refreshFailure: null, workedAt: now };
+}
+
+function failed(failure: Failure, attempts: number): EventDraft {
+  return {
+    name: 'refresh.failed',
+    detail: {
+      code: failure.code,
+      kind: failure.kind,
+      reason: failure.reason,
+      attempts,
+      deadLetter: ladderIsSpent(attempts),
+    },
+  };
+}
+
+function recovery(integration: Pick<RefreshState, 'status'>): EventDraft[] {
+  return integration.status === 'connected'
+    ? []
+    : [{ name: 'integration.recovered', detail: { from: integration.status } }];
+}

@@ -1,0 +1,60 @@
+import type { Change } from './change';
+import { endsGrant, type Failure } from './failure';
+import type { Account, RefreshState, SyncState } from './integration';
+import { giveUp } from './refresh-outcome';
+import { ladderIsSpent, retryDelayMs } from './retry-policy';
+
+/** What a sync learnt. */
+export interface SyncedMetadata {
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Whose account it is, where the provider said so. */
+  readonly account: Account | null;
+}
+
+/** Syncs of one org's integrations are spread over a tenth of the interval. */
+const JITTER_OF_INTERVAL = 1 / 10;
+
+/**
+ * The provider told its metadata.
+ *
+ * @param everyMs the usual interval between syncs, in milliseconds
+ * @param chance  uniform in [0, 1): the jitter, drawn by the caller
+ */
+export function afterSync(synced: SyncedMetadata, now: Date, everyMs: number, chance: number): Change {
+  const next = new Date(now.getTime() + everyMs * (1 - JITTER_OF_INTERVAL * chance));
+  return {
+    patch: {
+      metadata: synced.metadata,
+      ...(synced.account && { account: synced.account }),
+      nextSyncAt: next,
+      failedSyncs: 0,
+      syncFailure: null,
+      workedAt: now,
+    },
+    events: [{ name: 'sync.completed', detail: { keys: Object.keys(synced.metadata).sort() } }],
+    next,
+  };
+}
+
+/**
+ * The provider did not tell its metadata. Only its definite word about the grant touches the status; the tokens and
+ * their schedule stay as they are.
+ */
+export function afterSyncFailure(
+  integration: SyncState & Pick<RefreshState, 'failedRefreshes'>,
+  failure: Failure,
+  now: Date,
+  everyMs: number,
+): Change {
+  const attempts = integration.failedSyncs + 1;
+  const spent = ladderIsSpent(attempts);
+  const next = new Date(now.getTime() + (spent ? everyMs : retryDelayMs(attempts)));
+  const failed = {
+    name: 'sync.failed',
+    detail: { code: failure.code, reason: failure.reason, attempts, deadLetter: spent },
+  } as const;
+  const patch = { nextSyncAt: next, failedSyncs: attempts, syncFailure: { code: failure.code, at: now } };
+  if (!endsGrant(failure)) return { patch, events: [failed], next };
+  const end = giveUp(integration, failure, now);
+  return { patch: { ...patch, ...end.patch, nextSyncAt: null }, events: [failed, ...end.events.slice(1)], next: null };
+}

@@ -1,0 +1,14 @@
+export { JobConsumer, type JobOutcome } from './job.consumer';
+export { JobProducer } from './job.producer';
+export {
+  JOBS,
+  jobOptions,
+  ladderBackoff,
+  queueName,
+  REFRESH_SCAN_QUEUE,
+  type JobName,
+  type Work,
+} from './queue-catalog';
+export { QueuesModule } from './queues.module';
+export { RedisConnections } from './redis-connections';
+export { RefreshScanScheduler } from './refresh-scan.scheduler';

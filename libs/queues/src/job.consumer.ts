@@ -1,0 +1,108 @@
+import { setTimeout } from 'node:timers/promises';
+import type { HubConfig } from '@hub/config';
+import type { HubLogger } from '@hub/telemetry';
+import { UnrecoverableError, Worker, type Job } from 'bullmq';
+import type { JobProducer } from './job.producer';
+import { JOBS, ladderBackoff, queueName, type JobName, type Work } from './queue-catalog';
+import type { RedisConnections } from './redis-connections';
+
+/** A lock lives so long without renewal; a blocked event loop may lose it, and then the row's lease still stands. */
+const LOCK_MS = 60_000;
+/** A job may be taken over so often after its worker died, before it is given up; the row would still ring it again. */
+const MAX_STALLED = 3;
+/** Longer than any job runs: a refresh that was sent is finished. */
+const DRAIN_MS = 30_000;
+/** Once no job runs here any more, BullMQ gets so long to say goodbye; without Redis it never comes back from that (#2430). */
+const FAREWELL_MS = 3_000;
+const DRAIN_LOOK_MS = 50;
+
+/**
+ * What became of a job: done; done and to come again after a while; or to be tried again by the queue's backoff. The
+ * message of a failed job reaches Redis, so it is one of few fixed words.
+ */
+export type JobOutcome = 'done' | { readonly againInMs: number } | 'try_again' | 'give_up';
+
+/** Takes work from the queues of all providers. */
+export class JobConsumer {
+  private readonly workers: Worker[] = [];
+  /** Jobs that come again: their name is free for the next one only after this one has left the queue. */
+  private readonly again = new Map<string, number>();
+  private inFlight = 0;
+
+  constructor(
+    private readonly config: HubConfig,
+    private readonly connections: RedisConnections,
+    private readonly producer: JobProducer,
+    private readonly logger: HubLogger,
+  ) {}
+
+  /** Starts taking work. `handle` must not throw for expected refusals; what it throws is a bug, and the row rings again. */
+  start(
+    job: JobName,
+    providers: readonly string[],
+    handle: (work: Work, attempt: number) => Promise<JobOutcome>,
+  ): void {
+    for (const provider of providers) {
+      const worker = new Worker(queueName(job, provider), (item: Job) => this.run(job, item, handle), {
+        connection: this.connections.forConsumer(),
+        prefix: this.config.redisPrefix,
+        concurrency: JOBS[job].concurrency,
+        lockDuration: LOCK_MS,
+        maxStalledCount: MAX_STALLED,
+        skipVersionCheck: true,
+        settings: { backoffStrategy: ladderBackoff },
+      });
+      worker.on('error', () => undefined); // RedisConnections tells of outages, once
+      worker.on('completed', (item: Job) => void this.scheduleAgain(job, item));
+      worker.on('stalled', () => this.logger.warning('worker.job_stalled', { queue: JOBS[job].queue, provider }));
+      this.workers.push(worker);
+    }
+  }
+
+  private async run(
+    job: JobName,
+    item: Job,
+    handle: (work: Work, attempt: number) => Promise<JobOutcome>,
+  ): Promise<void> {
+    const parsed = JOBS[job].schema.safeParse(item.data);
+    if (!parsed.success) throw new UnrecoverableError('malformed job');
+    this.inFlight += 1;
+    const outcome = await handle(parsed.data, item.attemptsMade + 1)
+      .catch((error: unknown): JobOutcome => {
+        this.logger.failure('worker.job_failed', error, {
+          queue: JOBS[job].queue,
+          provider: parsed.data.provider,
+          integration: parsed.data.id,
+        });
+        return 'try_again';
+      })
+      .finally(() => (this.inFlight -= 1));
+    if (typeof outcome === 'object') this.again.set(item.id ?? '', outcome.againInMs);
+    if (outcome === 'try_again') throw new Error('try again');
+    if (outcome === 'give_up') throw new UnrecoverableError('gave up');
+  }
+
+  private async scheduleAgain(job: JobName, item: Job): Promise<void> {
+    const delayMs = this.again.get(item.id ?? '');
+    this.again.delete(item.id ?? '');
+    if (delayMs !== undefined) await this.producer.schedule(job, item.data as Work, delayMs);
+  }
+
+  /** How many jobs run here now. */
+  get running(): number {
+    return this.inFlight;
+  }
+
+  /** Takes no more work, waits for what is under way, and in any case comes back within its budget. */
+  async drain(): Promise<void> {
+    const endsAt = performance.now() + DRAIN_MS;
+    let isClosed = false;
+    void Promise.allSettled(this.workers.map((worker) => worker.close())).then(() => (isClosed = true));
+    let idleSince = performance.now();
+    while (!isClosed && performance.now() < endsAt) {
+      if (this.inFlight > 0) idleSince = performance.now();
+      if (performance.now() - idleSince > FAREWELL_MS) return;
+      await setTimeout(DRAIN_LOOK_MS);
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import type { HubConfig } from '@hub/config';
+import type { HubLogger } from '@hub/telemetry';
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { JOBS, jobOptions, queueName, type JobName, type Work } from './queue-catalog';
+import type { RedisConnections } from './redis-connections';
+
+/** Rings for work. A ring that is lost costs nothing but time: the row says what is due, and the overdue watch rings again. */
+export class JobProducer {
+  private readonly queues = new Map<string, Queue>();
+  private readonly connection: Redis;
+
+  constructor(
+    private readonly config: HubConfig,
+    connections: RedisConnections,
+    private readonly logger: HubLogger,
+  ) {
+    this.connection = connections.forProducer();
+  }
+
+  /** Puts work into its queue for later. Work that stands there already stays as it is. @returns false if Redis took nothing */
+  async schedule(job: JobName, work: Work, delayMs: number): Promise<boolean> {
+    return this.guarded(job, work, async (queue) => {
+      await queue.add(JOBS[job].queue, work, jobOptions(job, work, Math.max(0, Math.round(delayMs))));
+    });
+  }
+
+  /** Rings for work now: a job of that name that waits for its hour is pulled forward. @returns false if Redis took nothing */
+  async ring(job: JobName, work: Work): Promise<boolean> {
+    return this.guarded(job, work, async (queue) => {
+      const waiting = await queue.getJob(JOBS[job].jobId(work));
+      if (waiting && (await waiting.isDelayed())) await waiting.promote().catch(ignoreIfStarted);
+      else await queue.add(JOBS[job].queue, work, jobOptions(job, work, 0));
+    });
+  }
+
+  private async guarded(job: JobName, work: Work, act: (queue: Queue) => Promise<void>): Promise<boolean> {
+    try {
+      await act(this.queue(queueName(job, work.provider)));
+      return true;
+    } catch (error) {
+      this.logger.warning('queue.ring_lost', {
+        queue: JOBS[job].queue,
+        provider: work.provider,
+        'error.type': (error as Error).name,
+      });
+      return false;
+    }
+  }
+
+  private queue(name: string): Queue {
+    const known = this.queues.get(name);
+    if (known) return known;
+    const queue = new Queue(name, {
+      connection: this.connection,
+      prefix: this.config.redisPrefix,
+      skipVersionCheck: true,
+      skipWaitingForReady: true,
+    });
+    queue.on('error', () => undefined); // RedisConnections tells of outages, once
+    this.queues.set(name, queue);
+    return queue;
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.queues.values()].map((queue) => queue.close()));
+  }
+}
+
+/** Between our look and our pull a worker may have taken the job: then it runs, which is what we wanted. */
+function ignoreIfStarted(error: unknown): void {
+  if (!/not in a delayed state|Missing key/i.test((error as Error).message)) throw error;
+}

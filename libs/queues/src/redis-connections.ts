@@ -1,0 +1,55 @@
+import type { HubConfig } from '@hub/config';
+import type { HubLogger } from '@hub/telemetry';
+import { Redis } from 'ioredis';
+
+/** Redis as it is needed: for those who ring it answers at once or fails; for those who listen it waits for its return. */
+export class RedisConnections {
+  private readonly open: Redis[] = [];
+  private isDown = false;
+
+  constructor(
+    private readonly config: HubConfig,
+    private readonly logger: HubLogger,
+  ) {}
+
+  /** For producers: without Redis a call fails at once, and the row still tells what is due. */
+  forProducer(): Redis {
+    return this.connect({ maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 2_000 });
+  }
+
+  /** For consumers: blocked commands wait as long as it takes (BullMQ requires `null`). */
+  forConsumer(): Redis {
+    return this.connect({ maxRetriesPerRequest: null });
+  }
+
+  private connect(options: {
+    maxRetriesPerRequest: number | null;
+    enableOfflineQueue?: boolean;
+    commandTimeout?: number;
+  }): Redis {
+    const redis = new Redis(this.config.redisUrl, {
+      ...options,
+      retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
+    });
+    redis.on('error', () => this.note(true));
+    redis.on('ready', () => this.note(false));
+    this.open.push(redis);
+    return redis;
+  }
+
+  /** One record for each outage, not one for each attempt. */
+  private note(isDown: boolean): void {
+    if (isDown === this.isDown) return;
+    this.isDown = isDown;
+    if (isDown) this.logger.warning('redis.unavailable');
+    else this.logger.info('redis.available');
+  }
+
+  get available(): boolean {
+    return !this.isDown;
+  }
+
+  close(): void {
+    for (const redis of this.open) redis.disconnect();
+  }
+}

@@ -1,0 +1,51 @@
+import type { HubConfig } from '@hub/config';
+import type { HubLogger } from '@hub/telemetry';
+import { Queue, Worker } from 'bullmq';
+import { REFRESH_SCAN_QUEUE } from './queue-catalog';
+import type { RedisConnections } from './redis-connections';
+
+/** The scan's clock in Redis: one run for each interval, whatever the number of workers. No token's life hangs on it. */
+export class RefreshScanScheduler {
+  private queue: Queue | undefined;
+  private worker: Worker | undefined;
+
+  constructor(
+    private readonly config: HubConfig,
+    private readonly connections: RedisConnections,
+    private readonly logger: HubLogger,
+  ) {}
+
+  start(scan: () => Promise<void>): void {
+    const options = { prefix: this.config.redisPrefix, skipVersionCheck: true };
+    const queue: Queue = new Queue(REFRESH_SCAN_QUEUE, { ...options, connection: this.connections.forConsumer() });
+    const worker = new Worker(REFRESH_SCAN_QUEUE, () => scan(), {
+      ...options,
+      connection: this.connections.forConsumer(),
+    });
+    queue.on('error', () => undefined);
+    worker.on('error', () => undefined); // RedisConnections tells of outages, once
+    this.queue = queue;
+    this.worker = worker;
+    void this.keepScheduled();
+  }
+
+  /** Makes the scheduler, again if Redis was wiped: the caller's watch calls this from time to time. */
+  async keepScheduled(): Promise<void> {
+    if (!this.queue || !this.connections.available) return;
+    const { refreshScanEveryMs } = this.config;
+    await this.queue
+      .upsertJobScheduler(
+        'refresh-scan',
+        { every: refreshScanEveryMs },
+        { name: 'refresh-scan', opts: { removeOnComplete: true, removeOnFail: true } },
+      )
+      .catch((error: unknown) => this.logger.warning('scheduler.not_kept', { 'error.type': (error as Error).name }));
+  }
+
+  async close(): Promise<void> {
+    await Promise.race([
+      Promise.allSettled([this.worker?.close(), this.queue?.close()]),
+      new Promise((resolve) => setTimeout(resolve, 5_000).unref()),
+    ]);
+  }
+}

@@ -1,0 +1,22 @@
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { HubLogger } from './logger';
+
+/** The logger for an app. */
+@Global()
+@Module({})
+export class TelemetryModule {
+  static forApp(name: string): DynamicModule {
+    return {
+      module: TelemetryModule,
+      providers: [
+        {
+          provide: HubLogger,
+          inject: [HUB_CONFIG],
+          useFactory: (config: HubConfig) => HubLogger.forApp(name, config.logLevel),
+        },
+      ],
+      exports: [HubLogger],
+    };
+  }
+}

@@ -1,0 +1,26 @@
+import type { OrgId } from '@hub/domain';
+
+/**
+ * The place that a sealed value belongs to. It opens there and nowhere else: copied to another row, column or org it is
+ * worth nothing.
+ */
+export interface Cell {
+  readonly table: 'integrations' | 'flows' | 'token_inbox';
+  readonly column: string;
+  readonly orgId: OrgId;
+  readonly provider: string;
+  /** The id of the row: the integration's, or the flow's. */
+  readonly rowId: string;
+}
+
+/** The bytes that bind a sealed value to its cell, key and format: each item with its length before it, so that none can run into the next. */
+export function boundContext(cell: Cell, keyId: string): Buffer {
+  const items = ['hub/1', 'aes-256-gcm+hkdf', keyId, cell.table, cell.column, cell.orgId, cell.provider, cell.rowId];
+  return Buffer.concat(items.flatMap((item) => [lengthPrefix(item), Buffer.from(item, 'utf8')]));
+}
+
+function lengthPrefix(item: string): Buffer {
+  const prefix = Buffer.alloc(4);
+  prefix.writeUInt32BE(Buffer.byteLength(item, 'utf8'));
+  return prefix;
+}
