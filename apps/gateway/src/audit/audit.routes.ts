@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { defineRoute } from '../http/route';
+
+const MOST_EVENTS = 200;
+const USUAL_EVENTS = 50;
+
+export const listAudit = defineRoute({
+  method: 'GET',
+  path: '/functions/v1/integrations/audit',
+  summary: "The org's audit trail, newest first",
+  scope: 'audit:read',
+  kind: 'api',
+  query: z.strictObject({
+    cursor: z
+      .string()
+      .regex(/^\d{1,15}$/, 'must be a nextCursor of an earlier answer')
+      .transform(Number)
+      .optional()
+      .meta({ description: 'nextCursor of the page before' }),
+    limit: z
+      .string()
+      .regex(/^\d{1,3}$/, 'must be a whole number')
+      .transform(Number)
+      .refine((limit) => limit >= 1 && limit <= MOST_EVENTS, `must be 1 to ${MOST_EVENTS}`)
+      .default(USUAL_EVENTS),
+    provider: z.string().max(64).optional(),
+  }),
+  answers: {
+    200: {
+      description: 'A page of the trail.',
+      schema: z.strictObject({
+        events: z.array(
+          z.strictObject({
+            id: z.uuid(),
+            seq: z.int(),
+            at: z.iso.datetime({ precision: 3 }),
+            name: z.string(),
+            provider: z.string().nullable(),
+            integrationId: z.uuid().nullable(),
+            actor: z.strictObject({ type: z.string(), id: z.string() }),
+            detail: z.record(z.string(), z.unknown()),
+          }),
+        ),
+        nextCursor: z.string().nullable(),
+      }),
+    },
+  },
+  problems: ['unknown_provider'],
+});

@@ -1,0 +1,44 @@
+import { parseOrgId, type Actor, type OrgId } from '@hub/domain';
+import { SCOPES, type Scope } from '../http/route';
+
+/** Who calls, by a verified token. */
+export interface Caller {
+  readonly orgId: OrgId;
+  /** User or service. */
+  readonly sub: string;
+  readonly scopes: ReadonlySet<Scope>;
+}
+
+const LONGEST_SUB = 255;
+
+/**
+ * The caller that verified claims name; `undefined` if they name none.
+ *
+ * @param orgClaim path to the org's claim, such as `['app_metadata', 'org_id']`
+ */
+export function callerOfClaims(
+  claims: Readonly<Record<string, unknown>>,
+  orgClaim: readonly string[],
+): Caller | undefined {
+  const orgId = parseOrgId(valueAt(claims, orgClaim));
+  const { sub, scope } = claims;
+  if (!orgId || typeof sub !== 'string' || sub === '' || sub.length > LONGEST_SUB) return undefined;
+  const granted = new Set(typeof scope === 'string' ? scope.split(' ') : []);
+  return { orgId, sub, scopes: new Set(SCOPES.filter((known) => granted.has(known))) };
+}
+
+function valueAt(claims: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined),
+    claims,
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** The caller as the audit trail names him. */
+export function actorOf(caller: Pick<Caller, 'sub'>): Actor {
+  return { type: 'user', id: caller.sub };
+}

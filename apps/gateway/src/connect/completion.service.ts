@@ -1,0 +1,247 @@
+import { randomUUID } from 'node:crypto';
+import {
+  completeFlow,
+  enqueueRevocation,
+  FlowRepository,
+  IntegrationRepository,
+  type FlowWithSecrets,
+} from '@hub/database';
+import {
+  afterConnect,
+  formatScopes,
+  isOtherAccount,
+  missingScopes,
+  type Account,
+  type Endpoints,
+  type EventName,
+  type Failure,
+  type FailureCode,
+  type Integration,
+  type IntegrationId,
+} from '@hub/domain';
+import { OAuthClient, providerId, type Grant, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
+import { JobProducer } from '@hub/queues';
+import { sealGrant, TokenVault } from '@hub/token-vault';
+import { HubLogger } from '@hub/telemetry';
+import { Injectable } from '@nestjs/common';
+import { FlowOpeningService, flowCell } from './flow-opening.service';
+
+/** How a connect ends once its code may be spent. */
+export type Completion =
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'refused'; readonly code: FailureCode }
+  | { readonly kind: 'flow_ended' };
+
+/** A code that may be spent, and the flow it came back to. */
+export interface SpendableCode {
+  readonly flow: FlowWithSecrets & { readonly endpoints: Endpoints };
+  readonly provider: RegisteredProvider<OAuthProvider>;
+  readonly code: string;
+  /** The monotonic time at which the flow was read, by `performance.now()`. */
+  readonly flowReadMs: number;
+}
+
+/** Two connects of one org at once take turns; a third try has never been needed. */
+const TRIES = 3;
+
+const REJECTIONS: Partial<Record<FailureCode, EventName>> = {
+  invalid_grant: 'grant.rejected',
+  bad_provider_response: 'grant.malformed',
+  token_refresh_failed: 'grant.malformed',
+};
+
+/** The last part of every connect: exchange, check, seal, store. */
+@Injectable()
+export class CompletionService {
+  constructor(
+    private readonly oauth: OAuthClient,
+    private readonly vault: TokenVault,
+    private readonly flows: FlowRepository,
+    private readonly integrations: IntegrationRepository,
+    private readonly opening: FlowOpeningService,
+    private readonly jobs: JobProducer,
+    private readonly logger: HubLogger,
+  ) {}
+
+  async complete(spend: SpendableCode): Promise<Completion> {
+    const { flow, provider } = spend;
+    const askedAt = new Date(flow.readAt.getTime() + (performance.now() - spend.flowReadMs));
+    const answer = await this.exchange(spend);
+    if (!answer.ok)
+      return this.refuse(spend, answer.failure.code, REJECTIONS[answer.failure.code] ?? 'grant.rejected', {
+        reason: answer.failure.reason,
+      });
+
+    const { grant } = answer;
+    const scopes = grantedScopes(provider, flow.scopes, grant);
+    const missing = missingScopes(provider.definition.scopes.normalise(flow.scopes), scopes ?? []);
+    const identity = await this.identify(spend, grant);
+    if (missing.length > 0)
+      return this.giveBack(spend, grant, identity.account, 'insufficient_scope', 'grant.scope_changed', {
+        missing: formatScopes(missing),
+      });
+
+    const before = await this.integrations.find(flow.orgId, flow.provider);
+    if (before?.account && identity.failure)
+      return this.refuse(spend, 'provider_unavailable', 'grant.rejected', { reason: 'the account could not be told' });
+    if (!flow.allowAccountChange && isOtherAccount(before?.account ?? null, identity.account)) {
+      return this.giveBack(spend, grant, identity.account, 'account_mismatch', 'integration.account_mismatch', {});
+    }
+    return this.store(spend, grant, scopes, identity.account, askedAt, before);
+  }
+
+  private async exchange({ flow, provider, code }: SpendableCode): ReturnType<OAuthClient['exchange']> {
+    const startedMs = performance.now();
+    const ids = { provider: provider.definition.id, org: flow.orgId, flow: flow.id };
+    this.logger.info('hub.grant.exchange_started', ids);
+    const verifier =
+      flow.verifier === null
+        ? undefined
+        : this.vault.open(flowCell(flow, provider, 'verifier'), flow.verifier).reveal();
+    const answer = await this.oauth.exchange(provider, flow.endpoints, {
+      code,
+      redirectUri: this.opening.redirectUri(provider),
+      verifier,
+    });
+    const duration_ms = Math.round(performance.now() - startedMs);
+    if (answer.ok) this.logger.info('hub.grant.exchanged', { ...ids, duration_ms, outcome: 'success' });
+    else
+      this.logger.warning('hub.grant.failed', {
+        ...ids,
+        duration_ms,
+        outcome: answer.failure.kind,
+        'error.type': answer.failure.code,
+      });
+    return answer;
+  }
+
+  /** Whose account it is: the token endpoint's word, else what was typed, else the API is asked. */
+  private async identify(
+    { flow, provider }: SpendableCode,
+    grant: Grant,
+  ): Promise<{ account: Account | null; failure?: Failure }> {
+    const { definition } = provider;
+    const told = grant.account ?? definition.accountFromInputs?.(flow.inputs);
+    if (told || !definition.identify) return { account: told ?? null };
+    const reading = await definition.identify(this.oauth.api(provider, flow.endpoints, grant.accessToken));
+    return reading.ok ? { account: reading.account } : { account: null, failure: reading.failure };
+  }
+
+  private async store(
+    { flow, provider }: SpendableCode,
+    grant: Grant,
+    scopes: readonly string[] | undefined,
+    account: Account | null,
+    askedAt: Date,
+    known: Integration | undefined,
+  ): Promise<Completion> {
+    let before = known;
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const id = before?.id ?? (randomUUID() as IntegrationId);
+      const sealed = sealGrant(
+        this.vault,
+        { orgId: flow.orgId, provider: flow.provider, id },
+        { ...grant, scopes },
+        askedAt,
+      );
+      const metadata = isOtherAccount(before?.account ?? null, account)
+        ? grant.metadata
+        : { ...before?.metadata, ...grant.metadata };
+      const refreshable = grant.refreshToken !== undefined;
+      const change = afterConnect(
+        { grant: sealed, account, inputs: flow.inputs, metadata, refreshable, again: before !== undefined },
+        askedAt,
+        Math.random(),
+      );
+      const actor = { type: 'user', id: flow.startedBy } as const;
+      const stored = await this.integrations.storeConnect(
+        { orgId: flow.orgId, provider: flow.provider, id, change, actor },
+        (manager) => completeFlow(manager, flow.id),
+      );
+      if (stored.kind === 'flow_ended') return { kind: 'flow_ended' };
+      if (stored.kind === 'stored') {
+        await this.ring(stored.integration, change.next, askedAt);
+        this.logger.info('hub.integration.connected', {
+          provider: provider.definition.id,
+          org: flow.orgId,
+          integration: id,
+        });
+        return { kind: 'connected' };
+      }
+      before = await this.integrations.find(flow.orgId, flow.provider);
+    }
+    return { kind: 'flow_ended' };
+  }
+
+  private async ring({ id, orgId, provider, epoch }: Integration, nextRefresh: Date | null, now: Date): Promise<void> {
+    await this.jobs.ring('sync', { id, orgId, provider, epoch });
+    if (nextRefresh)
+      await this.jobs.schedule('refresh', { id, orgId, provider, epoch }, nextRefresh.getTime() - now.getTime());
+  }
+
+  private async refuse(
+    { flow }: SpendableCode,
+    code: FailureCode,
+    name: EventName,
+    detail: Readonly<Record<string, unknown>>,
+  ): Promise<Completion> {
+    const actor = { type: 'user', id: flow.startedBy } as const;
+    await this.flows.refuse(flow, {
+      name,
+      provider: flow.provider,
+      integrationId: null,
+      actor,
+      detail: { ...detail, code, flow: flow.id },
+    });
+    return { kind: 'refused', code };
+  }
+
+  /** A grant that is not stored goes back to its provider, unless others stand on its account: the worker looks when it gives it back. */
+  private async giveBack(
+    { flow, provider }: SpendableCode,
+    grant: Grant,
+    account: Account | null,
+    code: FailureCode,
+    name: EventName,
+    detail: Readonly<Record<string, unknown>>,
+  ): Promise<Completion> {
+    const { orgId } = flow;
+    const actor = { type: 'user', id: flow.startedBy } as const;
+    const event = {
+      name,
+      provider: flow.provider,
+      integrationId: null,
+      actor,
+      detail: { ...detail, code, flow: flow.id },
+    };
+    const { manner } = provider.definition.revoke;
+    const canGiveBack = manner === 'token' || manner === 'grant';
+    const revocation = await this.flows.refuse(flow, event, async (manager) => {
+      if (!canGiveBack) return undefined;
+      const integrationId = randomUUID() as IntegrationId;
+      const sealed = sealGrant(this.vault, { orgId, provider: flow.provider, id: integrationId }, grant, new Date());
+      return enqueueRevocation(manager, {
+        orgId,
+        provider: providerId(provider.definition),
+        integrationId,
+        accountId: account?.id ?? null,
+        inputs: flow.inputs,
+        accessToken: sealed.accessToken,
+        refreshToken: sealed.refreshToken ?? null,
+        reason: 'not_stored',
+      });
+    });
+    if (revocation) await this.jobs.ring('revocation', { id: revocation.id, orgId, provider: flow.provider, epoch: 0 });
+    return { kind: 'refused', code };
+  }
+}
+
+/** The granted scopes, normalised. An answer that does not say grants what was asked (RFC 6749 §5.1); a provider without scopes has none. */
+function grantedScopes(
+  { definition }: RegisteredProvider<OAuthProvider>,
+  asked: readonly string[],
+  grant: Grant,
+): readonly string[] | undefined {
+  if (definition.scopes.separator === null) return undefined;
+  return grant.scopes ?? definition.scopes.normalise(asked);
+}

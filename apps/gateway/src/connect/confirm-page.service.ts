@@ -1,0 +1,81 @@
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { FlowRepository, type FlowWithSecrets } from '@hub/database';
+import { HubError } from '@hub/domain';
+import { ProviderRegistry, type RegisteredProvider } from '@hub/providers';
+import { Inject, Injectable } from '@nestjs/common';
+import { DenialsService } from '../callers/denials.service';
+import type { Page } from '../http/page';
+import { CallbackService, type BrowserAnswer } from './callback.service';
+import { confirmPage } from './connect-pages';
+import { flowCookieName } from './flow-cookie';
+import { csrfProof, hashSecret, isCsrfProof, isSecret, looksLikeSecret } from './secrets';
+
+export type ConfirmAnswer = BrowserAnswer | { readonly kind: 'page'; readonly page: Page };
+
+type Cookies = Readonly<Record<string, string | undefined>>;
+
+/** The page that asks before an account is connected for somebody else's flow. Only its own button, in the browser that was shown it, completes. */
+@Injectable()
+export class ConfirmPageService {
+  constructor(
+    @Inject(HUB_CONFIG) private readonly config: HubConfig,
+    private readonly providers: ProviderRegistry,
+    private readonly flows: FlowRepository,
+    private readonly callbacks: CallbackService,
+    private readonly denials: DenialsService,
+  ) {}
+
+  async show(pageSecret: string, cookies: Cookies): Promise<ConfirmAnswer> {
+    const parked = await this.parked(pageSecret);
+    const cookie = parked && this.cookieOf(parked.flow, cookies);
+    if (!parked || cookie === undefined) return { kind: 'invalid' };
+    const { flow, provider } = parked;
+    const view = {
+      flow,
+      definition: provider.definition,
+      account: provider.definition.accountFromInputs?.(flow.inputs)?.label,
+      action: `${this.config.publicUrl}/functions/v1/integrations-confirm/${pageSecret}`,
+      csrf: csrfProof(cookie, pageSecret),
+      targets: [new URL(flow.returnUrl).origin],
+    };
+    return { kind: 'page', page: confirmPage(view) };
+  }
+
+  /** @throws HubError `forbidden` if the press does not come from the browser that was shown the page */
+  async submit(pageSecret: string, csrf: unknown, cookies: Cookies, address: string): Promise<ConfirmAnswer> {
+    const parked = await this.parked(pageSecret);
+    if (!parked) return { kind: 'invalid' };
+    const { flow } = parked;
+    const cookie = this.cookieOf(flow, cookies);
+    if (cookie === undefined || typeof csrf !== 'string' || !isCsrfProof(csrf, cookie, pageSecret)) {
+      this.denials.record({
+        name: 'flow.confirm_rejected',
+        orgId: flow.orgId,
+        provider: flow.provider,
+        address,
+        detail: { flow: flow.id },
+      });
+      throw new HubError(
+        'forbidden',
+        'This button works only in the browser that was shown its page. Nothing was done.',
+      );
+    }
+    return this.callbacks.resume(flow, address);
+  }
+
+  /** The cookie that this flow's callback gave to this browser. */
+  private cookieOf(flow: FlowWithSecrets, cookies: Cookies): string | undefined {
+    const cookie = cookies[flowCookieName('confirm', flow.id, this.config.publicUrl)];
+    return isSecret(cookie, flow.confirmCookieHash) ? cookie : undefined;
+  }
+
+  private async parked(
+    pageSecret: string,
+  ): Promise<{ flow: FlowWithSecrets; provider: RegisteredProvider } | undefined> {
+    if (!looksLikeSecret(pageSecret)) return undefined;
+    const flow = await this.flows.ofPage(hashSecret(pageSecret));
+    if (!flow || flow.status !== 'parked' || flow.expiresAt <= flow.readAt) return undefined;
+    const provider = this.providers.find(flow.provider);
+    return provider && { flow, provider };
+  }
+}

@@ -1,0 +1,69 @@
+import type { Flow } from '@hub/domain';
+import type { InputDefinition, ProviderDefinition } from '@hub/providers';
+import { escapeHtml, page, type Page } from '../http/page';
+
+/** Who asks for what, as both pages show it. */
+function asker(flow: Pick<Flow, 'orgId' | 'startedBy'>, account?: string): string {
+  const rows = [
+    ['Organisation', flow.orgId],
+    ['Asked by', flow.startedBy],
+    ...(account === undefined ? [] : [['Account', account]]),
+  ];
+  return `<dl>${rows.map(([name, value]) => `<dt>${escapeHtml(name ?? '')}</dt><dd>${escapeHtml(value ?? '')}</dd>`).join('')}</dl>`;
+}
+
+/** What the input page shows. */
+export interface InputPageView {
+  readonly flow: Pick<Flow, 'orgId' | 'startedBy'>;
+  readonly definition: ProviderDefinition;
+  readonly inputs: readonly InputDefinition[];
+  /** Where the form is posted: the page's own path. */
+  readonly action: string;
+  /** Origins that the form may end at. */
+  readonly targets: readonly string[];
+  /** What was wrong with the value before, if there was one. */
+  readonly complaint?: string;
+}
+
+/** Asks for what the provider must be told before it can be asked. */
+export function inputPage(view: InputPageView): Page {
+  const { definition, complaint } = view;
+  const fields = view.inputs
+    .map(
+      (input) => `<label for="${input.name}">${escapeHtml(input.label)}</label>
+<input type="text" id="${input.name}" name="${input.name}" required autocomplete="off" spellcheck="false" maxlength="2048" placeholder="${escapeHtml(input.example)}" aria-describedby="${input.name}-help">
+<p class="help" id="${input.name}-help">${escapeHtml(input.help)}</p>`,
+    )
+    .join('');
+  return page(
+    `Connect ${definition.label}`,
+    `<h1>Connect ${escapeHtml(definition.label)}</h1>${asker(view.flow)}${complaint ? `<p class="bad-text" role="alert">${escapeHtml(complaint)}</p>` : ''}
+<form method="post" action="${escapeHtml(view.action)}">${fields}<button type="submit">Continue</button></form>`,
+    view.targets,
+  );
+}
+
+/** What the confirm page shows. */
+export interface ConfirmPageView {
+  readonly flow: Pick<Flow, 'orgId' | 'startedBy'>;
+  readonly definition: ProviderDefinition;
+  /** As far as request or callback told it. */
+  readonly account: string | undefined;
+  readonly action: string;
+  readonly csrf: string;
+  readonly targets: readonly string[];
+}
+
+/** Asks the person in front of a browser that did not start the flow whether they meant this. */
+export function confirmPage(view: ConfirmPageView): Page {
+  const { definition } = view;
+  return page(
+    `Connect ${definition.label}?`,
+    `<h1>Connect ${escapeHtml(definition.label)} to this organisation?</h1>
+<p>This connect was started in another browser. Go on only if you know who asked for it: the organisation below will be able to use your ${escapeHtml(definition.label)} account.</p>
+${asker(view.flow, view.account ?? `the one you just signed in with at ${definition.label}; it is told only once you go on`)}
+<form method="post" action="${escapeHtml(view.action)}"><input type="hidden" name="csrf" value="${escapeHtml(view.csrf)}"><button type="submit">Connect ${escapeHtml(definition.label)}</button></form>
+<p class="help">If you did not expect this, close the page: nothing will be connected.</p>`,
+    view.targets,
+  );
+}

@@ -1,0 +1,29 @@
+import { ProvidersModule } from '@hub/providers';
+import { Module } from '@nestjs/common';
+import { CallbackController } from './callback.controller';
+import { CallbackService } from './callback.service';
+import { CompletionService } from './completion.service';
+import { ConfirmPageController } from './confirm-page.controller';
+import { ConfirmPageService } from './confirm-page.service';
+import { ConnectController } from './connect.controller';
+import { ConnectService } from './connect.service';
+import { FlowOpeningService } from './flow-opening.service';
+import { InputPageController } from './input-page.controller';
+import { InputPageService } from './input-page.service';
+import { WebhookConnectService } from './webhook-connect.service';
+
+/** From the first request to the stored grant. */
+@Module({
+  imports: [ProvidersModule],
+  controllers: [ConnectController, CallbackController, InputPageController, ConfirmPageController],
+  providers: [
+    ConnectService,
+    CallbackService,
+    CompletionService,
+    ConfirmPageService,
+    FlowOpeningService,
+    InputPageService,
+    WebhookConnectService,
+  ],
+})
+export class ConnectModule {}

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { defineRoute } from '../http/route';
+
+const LONGEST_URL = 2_048;
+
+export const beginConnect = defineRoute({
+  method: 'POST',
+  path: '/functions/v1/integrations-connect',
+  summary: 'Start a connect: the answer says where to send the browser',
+  scope: 'integrations:write',
+  kind: 'api',
+  body: z.strictObject({
+    provider: z.string().min(1).max(64),
+    redirectUri: z
+      .string()
+      .max(LONGEST_URL)
+      .optional()
+      .describe('where the browser goes in the end; one of the allow-list, exactly'),
+    shop: z.string().min(1).max(255).optional().describe("the Shopify shop; without it the hub's own page asks"),
+    webhookUrl: z
+      .string()
+      .min(1)
+      .max(LONGEST_URL)
+      .optional()
+      .describe("the URL of a Zap's catch hook; without it the hub's own page asks"),
+    completion: z.enum(['browser', 'deferred']).optional(),
+    allowAccountChange: z.boolean().optional().describe('true: another account than before may take its place'),
+  }),
+  answers: {
+    200: {
+      description: 'Send the browser to authUrl. The flow cookie of this answer binds the flow to this browser.',
+      schema: z.strictObject({ authUrl: z.string(), provider: z.string() }),
+    },
+  },
+  problems: ['unknown_provider', 'provider_not_configured', 'redirect_uri_not_allowed', 'webhook_host_not_allowed'],
+});
+
+const page = { description: 'A page for the browser.' };
+const onward = { description: 'The browser is sent on.' };
+const invalid = { description: 'The link is not valid (any more): a plain page, the same whatever the reason.' };
+
+export const callback = defineRoute({
+  method: 'GET',
+  path: '/functions/v1/integrations-callback/:provider',
+  summary: "The provider's answer, brought by the browser",
+  scope: null,
+  kind: 'page',
+  answers: { 302: onward, 400: invalid },
+});
+
+export const showInputPage = defineRoute({
+  method: 'GET',
+  path: '/functions/v1/integrations-connect/:page',
+  summary: 'Asks for what the provider needs to be told first: a shop, a webhook URL',
+  scope: null,
+  kind: 'page',
+  answers: { 200: page, 400: invalid },
+});
+
+export const submitInputPage = defineRoute({
+  method: 'POST',
+  path: '/functions/v1/integrations-connect/:page',
+  summary: 'Takes the input and sends the browser on',
+  scope: null,
+  kind: 'page',
+  answers: { 303: onward, 400: invalid, 422: page },
+});
+
+export const showConfirmPage = defineRoute({
+  method: 'GET',
+  path: '/functions/v1/integrations-confirm/:page',
+  summary: 'Asks whether this account may be connected to the org that asked',
+  scope: null,
+  kind: 'page',
+  answers: { 200: page, 400: invalid },
+});
+
+export const submitConfirmPage = defineRoute({
+  method: 'POST',
+  path: '/functions/v1/integrations-confirm/:page',
+  summary: 'Completes the connect',
+  scope: null,
+  kind: 'page',
+  answers: { 303: onward, 400: invalid, 403: { description: 'Not from the browser that was asked: nothing done.' } },
+});

@@ -1,0 +1,57 @@
+import type { HubConfig } from '@hub/config';
+import { HUB_CONFIG } from '@hub/config';
+import type { OpenedFlow } from '@hub/database';
+import type { FlowId, OrgId } from '@hub/domain';
+import { buildAuthorizationRequest, type RegisteredProvider } from '@hub/providers';
+import { PlainToken, TokenVault, type Cell } from '@hub/token-vault';
+import { Inject, Injectable } from '@nestjs/common';
+import { hashSecret, newSecret } from './secrets';
+
+/** A flow that is ready for its provider. */
+export interface Opening {
+  /** The provider's own authorize URL. */
+  readonly authUrl: string;
+  readonly opened: OpenedFlow;
+}
+
+/** Makes a flow's state, PKCE pair and frozen endpoints. */
+@Injectable()
+export class FlowOpeningService {
+  constructor(
+    @Inject(HUB_CONFIG) private readonly config: HubConfig,
+    private readonly vault: TokenVault,
+  ) {}
+
+  /** The redirect URI of a provider's flows: its own for each provider, from our settings, never from a request (RFC 9700 §2.1, 4.4). */
+  redirectUri(provider: RegisteredProvider): string {
+    return `${this.config.publicUrl}/functions/v1/integrations-callback/${provider.definition.id}`;
+  }
+
+  /** @param inputs normalised and complete */
+  async open(
+    flow: { id: FlowId; orgId: OrgId },
+    provider: RegisteredProvider,
+    inputs: Readonly<Record<string, string>>,
+  ): Promise<Opening> {
+    const endpoints = provider.endpointsFor(inputs);
+    const state = newSecret();
+    const { url, verifier } = await buildAuthorizationRequest({
+      provider,
+      endpoints,
+      redirectUri: this.redirectUri(provider),
+      state,
+    });
+    const sealed =
+      verifier === undefined ? null : this.vault.seal(flowCell(flow, provider, 'verifier'), new PlainToken(verifier));
+    return { authUrl: url, opened: { inputs, endpoints, stateHash: hashSecret(state), verifier: sealed } };
+  }
+}
+
+/** The cell of one of a flow's secrets. */
+export function flowCell(
+  flow: { id: FlowId; orgId: OrgId },
+  provider: RegisteredProvider,
+  column: 'verifier' | 'parked_code',
+): Cell {
+  return { table: 'flows', column, orgId: flow.orgId, provider: provider.definition.id, rowId: flow.id };
+}

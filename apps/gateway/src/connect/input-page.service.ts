@@ -1,0 +1,133 @@
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { FlowRepository, type FlowWithSecrets } from '@hub/database';
+import { HubError, withParameters } from '@hub/domain';
+import { ProviderRegistry, type RegisteredProvider } from '@hub/providers';
+import { Inject, Injectable } from '@nestjs/common';
+import { DenialsService } from '../callers/denials.service';
+import type { Page } from '../http/page';
+import { inputPage } from './connect-pages';
+import { flowCookieName } from './flow-cookie';
+import { FlowOpeningService } from './flow-opening.service';
+import { normalised } from './provider-inputs';
+import { hashSecret, isSecret, looksLikeSecret } from './secrets';
+import { WebhookConnectService } from './webhook-connect.service';
+import type { BrowserAnswer } from './callback.service';
+
+/** What the page answers: itself, perhaps with a complaint, or the way on. */
+export type InputAnswer = BrowserAnswer | { readonly kind: 'page'; readonly page: Page; readonly status: 200 | 422 };
+
+type Cookies = Readonly<Record<string, string | undefined>>;
+
+/** The hub's own page that asks for a missing shop or hook URL. */
+@Injectable()
+export class InputPageService {
+  constructor(
+    @Inject(HUB_CONFIG) private readonly config: HubConfig,
+    private readonly providers: ProviderRegistry,
+    private readonly flows: FlowRepository,
+    private readonly opening: FlowOpeningService,
+    private readonly webhooks: WebhookConnectService,
+    private readonly denials: DenialsService,
+  ) {}
+
+  async show(pageSecret: string): Promise<InputAnswer> {
+    const waiting = await this.waiting(pageSecret);
+    return waiting ? this.page(pageSecret, waiting, 200) : { kind: 'invalid' };
+  }
+
+  /** @param fields the form's, by the inputs' names */
+  async submit(
+    pageSecret: string,
+    fields: Readonly<Record<string, unknown>>,
+    cookies: Cookies,
+    address: string,
+  ): Promise<InputAnswer> {
+    const waiting = await this.waiting(pageSecret);
+    if (!waiting) return { kind: 'invalid' };
+    const { flow, provider } = waiting;
+    const inputs: Record<string, string> = { ...flow.inputs };
+    try {
+      for (const input of provider.definition.inputs)
+        inputs[input.name] = normalised(input, textOf(fields[input.name]));
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      this.denials.record({
+        name: error.code === 'webhook_host_not_allowed' ? 'webhook.rejected' : 'request.invalid',
+        orgId: flow.orgId,
+        provider: flow.provider,
+        address,
+      });
+      return this.page(pageSecret, waiting, 422, error.message);
+    }
+    return provider.definition.authMode === 'webhook_url'
+      ? this.storeWebhook(waiting, inputs['webhookUrl'] ?? '', cookies)
+      : this.openFlow(waiting, inputs);
+  }
+
+  private async openFlow({ flow, provider }: Waiting, inputs: Readonly<Record<string, string>>): Promise<InputAnswer> {
+    const { authUrl, opened } = await this.opening.open(flow, provider, inputs);
+    const isOpen = await this.flows.open(flow.orgId, flow.id, opened);
+    return isOpen ? { kind: 'redirect', url: authUrl } : { kind: 'invalid' };
+  }
+
+  /** This page names org and asker and has a button of its own, so it is the confirm page of a browser that brings no cookie. */
+  private async storeWebhook({ flow, provider }: Waiting, webhookUrl: string, cookies: Cookies): Promise<InputAnswer> {
+    const isBound = isSecret(cookies[flowCookieName('flow', flow.id, this.config.publicUrl)], flow.cookieHash);
+    if (!isBound && this.config.connectUnbound === 'refuse') {
+      await this.flows.refuse(flow, {
+        name: 'flow.unbound',
+        provider: flow.provider,
+        integrationId: null,
+        actor: { type: 'user', id: flow.startedBy },
+        detail: { flow: flow.id, policy: 'refuse' },
+      });
+      return { kind: 'invalid' };
+    }
+    const stored = await this.webhooks.store({ orgId: flow.orgId, sub: flow.startedBy }, provider, webhookUrl, flow.id);
+    return stored
+      ? { kind: 'redirect', url: withParameters(flow.returnUrl, { success: flow.provider }) }
+      : { kind: 'invalid' };
+  }
+
+  private async waiting(pageSecret: string): Promise<Waiting | undefined> {
+    if (!looksLikeSecret(pageSecret)) return undefined;
+    const flow = await this.flows.ofPage(hashSecret(pageSecret));
+    if (!flow || flow.status !== 'awaiting_input' || flow.expiresAt <= flow.readAt) return undefined;
+    const provider = this.providers.find(flow.provider);
+    return provider && { flow, provider };
+  }
+
+  private page(pageSecret: string, { flow, provider }: Waiting, status: 200 | 422, complaint?: string): InputAnswer {
+    const view = {
+      flow,
+      definition: provider.definition,
+      inputs: provider.definition.inputs,
+      action: `${this.config.publicUrl}/functions/v1/integrations-connect/${pageSecret}`,
+      targets: this.targets(flow, provider),
+      ...(complaint !== undefined && { complaint }),
+    };
+    return { kind: 'page', page: inputPage(view), status };
+  }
+
+  /** Origins that the form's redirects may lead to: the provider's authorize page, or the return URL. */
+  private targets(flow: FlowWithSecrets, provider: RegisteredProvider): string[] {
+    const { definition } = provider;
+    if (definition.authMode === 'webhook_url') return [new URL(flow.returnUrl).origin];
+    return definition.inputs.map((input) => authorizeOrigin(provider, input.name, input.example));
+  }
+}
+
+interface Waiting {
+  readonly flow: FlowWithSecrets;
+  readonly provider: RegisteredProvider;
+}
+
+/** The origin of a templated authorize URL, its first label a wildcard if the input stands there (CSP host sources know `*.`). */
+function authorizeOrigin(provider: RegisteredProvider, name: string, example: string): string {
+  const url = new URL(provider.endpointsFor({ [name]: example }).authorizeUrl);
+  return url.host === example ? `${url.protocol}//*.${example.split('.').slice(1).join('.')}` : url.origin;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value.trim() : '';
+}

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { IntegrationRepository } from '@hub/database';
+import { afterConnect, HubError, type FlowId, type Integration, type IntegrationId } from '@hub/domain';
+import { completeFlow } from '@hub/database';
+import { providerId, type RegisteredProvider } from '@hub/providers';
+import { JobProducer } from '@hub/queues';
+import { sealGrant, TokenVault } from '@hub/token-vault';
+import { Injectable } from '@nestjs/common';
+import { actorOf, type Caller } from '../callers/caller';
+
+/** Two connects of one org at once take turns; a third try has never been needed. */
+const TRIES = 3;
+
+/** Connects providers whose credential is a URL that the person pastes. */
+@Injectable()
+export class WebhookConnectService {
+  constructor(
+    private readonly integrations: IntegrationRepository,
+    private readonly vault: TokenVault,
+    private readonly jobs: JobProducer,
+  ) {}
+
+  /**
+   * Seals the URL as the org's credential. It may replace another one freely.
+   *
+   * @param webhookUrl validated by the provider's definition
+   * @param flowId     the flow that asked for it on the hub's page, to be completed with it
+   * @returns false if that flow has ended meanwhile
+   */
+  async store(
+    caller: Pick<Caller, 'orgId' | 'sub'>,
+    provider: RegisteredProvider,
+    webhookUrl: string,
+    flowId?: FlowId,
+  ): Promise<boolean> {
+    const { definition } = provider;
+    if (definition.authMode !== 'webhook_url') throw new Error(`${definition.id} is not connected by a webhook URL`);
+    const account = definition.accountOfWebhook(webhookUrl);
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const now = new Date();
+      const before = await this.integrations.find(caller.orgId, providerId(definition));
+      const id = before?.id ?? (randomUUID() as IntegrationId);
+      const plain = {
+        accessToken: webhookUrl,
+        refreshToken: undefined,
+        expiresInSeconds: null,
+        refreshExpiresInSeconds: null,
+        scopes: undefined,
+      };
+      const grant = sealGrant(this.vault, { orgId: caller.orgId, provider: providerId(definition), id }, plain, now);
+      const metadata = before?.account?.id === account.id ? before.metadata : {};
+      const change = afterConnect(
+        { grant, account, inputs: {}, metadata, refreshable: false, again: before !== undefined },
+        now,
+        Math.random(),
+      );
+      const stored = await this.integrations.storeConnect(
+        { orgId: caller.orgId, provider: providerId(definition), id, change, actor: actorOf(caller) },
+        (manager) => (flowId === undefined ? Promise.resolve(true) : completeFlow(manager, flowId, ['awaiting_input'])),
+      );
+      if (stored.kind === 'flow_ended') return false;
+      if (stored.kind === 'stored') {
+        await this.ringForSync(stored.integration);
+        return true;
+      }
+    }
+    throw new HubError('internal', 'Several connects of this org are under way; try again.', {
+      status: 503,
+      retryAfterSeconds: 1,
+    });
+  }
+
+  private async ringForSync({ id, orgId, provider, epoch }: Integration): Promise<void> {
+    await this.jobs.ring('sync', { id, orgId, provider, epoch });
+  }
+}

@@ -1,0 +1,21 @@
+import type { BrowserAnswer } from '../connect/callback.service';
+import type { HubReply } from './hub-request';
+import { INVALID_STATE_PAGE, type Page } from './page';
+
+/** Sends a page. */
+export function sendPage(reply: HubReply, page: Page, status = 200): void {
+  void reply.status(status).headers(page.headers).send(page.html);
+}
+
+/** Sends the browser on, or the one plain page. 303 after a form, so that the form's body is never sent along (RFC 9700 §4.12). */
+export function sendBrowser(reply: HubReply, answer: BrowserAnswer, redirectStatus: 302 | 303): void {
+  if (answer.kind === 'invalid') return sendPage(reply, INVALID_STATE_PAGE, 400);
+  if (answer.cookie) void reply.setCookie(answer.cookie.name, answer.cookie.value, answer.cookie.options);
+  void reply
+    .headers({
+      'cache-control': 'no-store',
+      'referrer-policy': 'no-referrer',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    })
+    .redirect(answer.url, redirectStatus);
+}

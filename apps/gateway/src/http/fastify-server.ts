@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto';
+import cookie from '@fastify/cookie';
+import cors from '@fastify/cors';
+import formbody from '@fastify/formbody';
+import type { HubConfig } from '@hub/config';
+import { HubError } from '@hub/domain';
+import fastify, { type FastifyInstance } from 'fastify';
+import { ALL_ROUTES } from '../routes';
+import { allowedMethods } from './allowed-methods';
+import type { HubReply, HubRequest } from './hub-request';
+import type { RequestChecks } from './request-checks.service';
+
+const BODY_LIMIT_BYTES = 64 * 1024;
+const URL_LIMIT = 8_192;
+const REQUEST_TIMEOUT_MS = 30_000;
+const LONGEST_PARAM = 128;
+
+/** The HTTP server itself: limits, request ids, parsers. Its checks are added by {@link addChecks} once they can be built. */
+export async function fastifyServer(config: HubConfig): Promise<FastifyInstance> {
+  const server = fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    exposeHeadRoutes: false, // a prefetching HEAD must never use up a callback
+    routerOptions: { maxParamLength: LONGEST_PARAM },
+    genReqId: () => randomUUID(),
+    trustProxy: config.trustProxy.length === 0 ? false : [...config.trustProxy],
+    logger: false,
+  });
+  server.removeContentTypeParser('text/plain');
+  await server.register(cookie);
+  await server.register(formbody, { bodyLimit: BODY_LIMIT_BYTES });
+  await server.register(cors, {
+    origin: allowedOrigins(config),
+    credentials: true,
+    methods: ['GET', 'POST', 'DELETE'],
+    allowedHeaders: ['authorization', 'content-type'],
+    maxAge: 600,
+  });
+  return server;
+}
+
+/** The origins of every allowed return URL: pages that start a connect by fetch, with its cookie. */
+function allowedOrigins(config: HubConfig): string[] {
+  return [...new Set(config.redirectAllowList.map((url) => new URL(url).origin))];
+}
+
+/** Puts the hub's checks before every route. */
+export function addChecks(server: FastifyInstance, checks: RequestChecks): void {
+  server.addHook('onRequest', async (request: HubRequest, reply: HubReply) => {
+    void reply.headers({ 'x-content-type-options': 'nosniff', 'x-request-id': request.id });
+    if (request.url.length > URL_LIMIT) throw new HubError('invalid_request', 'The URL is too long.', { status: 414 });
+    if (request.is404) refuseOtherMethods(request, reply);
+    await checks.beforeBody(request);
+  });
+  server.addHook('preHandler', (request: HubRequest, _reply, done) => {
+    checks.beforeHandler(request);
+    done();
+  });
+}
+
+function refuseOtherMethods(request: HubRequest, reply: HubReply): void {
+  const methods = allowedMethods(ALL_ROUTES, request.url.split('?')[0] ?? '');
+  if (methods.length === 0) return;
+  void reply.header('allow', methods.join(', '));
+  throw new HubError('invalid_request', `This path takes ${methods.join(', ')}, not ${request.method}.`, {
+    status: 405,
+  });
+}

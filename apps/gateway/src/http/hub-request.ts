@@ -1,0 +1,17 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../callers/caller';
+import type { RouteSpec } from './route';
+
+/** A request with what the hub's checks have put on it. */
+export interface HubRequest extends FastifyRequest {
+  /** There on routes with a scope. */
+  caller?: Caller;
+  input?: { params: Record<string, string>; query: Record<string, unknown>; body: unknown };
+}
+
+export type HubReply = FastifyReply;
+
+/** The spec of the route that a request has met; `undefined` where it has met none. */
+export function specOf(request: FastifyRequest): RouteSpec | undefined {
+  return (request.routeOptions.config as { spec?: RouteSpec }).spec;
+}

@@ -1,0 +1,54 @@
+import { HubError } from '@hub/domain';
+import { HubLogger } from '@hub/telemetry';
+import { Catch, HttpException, Injectable, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { specOf, type HubReply, type HubRequest } from './hub-request';
+import { problemDocument, problemOfStatus } from './problem-document';
+import { errorPage } from './page';
+
+/** The one place where errors become answers: a problem for callers, a plain page for browsers. A bug is logged here, once. */
+@Injectable()
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(private readonly logger: HubLogger) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    this.answer(error, http.getRequest<HubRequest>(), http.getResponse<HubReply>());
+  }
+
+  /** Answers a request with what went wrong. */
+  answer(error: unknown, request: HubRequest, reply: HubReply): void {
+    const problem = this.toProblem(error, request);
+    if (reply.sent) return;
+    if (problem.retryAfterSeconds !== undefined) void reply.header('retry-after', String(problem.retryAfterSeconds));
+    if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
+    void reply.header('cache-control', 'no-store').status(problem.status);
+    if (specOf(request)?.kind === 'page') {
+      const page = errorPage(problem);
+      void reply.headers(page.headers).send(page.html);
+      return;
+    }
+    void reply.type('application/problem+json').send(JSON.stringify(problemDocument(problem, request.id)));
+  }
+
+  private toProblem(error: unknown, request: HubRequest): HubError {
+    if (error instanceof HubError) return error;
+    const known = problemOfStatus(statusOf(error));
+    if (known) return known;
+    this.logger.failure('hub.request.failed', error, {
+      request: request.id,
+      method: request.method,
+      route: request.routeOptions.url,
+    });
+    return new HubError(
+      'internal',
+      'The hub could not answer this request; its log has the reason under the instance.',
+    );
+  }
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof HttpException) return error.getStatus();
+  const { statusCode } = error as { statusCode?: unknown };
+  return typeof statusCode === 'number' ? statusCode : 500;
+}

@@ -1,0 +1,103 @@
+import { HubError } from '@hub/domain';
+import { ProviderRegistry } from '@hub/providers';
+import { Injectable } from '@nestjs/common';
+import { BearerService } from '../callers/bearer.service';
+import { DenialsService } from '../callers/denials.service';
+import { specOf, type HubRequest } from './hub-request';
+import { parseQuery, singleValues, doubledNames } from './query-string';
+import type { RouteSpec } from './route';
+import { validated } from './validation';
+
+/** What every request passes before a controller sees it: caller, scope, media type, provider, query, body, in this order. */
+@Injectable()
+export class RequestChecks {
+  constructor(
+    private readonly bearers: BearerService,
+    private readonly denials: DenialsService,
+    private readonly providers: ProviderRegistry,
+  ) {}
+
+  /** Before the body is read: a stranger's body is not worth parsing. */
+  async beforeBody(request: HubRequest): Promise<void> {
+    const spec = specOf(request);
+    if (!spec) return;
+    if (spec.scope !== null) request.caller = await this.checkCaller(request, spec, spec.scope);
+    checkMediaType(request, spec);
+  }
+
+  private async checkCaller(
+    request: HubRequest,
+    spec: RouteSpec,
+    scope: NonNullable<RouteSpec['scope']>,
+  ): Promise<NonNullable<HubRequest['caller']>> {
+    const caller = await this.bearers.callerOf(request.headers.authorization);
+    if (!caller) {
+      this.denials.record({ name: 'auth.failed', address: request.ip, detail: { route: spec.path } });
+      throw new HubError('unauthorized', 'This route needs a valid bearer token with an org.');
+    }
+    if (!caller.scopes.has(scope)) {
+      this.denials.record({
+        name: 'auth.forbidden',
+        orgId: caller.orgId,
+        sub: caller.sub,
+        address: request.ip,
+        detail: { route: spec.path, scope },
+      });
+      throw new HubError('forbidden', `This route needs the scope ${scope}.`);
+    }
+    return caller;
+  }
+
+  /** Once the body is there. */
+  beforeHandler(request: HubRequest): void {
+    const spec = specOf(request);
+    if (!spec) return;
+    const params = { ...(request.params as Record<string, string>) };
+    if (params['provider'] !== undefined) this.checkProvider(params['provider']);
+    request.input = {
+      params,
+      query: this.checkQuery(request, spec),
+      body: spec.body === undefined ? undefined : validated(spec.body, request.body ?? {}, 'body'),
+    };
+    if (spec.body === undefined && spec.kind === 'api') checkNoBody(request);
+  }
+
+  private checkProvider(id: string): void {
+    if (!this.providers.find(id)) throw new HubError('unknown_provider', 'The hub knows no provider of this name.');
+  }
+
+  private checkQuery(request: HubRequest, spec: RouteSpec): Record<string, unknown> {
+    if (spec.kind === 'page') return {};
+    const parameters = parseQuery(request.url);
+    const doubled = doubledNames(parameters);
+    if (doubled.length > 0)
+      throw new HubError('invalid_request', 'The query is not valid: a parameter is there twice.');
+    const values = singleValues(parameters);
+    if (spec.query) return validated(spec.query, { ...values }, 'query');
+    if (parameters.size > 0)
+      throw new HubError('invalid_request', 'The query is not valid: this route takes no parameters.');
+    return {};
+  }
+}
+
+const MEDIA_TYPES = { api: 'application/json', page: 'application/x-www-form-urlencoded' } as const;
+
+function checkMediaType(request: HubRequest, spec: RouteSpec): void {
+  const type = request.headers['content-type'];
+  if (type === undefined || !hasBody(request)) return;
+  if (type.split(';')[0]?.trim().toLowerCase() !== MEDIA_TYPES[spec.kind]) {
+    throw new HubError('invalid_request', `The body must be sent as ${MEDIA_TYPES[spec.kind]}.`, { status: 415 });
+  }
+}
+
+function hasBody(request: HubRequest): boolean {
+  const length = request.headers['content-length'];
+  return request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+}
+
+function checkNoBody(request: HubRequest): void {
+  const { body } = request;
+  if (body === undefined || body === null) return;
+  if (typeof body === 'object' && Object.keys(body).length === 0) return;
+  throw new HubError('invalid_request', 'The body is not valid: this route takes none.');
+}

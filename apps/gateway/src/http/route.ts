@@ -1,0 +1,45 @@
+import type { ProblemCode } from '@hub/domain';
+import type { z } from 'zod';
+
+/** Scopes that a caller's token may hold (contract §2). */
+export const SCOPES = ['integrations:read', 'integrations:write', 'tokens:read', 'audit:read', 'operations'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** One answer that a route may give. */
+export interface RouteAnswer {
+  readonly description: string;
+  /** Absent: no JSON body. */
+  readonly schema?: z.ZodType;
+}
+
+/**
+ * One route as data. The controller takes its method and path from here, callers are checked and requests are validated
+ * by it, and the OpenAPI document is made of it, so none of them can drift from the others.
+ */
+export interface RouteSpec {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** With `:name` parameters; `:provider` must be a known provider. */
+  readonly path: string;
+  readonly summary: string;
+  /** What the caller's token must hold; `null`: no caller is asked for. */
+  readonly scope: Scope | null;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodObject;
+  readonly answers: Readonly<Record<number, RouteAnswer>>;
+  /** Problems beyond those that every route of its kind may answer with. */
+  readonly problems?: readonly ProblemCode[];
+  /** `page`: for browsers: HTML, forms instead of JSON, any query. */
+  readonly kind: 'api' | 'page';
+}
+
+/** What of a request is given on to the controller, validated. */
+export interface RouteInput<Spec extends RouteSpec> {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Spec['query'] extends z.ZodObject ? z.infer<Spec['query']> : Record<string, never>;
+  readonly body: Spec['body'] extends z.ZodObject ? z.infer<Spec['body']> : undefined;
+}
+
+/** Marks a route; its only job is the type. */
+export function defineRoute<const Spec extends RouteSpec>(spec: Spec): Spec {
+  return spec;
+}

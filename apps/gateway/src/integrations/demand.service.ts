@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { IntegrationRepository, type Progress, type RequestedWork } from '@hub/database';
+import type { Integration, OrgId, ProviderId } from '@hub/domain';
+import { JobProducer } from '@hub/queues';
+import { Injectable } from '@nestjs/common';
+import { MergedDemands } from './demand';
+
+/** How long a caller waits for a worker. */
+const WAIT_MS = 10_000;
+const FIRST_LOOK_MS = 15;
+const LONGEST_PAUSE_MS = 200;
+
+/** How a demand ended: settled by a worker, or still under way, or there is nothing to work on. */
+export type DemandOutcome =
+  | { readonly kind: 'settled'; readonly integration: Integration }
+  | { readonly kind: 'under_way'; readonly integration: Integration }
+  | { readonly kind: 'reauth_required'; readonly integration: Integration }
+  | { readonly kind: 'not_connected' };
+
+type Requested = Extract<RequestedWork, { kind: 'requested' }>;
+
+/** Asks the workers for a refresh or a sync and waits a while. The gateway itself never talks to a token endpoint for it. */
+@Injectable()
+export class DemandService {
+  private readonly demands = new MergedDemands<DemandOutcome>();
+
+  constructor(
+    private readonly integrations: IntegrationRepository,
+    private readonly jobs: JobProducer,
+  ) {}
+
+  /** Has the credential refreshed, or checked where there is nothing to refresh. */
+  async refresh(orgId: OrgId, provider: ProviderId): Promise<DemandOutcome> {
+    return this.demands.of(`refresh ${orgId} ${provider}`, async () => {
+      const request = await this.integrations.requestRefresh(orgId, provider);
+      return this.meet(orgId, provider, request, 'refresh', ({ progress }) => {
+        // a refresh that is under way already is as good as one of our own
+        const target = progress.settledEpoch < progress.epoch ? progress.epoch : progress.epoch + 1;
+        return (now) => now.settledEpoch >= target;
+      });
+    });
+  }
+
+  /** Has the metadata synced. */
+  async sync(orgId: OrgId, provider: ProviderId): Promise<DemandOutcome> {
+    return this.demands.of(`sync ${orgId} ${provider}`, async () => {
+      const request = await this.integrations.requestSync(orgId, provider);
+      return this.meet(
+        orgId,
+        provider,
+        request,
+        'sync',
+        ({ at }) =>
+          (now) =>
+            now.syncSettledAt !== null && now.syncSettledAt >= at,
+      );
+    });
+  }
+
+  private async meet(
+    orgId: OrgId,
+    provider: ProviderId,
+    request: RequestedWork,
+    job: 'refresh' | 'sync',
+    settledFor: (request: Requested) => (now: Progress) => boolean,
+  ): Promise<DemandOutcome> {
+    if (request.kind !== 'requested') return request;
+    const { id, epoch } = request.integration;
+    await this.jobs.ring(job, { id, orgId, provider, epoch });
+    const settled = await this.waitUntil(orgId, request, settledFor(request));
+    const integration = await this.integrations.find(orgId, provider);
+    if (!integration) return { kind: 'not_connected' };
+    return { kind: settled ? 'settled' : 'under_way', integration };
+  }
+
+  private async waitUntil(
+    orgId: OrgId,
+    { integration }: Requested,
+    settled: (now: Progress) => boolean,
+  ): Promise<boolean> {
+    const end = performance.now() + WAIT_MS;
+    for (let pause = FIRST_LOOK_MS; performance.now() < end; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
+      await sleep(pause);
+      const progress = await this.integrations.progress(orgId, integration.id);
+      if (!progress || settled(progress)) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,130 @@
+import { IntegrationRepository } from '@hub/database';
+import { HubError, problemOf, type Integration, type StandingFailure } from '@hub/domain';
+import { ProviderRegistry, providerId, type ProviderDefinition, type RegisteredProvider } from '@hub/providers';
+import { JobProducer } from '@hub/queues';
+import { Injectable } from '@nestjs/common';
+import { actorOf, type Caller } from '../callers/caller';
+import { DemandService, type DemandOutcome } from './demand.service';
+import { failureView, integrationView, type IntegrationView } from './integration-view';
+
+/** An answer to a forced refresh or sync: done, or still under way. */
+export interface DemandAnswer {
+  readonly done: boolean;
+  readonly view: IntegrationView;
+}
+
+/** What callers see and do with the integrations of their org. */
+@Injectable()
+export class IntegrationsService {
+  constructor(
+    private readonly providers: ProviderRegistry,
+    private readonly integrations: IntegrationRepository,
+    private readonly demands: DemandService,
+    private readonly jobs: JobProducer,
+  ) {}
+
+  async list(caller: Caller): Promise<IntegrationView[]> {
+    const integrations = await this.integrations.list(caller.orgId);
+    return this.providers.all().map((provider) =>
+      integrationView(
+        provider,
+        integrations.find((one) => one.provider === provider.definition.id),
+      ),
+    );
+  }
+
+  async read(caller: Caller, id: string): Promise<IntegrationView> {
+    const provider = this.provider(id);
+    return integrationView(provider, await this.integrations.find(caller.orgId, providerId(provider.definition)));
+  }
+
+  async refresh(caller: Caller, id: string): Promise<DemandAnswer> {
+    const provider = this.provider(id);
+    const outcome = await this.demands.refresh(caller.orgId, providerId(provider.definition));
+    return this.answer(provider, outcome, ({ refreshFailure }) => refreshFailure);
+  }
+
+  async sync(caller: Caller, id: string): Promise<DemandAnswer> {
+    const provider = this.provider(id);
+    const outcome = await this.demands.sync(caller.orgId, providerId(provider.definition));
+    return this.answer(provider, outcome, ({ syncFailure }) => syncFailure);
+  }
+
+  /** Ends an integration; revocation goes on in the background. Without one nothing happens. */
+  async disconnect(caller: Caller, id: string, uninstall: boolean): Promise<void> {
+    const { definition } = this.provider(id);
+    const provider = providerId(definition);
+    const revoke = givesBack(definition, uninstall);
+    const gone = await this.integrations.disconnect(caller.orgId, provider, {
+      revoke,
+      reason: uninstall ? 'uninstall' : 'disconnect',
+      actor: actorOf(caller),
+      detail: { revoke, uninstall },
+    });
+    if (gone?.revocationId)
+      await this.jobs.ring('revocation', { id: gone.revocationId, orgId: caller.orgId, provider, epoch: 0 });
+  }
+
+  private provider(id: string): RegisteredProvider {
+    const provider = this.providers.find(id);
+    if (!provider) throw new HubError('unknown_provider', 'The hub knows no provider of this name.');
+    return provider;
+  }
+
+  private answer(
+    provider: RegisteredProvider,
+    outcome: DemandOutcome,
+    failureOf: (integration: Integration) => StandingFailure | null,
+  ): DemandAnswer {
+    switch (outcome.kind) {
+      case 'not_connected':
+        throw new HubError('not_connected', `This org has not connected ${provider.definition.label}.`);
+      case 'reauth_required':
+        throw reauthRequired(
+          provider,
+          outcome.integration,
+          'Sign in at the provider again: it has refused this grant.',
+        );
+      case 'under_way':
+        return { done: false, view: integrationView(provider, outcome.integration) };
+      case 'settled': {
+        const { integration } = outcome;
+        if (integration.status === 'reauth_required')
+          throw reauthRequired(provider, integration, 'The provider has refused this grant for good.');
+        const failure = failureOf(integration);
+        if (failure) throw failed(provider, integration, failure);
+        return { done: true, view: integrationView(provider, integration) };
+      }
+    }
+  }
+}
+
+/** Whether a disconnect has something to give back: an app is removed at its provider only on explicit wish. */
+function givesBack(definition: ProviderDefinition, uninstall: boolean): boolean {
+  if (definition.authMode === 'webhook_url') return false;
+  const { manner } = definition.revoke;
+  return manner === 'uninstall' ? uninstall : manner !== 'none';
+}
+
+function reauthRequired(provider: RegisteredProvider, integration: Integration, detail: string): HubError {
+  return new HubError('reauth_required', detail, {
+    title: 'Token refresh failed',
+    extensions: {
+      provider: provider.definition.id,
+      failure: failureView(integration.refreshFailure ?? integration.syncFailure),
+    },
+  });
+}
+
+function failed(provider: RegisteredProvider, integration: Integration, failure: StandingFailure): HubError {
+  const next = integration.nextRefreshAt ?? integration.nextSyncAt;
+  const seconds = next === null ? undefined : Math.max(1, Math.ceil((next.getTime() - Date.now()) / 1000));
+  return new HubError(
+    problemOf(failure.code),
+    `${provider.definition.label} gave no usable answer; it is tried again by itself.`,
+    {
+      ...(seconds !== undefined && { retryAfterSeconds: seconds }),
+      extensions: { provider: provider.definition.id, failure: failureView(failure) },
+    },
+  );
+}

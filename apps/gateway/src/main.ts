@@ -1,0 +1,51 @@
+import 'reflect-metadata';
+import { ConfigError, readConfig, type HubConfig } from '@hub/config';
+import { configurableProviders } from '@hub/providers';
+import { HubLogger } from '@hub/telemetry';
+import { createGateway } from './create-gateway';
+
+/** What is under way may take so long to end; afterwards the process goes all the same. */
+const SHUTDOWN_MS = 25_000;
+
+async function main(): Promise<void> {
+  const config = configuration();
+  const app = await createGateway(config);
+  const logger = app.get(HubLogger);
+  let closing = false;
+  const close = (signal: string): void => {
+    if (closing) return;
+    closing = true;
+    logger.info('hub.gateway.draining', { signal });
+    setTimeout(() => process.exit(1), SHUTDOWN_MS).unref();
+    app.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.failure('hub.gateway.close_failed', error);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', close);
+  process.on('SIGINT', close);
+  if (config.outbound.allowPrivate)
+    logger.warning('hub.outbound.private_allowed', {
+      fix: 'unset OUTBOUND_ALLOW_PRIVATE anywhere but on your own machine',
+    });
+  await app.listen(config.port, config.host);
+  logger.info('hub.gateway.started', { port: config.port, node: process.version });
+}
+
+function configuration(): HubConfig {
+  try {
+    return readConfig(process.env, { providers: configurableProviders, callers: true });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`The gateway cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,45 @@
+import { listAudit } from './audit/audit.routes';
+import {
+  beginConnect,
+  callback,
+  showConfirmPage,
+  showInputPage,
+  submitConfirmPage,
+  submitInputPage,
+} from './connect/connect.routes';
+import { live, ready } from './health/health.routes';
+import type { RouteSpec } from './http/route';
+import {
+  disconnectIntegration,
+  listIntegrations,
+  readIntegration,
+  refreshIntegration,
+  syncIntegration,
+} from './integrations/integrations.routes';
+import { home, landing } from './landing/landing.routes';
+import { docsAsset, docsPage, openApiJson } from './openapi/openapi.routes';
+import { readToken } from './tokens/tokens.routes';
+
+/** Every route of the gateway. What is served and is not here, or is here and not served, stops the start. */
+export const ALL_ROUTES: readonly RouteSpec[] = [
+  beginConnect,
+  callback,
+  showInputPage,
+  submitInputPage,
+  showConfirmPage,
+  submitConfirmPage,
+  listIntegrations,
+  listAudit,
+  readIntegration,
+  refreshIntegration,
+  syncIntegration,
+  disconnectIntegration,
+  readToken,
+  landing,
+  home,
+  live,
+  ready,
+  openApiJson,
+  docsPage,
+  docsAsset,
+];

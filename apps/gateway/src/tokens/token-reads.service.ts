@@ -1,0 +1,79 @@
+import { AuditRepository } from '@hub/database';
+import type { AuditEntry, IntegrationId, OrgId } from '@hub/domain';
+import { HubLogger } from '@hub/telemetry';
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+
+/** Reads are written at the latest so long after they happened. */
+const WRITTEN_WITHIN_MS = 500;
+
+interface Reads {
+  readonly orgId: OrgId;
+  readonly integrationId: IntegrationId;
+  readonly provider: string;
+  readonly sub: string;
+  count: number;
+}
+
+/** Gathers token reads and writes them into the audit trail, with caller and count, so that the hot path waits for no write. */
+@Injectable()
+export class TokenReadsService implements BeforeApplicationShutdown {
+  private gathered = new Map<string, Reads>();
+  private timer: NodeJS.Timeout | undefined;
+  private writing: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly audit: AuditRepository,
+    private readonly logger: HubLogger,
+  ) {}
+
+  record(read: Omit<Reads, 'count'>): void {
+    const key = `${read.integrationId} ${read.sub}`;
+    const known = this.gathered.get(key);
+    if (known) known.count += 1;
+    else this.gathered.set(key, { ...read, count: 1 });
+    this.timer ??= setTimeout(() => void this.write(), WRITTEN_WITHIN_MS);
+  }
+
+  /** Writes what has been gathered. What cannot be written is gathered again. */
+  private async write(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const reads = [...this.gathered.values()];
+    this.gathered = new Map();
+    this.writing = this.writing.then(() => this.writeAll(reads));
+    await this.writing;
+  }
+
+  private async writeAll(reads: readonly Reads[]): Promise<void> {
+    for (const orgId of new Set(reads.map((read) => read.orgId))) {
+      const ofOrg = reads.filter((read) => read.orgId === orgId);
+      await this.audit.append(orgId, ofOrg.map(toEntry)).catch((error: unknown) => {
+        this.logger.failure('hub.audit.write_failed', error, { name: 'token.read' });
+        for (const read of ofOrg) this.putBack(read);
+      });
+    }
+  }
+
+  private putBack(read: Reads): void {
+    const key = `${read.integrationId} ${read.sub}`;
+    const known = this.gathered.get(key);
+    if (known) known.count += read.count;
+    else this.gathered.set(key, read);
+    this.timer ??= setTimeout(() => void this.write(), WRITTEN_WITHIN_MS);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.write();
+    clearTimeout(this.timer);
+  }
+}
+
+function toEntry(read: Reads): AuditEntry {
+  return {
+    name: 'token.read',
+    provider: read.provider,
+    integrationId: read.integrationId,
+    actor: { type: 'user', id: read.sub },
+    detail: { count: read.count },
+  };
+}

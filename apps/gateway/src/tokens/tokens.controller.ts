@@ -1,0 +1,20 @@
+import { Controller, Header } from '@nestjs/common';
+import type { Caller } from '../callers/caller';
+import type { RouteInput } from '../http/route';
+import { CurrentCaller, Input, Route } from '../http/route.decorator';
+import { readToken } from './tokens.routes';
+import { TokensService, type TokenAnswer } from './tokens.service';
+
+@Controller()
+export class TokensController {
+  constructor(private readonly tokens: TokensService) {}
+
+  @Route(readToken)
+  @Header('cache-control', 'no-store')
+  async read(
+    @CurrentCaller() caller: Caller,
+    @Input() { params, query }: RouteInput<typeof readToken>,
+  ): Promise<TokenAnswer> {
+    return this.tokens.read(caller, params['provider'] ?? '', query.minTtl);
+  }
+}

@@ -1,0 +1,109 @@
+import { IntegrationRepository, type TokenRow } from '@hub/database';
+import { HubError, type OrgId, type ProviderId } from '@hub/domain';
+import { ProviderRegistry, providerId } from '@hub/providers';
+import { tokenCell, TokenVault } from '@hub/token-vault';
+import { Injectable } from '@nestjs/common';
+import type { Caller } from '../callers/caller';
+import { DemandService } from '../integrations/demand.service';
+import { judge, judgeAfterRefresh } from './token-read';
+import { TokenReadsService } from './token-reads.service';
+
+/** A token as product services receive it. */
+export interface TokenAnswer {
+  readonly accessToken: string;
+  readonly tokenType: string;
+  readonly expiresAt: string | null;
+  readonly scope: string | null;
+  readonly provider: string;
+  readonly account: { id: string; label: string } | null;
+}
+
+/** When to ask again for a token whose provider is away, if the schedule does not tell. */
+const ASK_AGAIN_SECONDS = 5;
+
+/** Hands out valid access tokens. */
+@Injectable()
+export class TokensService {
+  constructor(
+    private readonly providers: ProviderRegistry,
+    private readonly integrations: IntegrationRepository,
+    private readonly vault: TokenVault,
+    private readonly demands: DemandService,
+    private readonly reads: TokenReadsService,
+  ) {}
+
+  /** @param minTtlSeconds if less is left, the token is refreshed first */
+  async read(caller: Caller, providerName: string, minTtlSeconds: number): Promise<TokenAnswer> {
+    const provider = this.oauthProvider(providerName);
+    const token = await this.find(caller.orgId, provider);
+    switch (judge(token, minTtlSeconds)) {
+      case 'serve':
+        return this.serve(caller, provider, token);
+      case 'refresh_first':
+        await this.demands.refresh(caller.orgId, provider);
+        return this.serveIfLive(caller, provider, await this.find(caller.orgId, provider));
+      case 'reauth_required':
+        throw reauthRequired(token);
+    }
+  }
+
+  private oauthProvider(name: string): ProviderId {
+    const provider = this.providers.find(name);
+    if (!provider) throw new HubError('unknown_provider', 'The hub knows no provider of this name.');
+    if (provider.definition.authMode === 'webhook_url')
+      throw new HubError(
+        'invalid_request',
+        `${provider.definition.label} has no token: its credential is a webhook URL.`,
+      );
+    return providerId(provider.definition);
+  }
+
+  private async find(orgId: OrgId, provider: ProviderId): Promise<TokenRow> {
+    const token = await this.integrations.readToken(orgId, provider);
+    if (!token) throw new HubError('not_connected', 'This org has not connected this provider.');
+    return token;
+  }
+
+  private serveIfLive(caller: Caller, provider: ProviderId, token: TokenRow): TokenAnswer {
+    switch (judgeAfterRefresh(token)) {
+      case 'serve':
+        return this.serve(caller, provider, token);
+      case 'reauth_required':
+        throw reauthRequired(token);
+      case 'dead':
+        throw new HubError(
+          'provider_unavailable',
+          'The token has expired and the provider gives no new one at the moment.',
+          {
+            retryAfterSeconds: secondsUntil(token.nextRefreshAt, token.readAt),
+          },
+        );
+    }
+  }
+
+  private serve(caller: Caller, provider: ProviderId, token: TokenRow): TokenAnswer {
+    const accessToken = this.vault.open(
+      tokenCell({ orgId: caller.orgId, provider, id: token.id }, 'access_token'),
+      token.accessToken,
+    );
+    this.reads.record({ orgId: caller.orgId, integrationId: token.id, provider, sub: caller.sub });
+    return {
+      accessToken: accessToken.reveal(),
+      tokenType: 'Bearer',
+      expiresAt: token.expiresAt?.toISOString() ?? null,
+      scope: token.scope,
+      provider,
+      account: token.account,
+    };
+  }
+}
+
+function reauthRequired(token: TokenRow): HubError {
+  return new HubError('reauth_required', 'The provider has refused this grant: the user must sign in there again.', {
+    extensions: { failure: { code: token.failureCode } },
+  });
+}
+
+function secondsUntil(time: Date | null, now: Date): number {
+  return time === null ? ASK_AGAIN_SECONDS : Math.max(1, Math.ceil((time.getTime() - now.getTime()) / 1000));
+}

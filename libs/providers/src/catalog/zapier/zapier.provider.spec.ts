@@ -1,0 +1,137 @@
+import { aPage, anAnswer } from '../../../testing/scripted-wire';
+import { readDeliveryOutcome, webhookAddress } from '../../webhook-delivery';
+import { provider } from './zapier.provider';
+
+const [input] = provider.inputs;
+
+describe('a webhook URL', () => {
+  it.each([
+    'https://hooks.zapier.com/hooks/catch/123456/abcdef/',
+    'https://hooks.zapier.com/hooks/catch/123456/abcdef',
+    'https://hooks.zapier.com/hooks/catch/123456/abcdef/silent/',
+    'https://hooks.zapier.com/hooks/catch/abc123/',
+    'https://hooks.zapier.com/hooks/standard/123/0123456789abcdef0123456789abcdef/',
+  ])('%s is kept as it is', (url) => {
+    expect(input.normalise(url)).toBe(url);
+  });
+
+  it.each([
+    '',
+    'hooks.zapier.com/hooks/catch/1/a/',
+    'no url',
+    'http://hooks.zapier.com/hooks/catch/1/a/',
+    'ftp://hooks.zapier.com/hooks/catch/1/a/',
+    'https://hooks.zapier.com.evil.io/hooks/catch/1/a/',
+    'https://evil.io/hooks/catch/1/a/',
+    'https://hooks.zapier.com@evil.io/hooks/catch/1/a/',
+    'https://user:pw@hooks.zapier.com/hooks/catch/1/a/',
+    'https://@hooks.zapier.com/hooks/catch/1/a/',
+    'https://hooks.zapier.com:8443/hooks/catch/1/a/',
+    'https://hooks.zapier.com:443/hooks/catch/1/a/',
+    'https://HOOKS.zapier.com/hooks/catch/1/a/',
+    'HTTPS://hooks.zapier.com/hooks/catch/1/a/',
+    'https://hooks.zapier.com./hooks/catch/1/a/',
+    'https://hooks。zapier.com/hooks/catch/1/a/',
+    'https://hooks.zаpier.com/hooks/catch/1/a/',
+    'https://xn--hooks-zapier.com/hooks/catch/1/a/',
+    'https:\\\\hooks.zapier.com\\hooks\\catch\\1\\a\\',
+    'https://hooks.zapier.com\\@evil.io/hooks/catch/1/a/',
+    'https:hooks.zapier.com/hooks/catch/1/a/',
+    'https:///hooks.zapier.com/hooks/catch/1/a/',
+    'https://hooks.zapier.com/hooks/catch/1/a/?x=1',
+    'https://hooks.zapier.com/hooks/catch/1/a/?',
+    'https://hooks.zapier.com/hooks/catch/1/a/#x',
+    'https://hooks.zapier.com/hooks/catch/1/a/#',
+    'https://hooks.zapier.com/hooks/catch/1/../1/a/',
+    'https://hooks.zapier.com/hooks/catch/1/%61/',
+    'https://hooks.zapier.com//hooks/catch/1/a/',
+    'https://hooks.zapier.com/hooks/catch/',
+    'https://hooks.zapier.com/hooks/catch/1/a/b/',
+    'https://hooks.zapier.com/',
+    'https://hooks.zapier.com',
+    ' https://hooks.zapier.com/hooks/catch/1/a/',
+    'https://hooks.zapier.com/hooks/catch/1/a/\n',
+    'https://hooks.zapier.com/hooks/ca\ttch/1/a/',
+    'https://127.0.0.1/hooks/catch/1/a/',
+    'https://[::1]/hooks/catch/1/a/',
+    'https://2130706433/hooks/catch/1/a/',
+    `https://hooks.zapier.com/hooks/catch/1/${'a'.repeat(600)}/`,
+  ])('%j is none', (url) => {
+    expect(input.normalise(url)).toBeUndefined();
+  });
+
+  it('is refused by its own problem, and sealed', () => {
+    expect(input).toMatchObject({ problem: 'webhook_host_not_allowed', secret: true });
+  });
+});
+
+describe('the account behind a webhook URL', () => {
+  it('is a hash, and shows no more than the end', () => {
+    const account = provider.accountOfWebhook('https://hooks.zapier.com/hooks/catch/123456/abcdefgh/');
+    expect(account.id).toMatch(/^[0-9a-f]{32}$/);
+    expect(account.label).toBe('hooks.zapier.com …efgh');
+  });
+
+  it('never shows more than half of a short secret', () => {
+    expect(provider.accountOfWebhook('https://hooks.zapier.com/hooks/catch/1/abcd/silent/').label).toBe(
+      'hooks.zapier.com …cd',
+    );
+  });
+
+  it('is another for another URL', () => {
+    const ids = ['a', 'b'].map(
+      (hook) => provider.accountOfWebhook(`https://hooks.zapier.com/hooks/catch/1/${hook}/`).id,
+    );
+    expect(new Set(ids).size).toBe(2);
+  });
+});
+
+describe('the metadata of a webhook', () => {
+  it('begin with nothing known', async () => {
+    expect(await provider.metadata({ known: {} })).toEqual({
+      ok: true,
+      metadata: { webhookStatus: 'unverified', lastDeliveryAt: null },
+      account: null,
+    });
+  });
+
+  it('stay as deliveries have left them', async () => {
+    const known = { webhookStatus: 'reachable', lastDeliveryAt: '2026-11-22T10:00:00.000Z' };
+    expect(await provider.metadata({ known })).toMatchObject({ metadata: known });
+  });
+});
+
+describe('a delivery', () => {
+  const endpoints = { authorizeUrl: '', tokenUrl: '', revokeUrl: null, apiBaseUrl: 'http://localhost:9/zapier' };
+
+  it("goes to the URL's path at the server that is set", () => {
+    expect(webhookAddress(endpoints, 'https://hooks.zapier.com/hooks/catch/1/a/')).toBe(
+      'http://localhost:9/zapier/hooks/catch/1/a/',
+    );
+  });
+
+  it('is taken by a 200, whatever it says', () => {
+    expect(readDeliveryOutcome(provider, { kind: 'answer', answer: anAnswer(200) })).toBeUndefined();
+  });
+
+  it.each([
+    ['a hook that is gone', anAnswer(410, {}), 'invalid_grant', 'definite'],
+    ['a hook that wants to be forgotten', anAnswer(404, 'Please unsubscribe me!'), 'invalid_grant', 'definite'],
+    ['an unknown path', aPage(404), 'bad_provider_response', 'transient'],
+    ['a refusal', anAnswer(401), 'bad_provider_response', 'transient'],
+    ['a forbidden one', anAnswer(403), 'bad_provider_response', 'transient'],
+    ['a body it cannot read', anAnswer(400), 'provider_misconfigured', 'ours'],
+    ['a body too large for it', anAnswer(413), 'provider_misconfigured', 'ours'],
+    ['a throttle', anAnswer(429), 'rate_limited', 'transient'],
+    ['an outage', aPage(503), 'provider_unavailable', 'transient'],
+    ['a redirect', anAnswer(302), 'bad_provider_response', 'transient'],
+  ])('that meets %s failed', (_what, answer, code, kind) => {
+    expect(readDeliveryOutcome(provider, { kind: 'answer', answer })).toMatchObject({ code, kind });
+  });
+
+  it('that was lost may be sent again', () => {
+    expect(readDeliveryOutcome(provider, { kind: 'no_answer', reason: 'timeout' })).toMatchObject({
+      kind: 'transient',
+    });
+  });
+});

@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import { failure, type Account, type Failure } from '@hub/domain';
+import { defineProvider, type WireAnswer } from '../../provider-definition';
+import { readUnusable } from '../../wire-failure';
+import { readHookStatus } from './zapier.metadata';
+
+const HOOK_ORIGIN = 'https://hooks.zapier.com';
+const HOOK_PATH =
+  /^\/hooks\/(?:catch\/\d+\/[A-Za-z0-9]+|catch\/[A-Za-z0-9]+|standard\/\d+\/[A-Za-z0-9]+)(?:\/silent)?\/?$/;
+const LONGEST_URL = 512;
+
+/** A pasted catch-hook URL: no OAuth. https://help.zapier.com/hc/en-us/articles/8496288690317-Trigger-Zaps-from-webhooks */
+export const provider = defineProvider({
+  id: 'zapier',
+  label: 'Zapier',
+  docsUrl: 'https://help.zapier.com/hc/en-us/articles/8496288690317-Trigger-Zaps-from-webhooks',
+  authMode: 'webhook_url',
+  credentialPrefix: null,
+  inputs: [
+    {
+      name: 'webhookUrl',
+      label: 'Webhook URL',
+      help: 'Copy it from the Zap’s trigger “Webhooks by Zapier”. It is a secret: whoever has it can start the Zap.',
+      example: 'https://hooks.zapier.com/hooks/catch/123456/abcdef/',
+      normalise: normaliseHookUrl,
+      problem: 'webhook_host_not_allowed',
+      expected: 'a URL such as https://hooks.zapier.com/hooks/catch/123456/abcdef/',
+      secret: true,
+    },
+  ],
+  endpoints: { apiBaseUrl: HOOK_ORIGIN },
+  refresh: { mode: 'recheck', retry: 'none' },
+  accountOfWebhook,
+  readDelivery,
+  metadata: readHookStatus,
+});
+
+/**
+ * The URL itself or nothing: it must be written exactly as a URL parser would write it, so that no reader of it can see
+ * another host (backslashes, user parts, other spellings of a host, dot segments).
+ */
+function normaliseHookUrl(text: string): string | undefined {
+  if (text.length > LONGEST_URL || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  return url.href === text && text === HOOK_ORIGIN + url.pathname && HOOK_PATH.test(url.pathname) ? text : undefined;
+}
+
+/** The URL is a secret, so its hash is the id, and no more than the end of its last part is shown. */
+function accountOfWebhook(webhookUrl: string): Account {
+  const hook =
+    webhookUrl
+      .replace(/(?:\/silent)?\/?$/, '')
+      .split('/')
+      .at(-1) ?? '';
+  const shown = Math.min(4, Math.floor(hook.length / 2));
+  return {
+    id: createHash('sha256').update(webhookUrl).digest('hex').slice(0, 32),
+    label: `hooks.zapier.com …${hook.slice(hook.length - shown)}`,
+  };
+}
+
+/**
+ * A hook that is gone says 410, or 404 with a plea to unsubscribe (https://docs.zapier.com/platform/build/hook-trigger).
+ * No other refusal says anything about the hook itself.
+ */
+function readDelivery(answer: WireAnswer): Failure | undefined {
+  const { status } = answer;
+  const reason = `http_${status}`;
+  if (status === 410) return failure('invalid_grant', 'hook_gone');
+  if (status === 404 && /unsubscribe/i.test(answer.text)) return failure('invalid_grant', 'hook_gone');
+  if (status === 400 || status === 413) return failure('provider_misconfigured', reason);
+  return status > 400 && status < 500 && status !== 429 ? readUnusable('api', reason) : undefined;
+}

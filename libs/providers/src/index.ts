@@ -1,0 +1,31 @@
+export { providerCatalog } from './catalog';
+export { readBearerGrant, type GrantManners } from './grant-reading';
+export { asList, asObject, field, idField, labelField, numberField, textField, type JsonObject } from './json-fields';
+export {
+  buildAuthorizationRequest,
+  type AuthorizationOrder,
+  type AuthorizationRequest,
+} from './oauth/authorization-request';
+export {
+  OAuthClient,
+  type CallOptions,
+  type GrantAnswer,
+  type RevokeAnswer,
+  type TokensToRevoke,
+} from './oauth/oauth.client';
+export type { CodeToExchange } from './oauth/token-request';
+export type { OutboundRules } from './outbound/address-rules';
+export {
+  API_BYTES,
+  OutboundClient,
+  TOKEN_BYTES,
+  USUAL_DEADLINE_MS,
+  type OutboundRequest,
+} from './outbound/outbound.client';
+export type { NoAnswerReason, NotSentReason, OutboundOutcome } from './outbound/outbound-outcome';
+export * from './provider-definition';
+export { configurableProviders, ProviderRegistry } from './provider-registry';
+export { ProvidersModule } from './providers.module';
+export { speaksOAuth, type RegisteredProvider } from './registered-provider';
+export { readDeliveryOutcome, webhookAddress } from './webhook-delivery';
+export { isSuccess, readAbsence, readRefusal, retryAfterMs } from './wire-failure';

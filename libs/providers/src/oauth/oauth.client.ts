@@ -1,0 +1,161 @@
+import type { Endpoints, Failure } from '@hub/domain';
+import { TOKEN_BYTES, USUAL_DEADLINE_MS, type OutboundClient } from '../outbound/outbound.client';
+import type { OutboundOutcome } from '../outbound/outbound-outcome';
+import type { ApiClient, Conversation, Grant, OAuthProvider } from '../provider-definition';
+import { oauthHalf, type RegisteredProvider } from '../registered-provider';
+import { isClientRefusal, isSuccess, readAbsence, readRefusal, readUnusable } from '../wire-failure';
+import { GuardedApiClient } from './api.client';
+import {
+  exchangeRequest,
+  refreshRequest,
+  type ClientIdentity,
+  type CodeToExchange,
+  type TokenRequest,
+} from './token-request';
+
+/** What a token endpoint's answer comes to. */
+export type GrantAnswer =
+  { readonly ok: true; readonly grant: Grant } | { readonly ok: false; readonly failure: Failure };
+
+/** `nothing_left`: the provider knows of no such grant any more. `not_offered`: it has no way to give one back. */
+export type RevokeAnswer =
+  | { readonly ok: true; readonly outcome: 'revoked' | 'nothing_left' | 'not_offered' }
+  | { readonly ok: false; readonly failure: Failure };
+
+/** The tokens to give back, in the clear. */
+export interface TokensToRevoke {
+  readonly accessToken: string;
+  readonly refreshToken: string | undefined;
+}
+
+export interface CallOptions {
+  /** The whole call, all secrets of a list included, in milliseconds. */
+  readonly deadlineMs?: number;
+}
+
+/** A person waits for an exchange (contract: an unusable answer is told within ten seconds). */
+const EXCHANGE_DEADLINE_MS = 10_000;
+
+/**
+ * The one conversation with token endpoints: exchange, refresh, revoke. Expected refusals are values; it throws only
+ * for a provider that has no OAuth or no credentials here, which is a bug of the caller.
+ */
+export class OAuthClient {
+  constructor(private readonly outbound: OutboundClient) {}
+
+  /** Redeems an authorization code (RFC 6749 §4.1.3). */
+  exchange(
+    provider: RegisteredProvider,
+    endpoints: Endpoints,
+    code: CodeToExchange,
+    { deadlineMs = EXCHANGE_DEADLINE_MS }: CallOptions = {},
+  ): Promise<GrantAnswer> {
+    return this.grant(provider, endpoints, 'exchange', deadlineMs, (definition, client) =>
+      exchangeRequest(definition.token, client, code),
+    );
+  }
+
+  /** Asks for a fresh access token (RFC 6749 §6). The grant's `refreshToken` is `undefined` where the old one stays. */
+  refresh(
+    provider: RegisteredProvider,
+    endpoints: Endpoints,
+    refreshToken: string,
+    { deadlineMs = USUAL_DEADLINE_MS }: CallOptions = {},
+  ): Promise<GrantAnswer> {
+    return this.grant(provider, endpoints, 'refresh', deadlineMs, (definition, client) =>
+      refreshRequest(definition.token, client, refreshToken),
+    );
+  }
+
+  /**
+   * Gives a grant back in the provider's own manner (RFC 7009 or an uninstall). Whether it may be given back at all,
+   * since others may stand on it, is for the caller to know: see the definition's `revoke.manner`.
+   */
+  async revoke(
+    provider: RegisteredProvider,
+    endpoints: Endpoints,
+    tokens: TokensToRevoke,
+    { deadlineMs = USUAL_DEADLINE_MS }: CallOptions = {},
+  ): Promise<RevokeAnswer> {
+    const { definition } = oauthHalf(provider);
+    const { request, isAlreadyRevoked } = definition.revoke;
+    if (request === undefined) return { ok: true, outcome: 'not_offered' };
+    return this.withEachSecret(provider, deadlineMs, async (client, leftMs): Promise<RevokeAnswer> => {
+      const outcome = await this.outbound.send({
+        ...request({ ...tokens, ...client, endpoints }),
+        deadlineMs: leftMs,
+        maxBytes: TOKEN_BYTES,
+      });
+      if (outcome.kind === 'answer' && isSuccess(outcome.answer)) return { ok: true, outcome: 'revoked' };
+      if (outcome.kind === 'answer' && isAlreadyRevoked?.(outcome.answer)) return { ok: true, outcome: 'nothing_left' };
+      return { ok: false, failure: readNo(definition, outcome, 'revoke') };
+    });
+  }
+
+  /** The provider's API with this access token put in. */
+  api(provider: RegisteredProvider, endpoints: Endpoints, accessToken: string): ApiClient {
+    const { definition } = provider;
+    if (definition.authMode !== 'oauth2') throw new Error(`${definition.id} has no API token`);
+    return new GuardedApiClient(this.outbound, definition, endpoints, accessToken);
+  }
+
+  private grant(
+    provider: RegisteredProvider,
+    endpoints: Endpoints,
+    conversation: 'exchange' | 'refresh',
+    deadlineMs: number,
+    build: (definition: OAuthProvider, client: ClientIdentity) => TokenRequest,
+  ): Promise<GrantAnswer> {
+    const { definition } = oauthHalf(provider);
+    return this.withEachSecret(provider, deadlineMs, async (client, leftMs) => {
+      const outcome = await this.outbound.send({
+        method: 'POST',
+        url: endpoints.tokenUrl,
+        ...build(definition, client),
+        deadlineMs: leftMs,
+        maxBytes: TOKEN_BYTES,
+        freshConnection: true,
+      });
+      return readGrantAnswer(definition, outcome, conversation);
+    });
+  }
+
+  /**
+   * Tries the secrets in their order, as long as the provider refuses the client and nothing else: such a refusal
+   * spends no code and no refresh token.
+   */
+  private async withEachSecret<Answer extends { ok: true } | { ok: false; failure: Failure }>(
+    provider: RegisteredProvider,
+    deadlineMs: number,
+    ask: (client: ClientIdentity, leftMs: number) => Promise<Answer>,
+  ): Promise<Answer> {
+    const { clientId, clientSecrets } = oauthHalf(provider).credentials;
+    const [first, ...others] = clientSecrets;
+    const endsAt = performance.now() + deadlineMs;
+    let answer = await ask({ clientId, clientSecret: first }, deadlineMs);
+    for (const clientSecret of others) {
+      const leftMs = endsAt - performance.now();
+      if (answer.ok || !isClientRefusal(answer.failure) || leftMs <= 0) break;
+      answer = await ask({ clientId, clientSecret }, leftMs);
+    }
+    return answer;
+  }
+}
+
+function readGrantAnswer(
+  definition: OAuthProvider,
+  outcome: OutboundOutcome,
+  conversation: 'exchange' | 'refresh',
+): GrantAnswer {
+  if (outcome.kind !== 'answer' || !isSuccess(outcome.answer))
+    return { ok: false, failure: readNo(definition, outcome, conversation) };
+  const reading = definition.readGrant(outcome.answer);
+  if (reading.ok) return reading;
+  const named = definition.readFailure(outcome.answer, conversation);
+  return { ok: false, failure: named ?? readUnusable(conversation, reading.reason) };
+}
+
+function readNo(definition: OAuthProvider, outcome: OutboundOutcome, conversation: Conversation): Failure {
+  if (outcome.kind !== 'answer') return readAbsence(outcome, conversation);
+  return definition.readFailure(outcome.answer, conversation) ?? readRefusal(outcome.answer, conversation);
+}

@@ -1,0 +1,79 @@
+import { Agent, type Dispatcher } from 'undici';
+import type { OutboundRules } from './address-rules';
+import { AnswerCollector } from './answer-collector.client';
+import { guardedConnector } from './guarded-connector.client';
+import type { OutboundOutcome } from './outbound-outcome';
+
+/** One outbound call. */
+export interface OutboundRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Absolute, https (plain http only to this machine, and only where the settings allow it). */
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** From now to the last byte of the answer, in milliseconds. */
+  readonly deadlineMs?: number;
+  /** Longest body that a good answer may have, in bytes; a longer one is no answer. */
+  readonly maxBytes?: number;
+  /**
+   * Opens a connection of its own. For calls that spend something (a code, a refresh token): on a kept connection that
+   * the other side has just closed one cannot tell whether the request arrived.
+   */
+  readonly freshConnection?: boolean;
+}
+
+export const USUAL_DEADLINE_MS = 15_000;
+/** Longest answer of an API. */
+export const API_BYTES = 1024 * 1024;
+/** Longest answer of a token endpoint. */
+export const TOKEN_BYTES = 64 * 1024;
+
+const USER_AGENT = 'integrations-hub';
+const POOL = { connections: 32, headersTimeout: 60_000, bodyTimeout: 60_000, autoSelectFamily: true } as const;
+
+/**
+ * The one way out of the hub: https to public addresses, no redirects, a deadline and a size limit on every call. How a
+ * call ends is a value, never a throw, and its reasons are fixed words, so that no secret travels in them.
+ */
+export class OutboundClient {
+  private readonly kept: Agent;
+  private readonly fresh: Agent;
+
+  /** @param rules which hosts beyond the public ones may be called */
+  constructor(rules: OutboundRules) {
+    const connect = guardedConnector(rules);
+    this.kept = new Agent({ ...POOL, connect, keepAliveTimeout: 4_000, keepAliveMaxTimeout: 30_000 });
+    // Zero pipelining: every request closes its connection.
+    this.fresh = new Agent({ ...POOL, connect, pipelining: 0 });
+  }
+
+  /** For streams, which `send` does not do: the same guarded connections, without deadline and size limit. */
+  get dispatcher(): Dispatcher {
+    return this.kept;
+  }
+
+  /** Sends one request and waits for its whole answer, at most until the deadline. Never throws. */
+  async send(request: OutboundRequest): Promise<OutboundOutcome> {
+    const url = URL.canParse(request.url) ? new URL(request.url) : undefined;
+    if (url === undefined || url.username !== '' || url.password !== '')
+      return { kind: 'not_sent', reason: 'bad_request' };
+    const agent = request.freshConnection ? this.fresh : this.kept;
+    const collector = new AnswerCollector(request.deadlineMs ?? USUAL_DEADLINE_MS, request.maxBytes ?? API_BYTES);
+    agent.dispatch(
+      {
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method: request.method,
+        headers: { 'user-agent': USER_AGENT, 'accept-encoding': 'identity', ...request.headers },
+        body: request.body ?? null,
+      },
+      collector,
+    );
+    return collector.outcome;
+  }
+
+  /** Lets running calls end, then closes all connections. */
+  async close(): Promise<void> {
+    await Promise.all([this.kept.close(), this.fresh.close()]);
+  }
+}

@@ -1,0 +1,34 @@
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { Module, type OnModuleDestroy } from '@nestjs/common';
+import { OAuthClient } from './oauth/oauth.client';
+import { OutboundClient } from './outbound/outbound.client';
+import { ProviderRegistry } from './provider-registry';
+
+/** Provides the registry and the clients. The app provides `HUB_CONFIG` in a global module. */
+@Module({
+  providers: [
+    {
+      provide: ProviderRegistry,
+      inject: [HUB_CONFIG],
+      useFactory: (config: HubConfig) => new ProviderRegistry(config.providers),
+    },
+    {
+      provide: OutboundClient,
+      inject: [HUB_CONFIG],
+      useFactory: (config: HubConfig) => new OutboundClient(config.outbound),
+    },
+    {
+      provide: OAuthClient,
+      inject: [OutboundClient],
+      useFactory: (outbound: OutboundClient) => new OAuthClient(outbound),
+    },
+  ],
+  exports: [ProviderRegistry, OutboundClient, OAuthClient],
+})
+export class ProvidersModule implements OnModuleDestroy {
+  constructor(private readonly outbound: OutboundClient) {}
+
+  async onModuleDestroy(): Promise<void> {
+    await this.outbound.close();
+  }
+}
