@@ -24,6 +24,7 @@ export class ProviderState<S extends CommonSettings = CommonSettings> {
   readonly faults = new FaultList();
   readonly limiter = new RateLimiter();
   readonly flights = new Flights();
+  private readonly accountIds = new Map<string, string>();
   codes!: CodeBook;
   grants!: GrantBook;
   deliveries!: DeliveryBox;
@@ -41,6 +42,17 @@ export class ProviderState<S extends CommonSettings = CommonSettings> {
   /** The provider's clock, in milliseconds. */
   now(): number {
     return Date.now() + this.settings.for().clockOffsetSeconds * 1000;
+  }
+
+  /** The provider's own id of an account; kept, since the history names it in every line. */
+  accountId(account: string): string {
+    let id = this.accountIds.get(account);
+    if (id === undefined) {
+      id = this.provider.accountId(account);
+      if (this.accountIds.size >= this.limits.maxGrants) this.accountIds.clear();
+      this.accountIds.set(account, id);
+    }
+    return id;
   }
 
   /** Back to the first minute: no grants, no faults, default knobs. */

@@ -230,7 +230,7 @@ describe('the history', () => {
     );
     expect(entries).toHaveLength(100);
     expect(lastSeq - oldestSeq).toBe(99);
-    await admin('PATCH', '/settings', { historySize: 200_000 });
+    await admin('PATCH', '/settings', { historySize: 100_000 });
   });
 });
 

@@ -8,7 +8,7 @@ import { History } from './history/history';
 import { ProviderState, type WorldLimits } from './provider-state';
 import { CallDesk } from './wire/desk';
 
-export const DEFAULT_LIMITS: WorldLimits = { historySize: 200_000, maxGrants: 50_000, maxDeliveries: 5_000 };
+export const DEFAULT_LIMITS: WorldLimits = { historySize: 100_000, maxGrants: 50_000, maxDeliveries: 5_000 };
 
 /** All providers' stand-ins, and the one history they share. */
 export class World {
@@ -98,7 +98,7 @@ export class World {
         provider: provider.id,
         call: null,
         account: grant.account,
-        accountId: provider.accountId(grant.account),
+        accountId: state.accountId(grant.account),
         kind: 'revoke',
         accepted: true,
         reason: 'admin',
@@ -115,7 +115,7 @@ export class World {
       provider: state.provider.id,
       call: null,
       account: account ?? null,
-      accountId: account === undefined ? null : state.provider.accountId(account),
+      accountId: account === undefined ? null : state.accountId(account),
       kind: 'admin',
       act,
       detail,

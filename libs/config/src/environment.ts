@@ -5,15 +5,15 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Collects every mistake before anyone stops, so that an operator mends all of them at once. */
 export class Mistakes {
-  private readonly sentences: string[] = [];
+  private readonly sentences = new Set<string>();
 
   add(sentence: string): void {
-    this.sentences.push(sentence);
+    this.sentences.add(sentence);
   }
 
   /** @throws ConfigError that lists all mistakes, if there are any */
   throwIfAny(): void {
-    if (this.sentences.length > 0) throw new ConfigError(this.sentences);
+    if (this.sentences.size > 0) throw new ConfigError([...this.sentences]);
   }
 }
 
@@ -63,11 +63,13 @@ export class SettingReader {
     return value ?? '';
   }
 
+  /** A port; 0 if it is wrong. */
   port(name: SettingName): number {
     const value = this.text(name) ?? '';
-    const port = Number(value);
-    if (!/^\d+$/.test(value) || port < 1 || port > 65_535) this.mistakes.add(`${name} must be a port from 1 to 65535`);
-    return port;
+    const port = /^\d{1,5}$/.test(value) ? Number(value) : 0;
+    if (port >= 1 && port <= 65_535) return port;
+    this.mistakes.add(`${name} must be a port from 1 to 65535`);
+    return 0;
   }
 
   flag(name: SettingName): boolean {

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { redirectEntryProblem, UNBOUND_POLICIES, type UnboundPolicy } from '@hub/domain';
+import { parseOrgId, redirectEntryProblem, UNBOUND_POLICIES, type UnboundPolicy } from '@hub/domain';
 import { Mistakes, parseUrl, SettingReader, type Environment } from './environment';
 import { readProviderSettings, type ConfigurableProvider, type ProviderSettings } from './provider-settings';
 import { parseTokenKeys, type TokenKey } from './token-keys';
@@ -75,11 +75,10 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
   const reader = new SettingReader(environment, mistakes);
   const port = reader.port('PORT');
   const host = reader.text('HOST') ?? '';
-  const publicUrl = reader.webUrl('PUBLIC_URL', reader.raw('PUBLIC_URL') ?? `http://localhost:${port}`, [
-    'https:',
-    'http:',
-  ]);
-  const siteUrl = reader.webUrl('SITE_URL', reader.raw('SITE_URL') ?? publicUrl, ['https:', 'http:']);
+  // a default that stands on a wrong setting is no second mistake
+  const ownUrl = port > 0 ? `http://localhost:${port}` : undefined;
+  const publicUrl = reader.webUrl('PUBLIC_URL', reader.raw('PUBLIC_URL') ?? ownUrl, ['https:', 'http:']);
+  const siteUrl = reader.webUrl('SITE_URL', reader.raw('SITE_URL') ?? (publicUrl || undefined), ['https:', 'http:']);
   const config: HubConfig = {
     databaseUrl: reader.connectionUrl('DATABASE_URL', ['postgres:', 'postgresql:'], 'npm start makes one for you'),
     redisUrl: reader.connectionUrl('REDIS_URL', ['redis:', 'rediss:'], 'npm start makes one for you'),
@@ -89,7 +88,7 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     workerHealthPort: reader.port('WORKER_HEALTH_PORT'),
     publicUrl,
     siteUrl,
-    redirectAllowList: readRedirects(reader, siteUrl),
+    redirectAllowList: readRedirects(reader, siteUrl, reader.raw('SITE_URL')),
     trustProxy: readCidrs(reader),
     auth: needs.callers ? readAuth(reader) : null,
     tokenKeys: parseTokenKeys(reader.text('TOKEN_KEYS'), mistakes),
@@ -109,22 +108,25 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
   return deepFreeze(config);
 }
 
-function readRedirects(reader: SettingReader, siteUrl: string): string[] {
+/** `SITE_URL` as it is written is allowed too: entries are compared character for character. */
+function readRedirects(reader: SettingReader, siteUrl: string, asWritten: string | undefined): string[] {
   const entries = reader.list('REDIRECT_ALLOWLIST');
   for (const entry of entries) {
     const problem = redirectEntryProblem(entry);
     if (problem) reader.mistakes.add(`REDIRECT_ALLOWLIST: ${JSON.stringify(entry)} ${problem}`);
   }
-  return [...new Set([siteUrl, `${siteUrl}/integrations`, ...entries])];
+  return [
+    ...new Set([siteUrl, `${siteUrl}/integrations`, ...(asWritten === undefined ? [] : [asWritten]), ...entries]),
+  ];
 }
 
 function readCidrs(reader: SettingReader): string[] {
   const cidrs = reader.list('TRUST_PROXY');
   for (const cidr of cidrs) {
-    const [address = '', bits = ''] = cidr.split('/');
+    const [address = '', bits = '0', ...more] = cidr.split('/');
     const family = isIP(address);
-    const fits = family !== 0 && (bits === '' || (/^\d+$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)));
-    if (!fits) reader.mistakes.add(`TRUST_PROXY: ${JSON.stringify(cidr)} is no address and no CIDR`);
+    const fits = family !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+    if (!fits || more.length > 0) reader.mistakes.add(`TRUST_PROXY: ${JSON.stringify(cidr)} is no address and no CIDR`);
   }
   return cidrs;
 }
@@ -160,7 +162,9 @@ function readLocal(reader: SettingReader, host: string, publicUrl: string): HubC
   const publicHost = parseUrl(publicUrl)?.hostname ?? '';
   if (!isLoopback(host) || !isLoopback(publicHost))
     reader.mistakes.add('HUB_LOCAL signs everyone in: it is refused unless HOST and PUBLIC_URL are loopback');
-  return { orgId: reader.text('HUB_LOCAL_ORG_ID') ?? null };
+  const orgId = reader.text('HUB_LOCAL_ORG_ID') ?? null;
+  if (orgId !== null && parseOrgId(orgId) === undefined) reader.mistakes.add('HUB_LOCAL_ORG_ID must be a UUID');
+  return { orgId };
 }
 
 /** True for the names and addresses of this machine itself. */

@@ -19,15 +19,16 @@ const FEWEST_DIFFERENT_BYTES = 20;
  * @returns the keys in their order; what is wrong is told to `mistakes`, without the key
  */
 export function parseTokenKeys(text: string | undefined, mistakes: Mistakes): TokenKey[] {
-  if (text === undefined) {
+  const items = splitList(text);
+  if (items.length === 0) {
     mistakes.add('TOKEN_KEYS is missing: make a key with `openssl rand -base64 32` and set TOKEN_KEYS=k1:<key>');
     return [];
   }
-  const keys = splitList(text)
-    .map((item, place) => parseTokenKey(item, place + 1, mistakes))
-    .filter((key) => key !== undefined);
+  const keys = items.map((item, place) => parseTokenKey(item, place + 1, mistakes)).filter((key) => key !== undefined);
   if (new Set(keys.map((key) => key.id)).size < keys.length)
     mistakes.add('TOKEN_KEYS names one id twice: every key needs an id of its own');
+  if (new Set(keys.map(({ key }) => key.toString('base64'))).size < keys.length)
+    mistakes.add('TOKEN_KEYS holds one key under two ids: an old key is not made new by another name');
   return keys;
 }
 

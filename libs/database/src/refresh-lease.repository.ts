@@ -51,6 +51,8 @@ export interface NoLease {
   readonly reason: 'gone' | 'not_due' | 'busy';
   /** When the row falls due, in milliseconds; `null` if it does not, or nobody knows yet. */
   readonly dueInMs: number | null;
+  /** The row's own, `null` if it is gone. */
+  readonly epoch: number | null;
 }
 
 /**
@@ -85,7 +87,7 @@ export class RefreshLeaseRepository {
     return this.database.withOrg(orgId, async (manager) => {
       const head = await lockHead(manager, integrationId);
       const refusal = whyNot(head);
-      if (!head || refusal) return refusal ?? { reason: 'gone', dueInMs: null };
+      if (!head || refusal) return refusal ?? { reason: 'gone', dueInMs: null, epoch: null };
       const lease = leaseMs(remainingMs({ expiresAt: head.expires_at }, head.at));
       await manager.query(
         `update public.integrations set epoch = epoch + 1, phase = 'claimed', lease_owner = $2,
@@ -169,12 +171,11 @@ export class RefreshLeaseRepository {
 }
 
 function whyNot(head: ClaimHead | undefined): NoLease | undefined {
-  if (!head) return { reason: 'gone', dueInMs: null };
-  const dueAt = head.next_refresh_at;
-  if (!isDue({ status: head.status, nextRefreshAt: dueAt }, head.at))
-    return { reason: 'not_due', dueInMs: head.status === 'reauth_required' ? null : until(dueAt, head.at) };
-  if (head.lease_until && head.lease_until > head.at)
-    return { reason: 'busy', dueInMs: until(head.lease_until, head.at) };
+  if (!head) return { reason: 'gone', dueInMs: null, epoch: null };
+  const { epoch, status, next_refresh_at: dueAt, lease_until: leaseUntil, at } = head;
+  if (!isDue({ status, nextRefreshAt: dueAt }, at))
+    return { reason: 'not_due', dueInMs: status === 'reauth_required' ? null : until(dueAt, at), epoch };
+  if (leaseUntil && leaseUntil > at) return { reason: 'busy', dueInMs: until(leaseUntil, at), epoch };
   return undefined;
 }
 

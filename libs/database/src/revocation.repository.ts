@@ -91,19 +91,19 @@ export class RevocationRepository {
   /**
    * An attempt failed.
    *
-   * @param next when to try again; `null` once the ladder is spent: the row stays as a dead letter
+   * @param retryInMs when to try again; `null` once the ladder is spent: the row stays as a dead letter
    */
   async postpone(
     revocation: Revocation,
-    failure: { code: string; next: Date | null },
+    failure: { code: string; retryInMs: number | null },
     event: Pick<AuditEntry, 'name' | 'detail'>,
     actor: Actor,
   ): Promise<void> {
     await this.database.withOrg(revocation.orgId, async (manager) => {
       await manager.query(
-        `update public.revocations set next_attempt_at = $2, failed_attempts = failed_attempts + 1, failure_code = $3,
+        `update public.revocations set next_attempt_at = now() + make_interval(secs => $2), failed_attempts = failed_attempts + 1, failure_code = $3,
            first_failed_at = coalesce(first_failed_at, now()), last_failed_at = now() where id = $1`,
-        [revocation.id, failure.next, failure.code],
+        [revocation.id, failure.retryInMs === null ? null : failure.retryInMs / 1000, failure.code],
       );
       await appendEvents(manager, [entryOf(revocation, event, actor)]);
     });

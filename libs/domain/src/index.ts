@@ -1,4 +1,5 @@
 export * from './audit-event';
+export * from './breaker';
 export * from './caller-scopes';
 export * from './change';
 export * from './connect-outcome';

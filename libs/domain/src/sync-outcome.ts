@@ -14,6 +14,12 @@ export interface SyncedMetadata {
 /** Syncs of one org's integrations are spread over a tenth of the interval. */
 const JITTER_OF_INTERVAL = 1 / 10;
 
+/** Whether a sync that a job asks for is still to be done: the row decides, the job only rings. */
+export function isSyncDue(integration: SyncState & { readonly nextSyncAt: Date | null }, now: Date): boolean {
+  if (integration.status === 'reauth_required' || integration.nextSyncAt === null) return false;
+  return integration.nextSyncAt.getTime() <= now.getTime();
+}
+
 /**
  * The provider told its metadata.
  *
@@ -54,6 +60,8 @@ export function afterSyncFailure(
     detail: { code: failure.code, reason: failure.reason, attempts, deadLetter: spent },
   } as const;
   const patch = { nextSyncAt: next, failedSyncs: attempts, syncFailure: { code: failure.code, at: now } };
+  if (integration.status === 'reauth_required')
+    return { patch: { ...patch, nextSyncAt: null }, events: [failed], next: null };
   if (!endsGrant(failure)) return { patch, events: [failed], next };
   const end = giveUp(integration, failure, now);
   return { patch: { ...patch, ...end.patch, nextSyncAt: null }, events: [failed, ...end.events.slice(1)], next: null };

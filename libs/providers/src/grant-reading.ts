@@ -17,31 +17,36 @@ const LONGEST_LIFE_SECONDS = 10 * 366 * 24 * 3_600;
 /** RFC 6749 appendix A.12: tokens are of visible ASCII; anything else is no token, or would break a header. */
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
+/** There, but not what it should be. */
+const MALFORMED = Symbol('malformed');
+type Read<T> = T | undefined | typeof MALFORMED;
+
 /**
  * Reads a token endpoint's good answer strictly: what is not certainly a grant is refused with fixed words.
  *
- * @returns the grant, or which member is wrong
+ * @returns the grant, or the name of the member that is wrong
  */
 export function readBearerGrant(answer: WireAnswer, manners: GrantManners): GrantReading {
   const body = asObject(answer.json);
   if (body === undefined) return { ok: false, reason: 'no_json_object' };
   const accessToken = readToken(body, 'access_token');
-  if (typeof accessToken !== 'string') return { ok: false, reason: 'access_token' };
+  if (accessToken === undefined || accessToken === MALFORMED) return { ok: false, reason: 'access_token' };
   if (!isBearer(body, manners.tokenType)) return { ok: false, reason: 'token_type' };
   const refreshToken = readToken(body, 'refresh_token');
-  if (refreshToken === null) return { ok: false, reason: 'refresh_token' };
+  if (refreshToken === MALFORMED) return { ok: false, reason: 'refresh_token' };
   const expiresInSeconds = readSeconds(body, 'expires_in');
-  if (expiresInSeconds === undefined) return { ok: false, reason: 'expires_in' };
+  if (expiresInSeconds === MALFORMED) return { ok: false, reason: 'expires_in' };
   const scopes = readScopes(body, manners);
-  if (scopes === null) return { ok: false, reason: 'scope' };
+  if (scopes === MALFORMED) return { ok: false, reason: 'scope' };
+  const refreshExpiresInSeconds = readSeconds(body, 'refresh_token_expires_in');
   return {
     ok: true,
     grant: {
       accessToken,
       refreshToken,
-      expiresInSeconds,
+      expiresInSeconds: expiresInSeconds ?? null,
       // Only advice on when to keep the grant alive: a strange value is no reason to lose the grant.
-      refreshExpiresInSeconds: readSeconds(body, 'refresh_token_expires_in') ?? null,
+      refreshExpiresInSeconds: refreshExpiresInSeconds === MALFORMED ? null : (refreshExpiresInSeconds ?? null),
       scopes,
       account: undefined,
       metadata: {},
@@ -50,11 +55,11 @@ export function readBearerGrant(answer: WireAnswer, manners: GrantManners): Gran
   };
 }
 
-/** `undefined`: absent, also as `null` or an empty text. `null`: there, but no token. */
-function readToken(body: JsonObject, name: string): string | undefined | null {
+/** Absent also as `null` or as an empty text. */
+function readToken(body: JsonObject, name: string): Read<string> {
   const token = field(body, name);
   if (token === undefined || token === null || token === '') return undefined;
-  return typeof token === 'string' && token.length <= LONGEST_TOKEN && VISIBLE_ASCII.test(token) ? token : null;
+  return typeof token === 'string' && token.length <= LONGEST_TOKEN && VISIBLE_ASCII.test(token) ? token : MALFORMED;
 }
 
 function isBearer(body: JsonObject, rule: GrantManners['tokenType']): boolean {
@@ -63,17 +68,15 @@ function isBearer(body: JsonObject, rule: GrantManners['tokenType']): boolean {
   return typeof type === 'string' && type.toLowerCase() === 'bearer';
 }
 
-/** `null`: absent. `undefined`: there, but no life that a token can have. */
-function readSeconds(body: JsonObject, name: string): number | null | undefined {
+function readSeconds(body: JsonObject, name: string): Read<number> {
   const value = field(body, name);
-  if (value === undefined || value === null) return null;
+  if (value === undefined || value === null) return undefined;
   const seconds = typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : value;
-  return typeof seconds === 'number' && seconds > 0 && seconds <= LONGEST_LIFE_SECONDS ? seconds : undefined;
+  return typeof seconds === 'number' && seconds > 0 && seconds <= LONGEST_LIFE_SECONDS ? seconds : MALFORMED;
 }
 
-/** `undefined`: the answer does not say. `null`: there, but no text. */
-function readScopes(body: JsonObject, manners: GrantManners): string[] | undefined | null {
+function readScopes(body: JsonObject, manners: GrantManners): Read<string[]> {
   const scope = field(body, 'scope');
   if (scope === undefined || scope === null) return undefined;
-  return typeof scope === 'string' ? manners.normaliseScopes(parseScopes(scope)) : null;
+  return typeof scope === 'string' ? manners.normaliseScopes(parseScopes(scope)) : MALFORMED;
 }

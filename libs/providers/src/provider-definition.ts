@@ -100,7 +100,7 @@ export type RefreshMode = 'proactive' | 'reactive' | 'recheck';
 export interface RefreshRules {
   readonly mode: RefreshMode;
   readonly retry: RefreshRetry;
-  /** Life of an access token whose answer does not say, in seconds. */
+  /** Life of an access token whose answer does not say, in seconds; OAuthClient puts it into the grant. */
   readonly defaultLifeSeconds?: number;
 }
 

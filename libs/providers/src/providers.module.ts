@@ -1,5 +1,5 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
-import { Module, type OnModuleDestroy } from '@nestjs/common';
+import { Module, type OnApplicationShutdown } from '@nestjs/common';
 import { OAuthClient } from './oauth/oauth.client';
 import { OutboundClient } from './outbound/outbound.client';
 import { ProviderRegistry } from './provider-registry';
@@ -25,10 +25,11 @@ import { ProviderRegistry } from './provider-registry';
   ],
   exports: [ProviderRegistry, OutboundClient, OAuthClient],
 })
-export class ProvidersModule implements OnModuleDestroy {
+export class ProvidersModule implements OnApplicationShutdown {
   constructor(private readonly outbound: OutboundClient) {}
 
-  async onModuleDestroy(): Promise<void> {
+  /** Last of all: what is under way may still be talking to a provider. */
+  async onApplicationShutdown(): Promise<void> {
     await this.outbound.close();
   }
 }

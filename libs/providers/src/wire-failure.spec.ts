@@ -105,6 +105,7 @@ describe('a refusal by status', () => {
     ['404 of the API says nothing of the token', anAnswer(404, {}), 'api', 'bad_provider_response', 'transient'],
     ['409 of the API passes', anAnswer(409, {}), 'api', 'provider_unavailable', 'transient'],
     ['400 of the API is ours', anAnswer(400, {}), 'api', 'provider_misconfigured', 'ours'],
+    ['400 of the API in a page is not', anAnswer(400, '<h1>', PAGE), 'api', 'bad_provider_response', 'transient'],
     ['a redirect is no answer of the API', anAnswer(301), 'api', 'bad_provider_response', 'transient'],
   ])('%s', (_sentence, answer, conversation, code, kind) => {
     expect(readRefusal(answer, conversation)).toMatchObject({ code, kind });

@@ -136,8 +136,8 @@ function readServerError(answer: WireAnswer, conversation: Conversation): Failur
 function readApiRefusal(answer: WireAnswer, reason: string, wait: Pick<Failure, 'retryAfterMs'>): Failure {
   const { status } = answer;
   if (PASSING.has(status)) return failure('provider_unavailable', reason, wait);
-  if (OUR_MISTAKES.has(status)) return failure('provider_misconfigured', reason);
   if (isPage(answer)) return readUnusable('api', reason);
+  if (OUR_MISTAKES.has(status)) return failure('provider_misconfigured', reason);
   if (status === 401) return failure('invalid_grant', reason);
   if (status === 403) return failure('insufficient_scope', reason);
   return readUnusable('api', reason);

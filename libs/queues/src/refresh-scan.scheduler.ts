@@ -4,6 +4,8 @@ import { Queue, Worker } from 'bullmq';
 import { REFRESH_SCAN_QUEUE } from './queue-catalog';
 import type { RedisConnections } from './redis-connections';
 
+const SCHEDULER = 'refresh-scan';
+
 /** The scan's clock in Redis: one run for each interval, whatever the number of workers. No token's life hangs on it. */
 export class RefreshScanScheduler {
   private queue: Queue | undefined;
@@ -26,18 +28,22 @@ export class RefreshScanScheduler {
     worker.on('error', () => undefined); // RedisConnections tells of outages, once
     this.queue = queue;
     this.worker = worker;
-    void this.keepScheduled();
+    void this.schedule();
   }
 
-  /** Makes the scheduler, again if Redis was wiped: the caller's watch calls this from time to time. */
+  /** Makes the scheduler again if Redis was wiped: the caller's watch calls this from time to time. */
   async keepScheduled(): Promise<void> {
     if (!this.queue || !this.connections.available) return;
-    const { refreshScanEveryMs } = this.config;
+    const known = await this.queue.getJobScheduler(SCHEDULER).catch(() => null);
+    if (!known) await this.schedule();
+  }
+
+  private async schedule(): Promise<void> {
     await this.queue
-      .upsertJobScheduler(
-        'refresh-scan',
-        { every: refreshScanEveryMs },
-        { name: 'refresh-scan', opts: { removeOnComplete: true, removeOnFail: true } },
+      ?.upsertJobScheduler(
+        SCHEDULER,
+        { every: this.config.refreshScanEveryMs },
+        { name: SCHEDULER, opts: { removeOnComplete: true, removeOnFail: true } },
       )
       .catch((error: unknown) => this.logger.warning('scheduler.not_kept', { 'error.type': (error as Error).name }));
   }

@@ -33,7 +33,7 @@ function shownGrant(grant: Grant, state: ProviderState): object {
   return {
     id: grant.id,
     account: grant.account,
-    accountId: state.provider.accountId(grant.account),
+    accountId: state.accountId(grant.account),
     clientId: grant.clientId,
     scopes: grant.scopes,
     openedAt: instant(grant.openedAt),
@@ -69,7 +69,7 @@ export function grantRoutes(app: FastifyInstance, world: World): void {
     const { accounts, scopes } = adminBody(request, shape);
     return {
       grants: accounts.map((one) => ({
-        accountId: state.provider.accountId(one),
+        accountId: state.accountId(one),
         ...world.seed(state, one, scopes),
       })),
     };

@@ -162,6 +162,6 @@ describe('grants', () => {
     const { book, open, refreshed } = setup({ rotationGrace: 0 });
     let token = open().refreshToken;
     for (let turn = 0; turn < 500; turn += 1) token = refreshed(token).refreshToken;
-    expect(book.sizes()).toEqual({ living: 1, closed: 0, accessTokens: 32, refreshTokens: 9 });
+    expect(book.sizes()).toEqual({ living: 1, closed: 0, accessTokens: 16, refreshTokens: 9 });
   });
 });

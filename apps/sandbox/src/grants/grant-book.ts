@@ -12,7 +12,7 @@ import { type AccessToken, fingerprint, type Grant, isAlive, type RefreshToken, 
 
 /** How much is remembered. Beyond it the oldest is forgotten, which the wire cannot tell from "never existed". */
 const SPENT_KEPT = 8;
-const ACCESS_KEPT = 32;
+const ACCESS_KEPT = 16;
 const CLOSED_KEPT = 5_000;
 
 export interface GrantBookParts {

@@ -79,7 +79,7 @@ export class CallDesk<S extends CommonSettings> implements SandboxDesk<S> {
       ...this.about(seen?.grant.account ?? manner.account),
       kind: 'refresh' as const,
       grant: seen?.grant.id ?? null,
-      presented: token === undefined ? null : fingerprint(token),
+      presented: seen?.print ?? (token === undefined ? null : fingerprint(token)),
       generation: seen?.generation ?? null,
       overlapping,
       answer: 'pending' as const,
@@ -205,17 +205,17 @@ export class CallDesk<S extends CommonSettings> implements SandboxDesk<S> {
     account: string | null;
     accountId: string | null;
   } {
-    const { provider } = this.state;
-    const accountId = account === undefined ? null : provider.accountId(account);
-    return { provider: provider.id, call: this.call, account: account ?? null, accountId };
+    const accountId = account === undefined ? null : this.state.accountId(account);
+    return { provider: this.state.provider.id, call: this.call, account: account ?? null, accountId };
   }
 
   private names(issued: IssuedTokens, generation: number): TokenNames {
     const access = this.state.grants.inspect(issued.accessToken);
+    const refresh = issued.refreshToken === null ? undefined : this.state.grants.inspect(issued.refreshToken);
     return {
-      access: fingerprint(issued.accessToken),
+      access: access?.print ?? fingerprint(issued.accessToken),
       accessExpiresAt: access?.expiresAt ?? null,
-      refresh: issued.refreshToken === null ? null : fingerprint(issued.refreshToken),
+      refresh: refresh?.print ?? null,
       generation,
     };
   }

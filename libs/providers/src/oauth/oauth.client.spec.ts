@@ -106,6 +106,17 @@ describe('a refresh', () => {
     });
   });
 
+  it('knows the life of tokens whose answers do not tell it', async () => {
+    const refresh = { mode: 'proactive', retry: 'none', defaultLifeSeconds: 3_600 } as const;
+    const { client } = setUp(answered(200, { ...grant, expires_in: undefined }), answered(200, grant));
+    const lives = [];
+    for (let call = 0; call < 2; call += 1) {
+      const answer = await client.refresh(aProvider({ refresh }), endpoints, 'rt');
+      lives.push(answer.ok && answer.grant.expiresInSeconds);
+    }
+    expect(lives).toEqual([3_600, 60]);
+  });
+
   it.each<[string, OutboundOutcome, string, string]>([
     ['unreadable success', answered(200, '{'), 'token_refresh_failed', 'in_doubt'],
     ['a lost answer', { kind: 'no_answer', reason: 'connection_lost' }, 'token_refresh_failed', 'in_doubt'],

@@ -150,9 +150,14 @@ function readGrantAnswer(
   if (outcome.kind !== 'answer' || !isSuccess(outcome.answer))
     return { ok: false, failure: readNo(definition, outcome, conversation) };
   const reading = definition.readGrant(outcome.answer);
-  if (reading.ok) return reading;
+  if (reading.ok) return { ok: true, grant: withKnownLife(reading.grant, definition) };
   const named = definition.readFailure(outcome.answer, conversation);
   return { ok: false, failure: named ?? readUnusable(conversation, reading.reason) };
+}
+
+/** Some providers' tokens end without their answers saying so. */
+function withKnownLife(grant: Grant, { refresh }: OAuthProvider): Grant {
+  return { ...grant, expiresInSeconds: grant.expiresInSeconds ?? refresh.defaultLifeSeconds ?? null };
 }
 
 function readNo(definition: OAuthProvider, outcome: OutboundOutcome, conversation: Conversation): Failure {

@@ -1,0 +1,378 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError, parseDurationMs } from './environment';
+import { isLoopback, readConfig, type ConfigNeeds } from './hub-config';
+import { SECRET_SETTINGS, SETTINGS } from './settings';
+
+const KEY = Buffer.from(Array.from({ length: 32 }, (_, place) => place * 7 + 1)).toString('base64');
+const OTHER_KEY = Buffer.from(Array.from({ length: 32 }, (_, place) => place * 5 + 3)).toString('base64');
+
+/** The least that an app which answers callers needs. */
+const LEAST = {
+  DATABASE_URL: 'postgres://gateway:db-secret@db.internal/hub',
+  REDIS_URL: 'redis://:redis-secret@cache.internal:6379',
+  TOKEN_KEYS: `k1:${KEY}`,
+  AUTH_JWT_SECRET: 'jwt-secret-jwt-secret-jwt-secret-',
+  AUTH_ISSUER: 'https://issuer.example',
+  AUTH_AUDIENCE: 'hub',
+};
+
+const NEEDS: ConfigNeeds = {
+  callers: true,
+  providers: [
+    { id: 'shopify', credentialPrefix: 'SHOPIFY' },
+    { id: 'google_drive', credentialPrefix: 'GOOGLE' },
+    { id: 'zapier', credentialPrefix: null },
+  ],
+};
+
+const read = (different: Record<string, string | undefined> = {}, needs: Partial<ConfigNeeds> = {}) =>
+  readConfig({ ...LEAST, ...different }, { ...NEEDS, ...needs });
+
+/** What is wrong, sentence by sentence. */
+function mistakesOf(
+  different: Record<string, string | undefined>,
+  needs: Partial<ConfigNeeds> = {},
+): readonly string[] {
+  try {
+    read(different, needs);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.mistakes;
+    throw error;
+  }
+  return [];
+}
+
+describe('the least environment', () => {
+  it('gives the documented defaults', () => {
+    expect(read()).toMatchObject({
+      host: '127.0.0.1',
+      port: 3000,
+      workerHealthPort: 3001,
+      publicUrl: 'http://localhost:3000',
+      siteUrl: 'http://localhost:3000',
+      redirectAllowList: ['http://localhost:3000', 'http://localhost:3000/integrations'],
+      redisPrefix: 'hub',
+      trustProxy: [],
+      refreshScanEveryMs: 600_000,
+      syncEveryMs: 3_600_000,
+      connectUnbound: 'confirm',
+      outbound: { allowPrivate: false, allowHosts: [] },
+      local: null,
+      logLevel: 'info',
+      auth: { jwksUrl: null, orgClaim: ['org_id'] },
+    });
+  });
+
+  it('follows PORT and PUBLIC_URL into what stands on them', () => {
+    expect(read({ PORT: '8080' })).toMatchObject({
+      publicUrl: 'http://localhost:8080',
+      siteUrl: 'http://localhost:8080',
+    });
+    expect(read({ PUBLIC_URL: 'https://hub.example/' }).redirectAllowList).toEqual([
+      'https://hub.example',
+      'https://hub.example/integrations',
+    ]);
+  });
+
+  it('knows every provider, configured or not', () => {
+    expect(read().providers).toEqual({
+      shopify: { credentials: null, scopes: null, endpoints: {} },
+      google_drive: { credentials: null, scopes: null, endpoints: {} },
+      zapier: { credentials: null, scopes: null, endpoints: {} },
+    });
+  });
+
+  it('is frozen to its last leaf', () => {
+    const frozen = (value: unknown): boolean =>
+      typeof value !== 'object' ||
+      value === null ||
+      ArrayBuffer.isView(value) ||
+      (Object.isFrozen(value) && Object.values(value).every(frozen));
+    expect(
+      frozen(read({ SHOPIFY_CLIENT_ID: 'a', SHOPIFY_CLIENT_SECRET: 'b', REDIRECT_ALLOWLIST: 'https://a.example' })),
+    ).toBe(true);
+  });
+
+  it('takes what is set to nothing as not set', () => {
+    expect(read({ PORT: '', SITE_URL: '  ', REDIS_PREFIX: '' })).toMatchObject({ port: 3000, redisPrefix: 'hub' });
+  });
+
+  it('needs no way to verify callers in an app that answers none', () => {
+    const none = { AUTH_JWT_SECRET: undefined, AUTH_ISSUER: undefined, AUTH_AUDIENCE: undefined };
+    expect(read(none, { callers: false }).auth).toBeNull();
+  });
+});
+
+describe('every mistake', () => {
+  it('is told at once', () => {
+    const mistakes = mistakesOf({
+      DATABASE_URL: undefined,
+      REDIS_URL: 'http://cache',
+      TOKEN_KEYS: undefined,
+      AUTH_JWT_SECRET: undefined,
+      AUTH_ISSUER: undefined,
+      PORT: '99999',
+      SYNC_EVERY: 'often',
+      CONNECT_UNBOUND: 'maybe',
+      REDIRECT_ALLOWLIST: '/home',
+      TRUST_PROXY: '10.0.0.0/33',
+      OUTBOUND_ALLOW_PRIVATE: 'ja',
+      LOG_LEVEL: 'loud',
+    });
+    const named = mistakes.map((mistake) => /^[A-Z_]+/.exec(mistake)?.[0]);
+    expect(named.sort()).toEqual([
+      'AUTH_ISSUER',
+      'AUTH_JWKS_URL',
+      'CONNECT_UNBOUND',
+      'DATABASE_URL',
+      'LOG_LEVEL',
+      'OUTBOUND_ALLOW_PRIVATE',
+      'PORT',
+      'REDIRECT_ALLOWLIST',
+      'REDIS_URL',
+      'SYNC_EVERY',
+      'TOKEN_KEYS',
+      'TRUST_PROXY',
+    ]);
+  });
+
+  it('stands in the message, a line each, with how many there are', () => {
+    expect(() => read({ PORT: 'x', LOG_LEVEL: 'y' })).toThrow(
+      'The settings have 2 mistakes:\n  - PORT must be a port from 1 to 65535\n  - LOG_LEVEL must be one of',
+    );
+  });
+
+  it('never echoes a secret', () => {
+    const secrets = {
+      DATABASE_URL: 'mysql://u:canary-1@h/d',
+      REDIS_URL: 'canary-2',
+      TOKEN_KEYS: `k1:canary-3,canary-4:${KEY}canary,k1:${KEY}`,
+      AUTH_JWT_SECRET: 'canary-5',
+      SHOPIFY_CLIENT_SECRET: 'canary-6',
+      PUBLIC_URL: 'https://user:canary-7@hub.example',
+    };
+    const text = mistakesOf(secrets).join('\n');
+    expect(text).toMatch(/DATABASE_URL.*\n/);
+    expect(text).not.toMatch(/canary-[1235-7]/);
+    expect(text).not.toContain(KEY);
+  });
+
+  it.each([
+    [{ PORT: '0' }, ['PORT must be a port from 1 to 65535']],
+    [{ PORT: '3000.5' }, ['PORT must be a port from 1 to 65535']],
+    [
+      { PUBLIC_URL: 'hub.example' },
+      ['PUBLIC_URL must be an absolute https or http URL without user, query and fragment'],
+    ],
+    [
+      { PUBLIC_URL: 'https://hub.example?x=1', SITE_URL: 'https://a.example#x' },
+      [
+        'PUBLIC_URL must be an absolute https or http URL without user, query and fragment',
+        'SITE_URL must be an absolute https or http URL without user, query and fragment',
+      ],
+    ],
+    [{ AUTH_JWT_SECRET: 'x'.repeat(31) }, ['AUTH_JWT_SECRET is too short: it needs at least 32 bytes']],
+    [{ AUTH_JWKS_URL: 'ftp://keys' }, ['AUTH_JWKS_URL must be an absolute https URL']],
+    [{ AUTH_ORG_CLAIM: 'app_metadata..org_id' }, ['AUTH_ORG_CLAIM must be a dotted path such as app_metadata.org_id']],
+    [{ REFRESH_SCAN_EVERY: '0s' }, ['REFRESH_SCAN_EVERY must be a duration such as 30s, 10m or 1h']],
+    [{ TRUST_PROXY: '10.0.0.0/8, proxy' }, ['TRUST_PROXY: "proxy" is no address and no CIDR']],
+    [{ TRUST_PROXY: '10.0.0.0/8/9' }, ['TRUST_PROXY: "10.0.0.0/8/9" is no address and no CIDR']],
+    [
+      { SHOPIFY_CLIENT_ID: 'a' },
+      ['SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET belong together: the secret is missing'],
+    ],
+    [
+      { SHOPIFY_CLIENT_SECRET: 'a' },
+      ['SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET belong together: the id is missing'],
+    ],
+    [
+      { REDIRECT_ALLOWLIST: 'https://a.example/#x, javascript:alert(1)' },
+      [
+        'REDIRECT_ALLOWLIST: "https://a.example/#x" must not have a fragment',
+        'REDIRECT_ALLOWLIST: "javascript:alert(1)" must be an https (or http) URL',
+      ],
+    ],
+  ])('%j: %j', (different, expected) => {
+    expect(mistakesOf(different)).toEqual(expected);
+  });
+});
+
+describe('a secret in a file', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'config-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const file = (name: string, content: string): string => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+
+  it('counts as if it stood in the environment, without the line break at its end', () => {
+    const config = read({
+      DATABASE_URL: undefined,
+      DATABASE_URL_FILE: file('url', 'postgres://a:b@c/d\n'),
+      GOOGLE_CLIENT_ID: 'id',
+      GOOGLE_CLIENT_SECRET_FILE: file('secret', 'new,old\n'),
+    });
+    expect(config.databaseUrl).toBe('postgres://a:b@c/d');
+    expect(config.providers.google_drive?.credentials).toEqual({ clientId: 'id', clientSecrets: ['new', 'old'] });
+  });
+
+  it('gives way to the environment itself', () => {
+    expect(read({ DATABASE_URL_FILE: file('other', 'postgres://other/d') }).databaseUrl).toBe(LEAST.DATABASE_URL);
+  });
+
+  it('that cannot be read is told once, without its content', () => {
+    expect(mistakesOf({ SITE_URL_FILE: join(folder, 'absent') })).toEqual([
+      'SITE_URL_FILE: the file cannot be read (ENOENT)',
+    ]);
+  });
+
+  describe('with other addresses for providers', () => {
+    const endpoints = (content: unknown): string =>
+      file('endpoints.json', typeof content === 'string' ? content : JSON.stringify(content));
+
+    it('replaces what it names, placeholders included', () => {
+      const PROVIDER_ENDPOINTS_FILE = endpoints({ shopify: { tokenUrl: 'http://localhost:4000/{shop}/token' } });
+      expect(read({ PROVIDER_ENDPOINTS_FILE }).providers.shopify?.endpoints).toEqual({
+        tokenUrl: 'http://localhost:4000/{shop}/token',
+      });
+    });
+
+    it.each([
+      [{ dropbox: {} }, /names "dropbox", which is no provider; known are shopify, google_drive, zapier/],
+      [{ shopify: { tokenURL: 'http://a' } }, /shopify: Unrecognized key: "tokenURL"/],
+      [{ shopify: { tokenUrl: '/token' } }, /shopify: tokenUrl: must be an absolute http or https URL/],
+      [{ shopify: { tokenUrl: 'file:///x' } }, /shopify: tokenUrl: must be an absolute http or https URL/],
+      [{ shopify: [] }, /shopify: Invalid input/],
+      ['{ not json', /the file is no valid JSON/],
+      ['[]', /Invalid input/],
+    ])('refuses %j', (content, expected) => {
+      const mistakes = mistakesOf({ PROVIDER_ENDPOINTS_FILE: endpoints(content) });
+      expect(mistakes).toEqual([expect.stringMatching(expected)]);
+      expect(mistakes[0]).toMatch(/^PROVIDER_ENDPOINTS_FILE/);
+    });
+
+    it('that is not there is told', () => {
+      expect(mistakesOf({ PROVIDER_ENDPOINTS_FILE: join(folder, 'absent') })).toEqual([
+        'PROVIDER_ENDPOINTS_FILE: the file cannot be read (ENOENT)',
+      ]);
+    });
+  });
+});
+
+describe('TOKEN_KEYS', () => {
+  const base64 = (bytes: number[]): string => Buffer.from(bytes).toString('base64');
+
+  it('keeps the keys in their order', () => {
+    const { tokenKeys } = read({ TOKEN_KEYS: `new:${KEY}, old:${OTHER_KEY}` });
+    expect(tokenKeys.map(({ id }) => id)).toEqual(['new', 'old']);
+    expect(tokenKeys[0]?.key.toString('base64')).toBe(KEY);
+  });
+
+  it.each([
+    ['is missing', undefined, /^TOKEN_KEYS is missing: make a key with/],
+    ['holds no key at all', ' , ', /^TOKEN_KEYS is missing: make a key with/],
+    ['has no id', KEY, /key 1: must be `id:base64`/],
+    ['has an id with a dot, which ends it in a sealed value', `a.b:${KEY}`, /key 1: must be `id:base64`/],
+    ['has an id that is too long', `${'a'.repeat(33)}:${KEY}`, /key 1: must be `id:base64`/],
+    ['is no base64', 'k1:!!!!', /key 1: the key must be base64/],
+    ['is short', `k1:${base64([1, 2, 3])}`, /key 1: the key must be 32 bytes long, it has 3/],
+    ['is long', `k1:${base64(Array.from({ length: 33 }, (_, place) => place))}`, /32 bytes long, it has 33/],
+    ['is all zeros', `k1:${base64(Array(32).fill(0))}`, /key 1: the key is not random/],
+    ['is a repeated phrase', `k1:${Buffer.from('correct horse battery staple co!').toString('base64')}`, /not random/],
+    ['has one id twice', `k1:${KEY},k1:${OTHER_KEY}`, /^TOKEN_KEYS names one id twice/],
+    ['has one key under two ids', `k1:${KEY},k2:${KEY}`, /^TOKEN_KEYS holds one key under two ids/],
+  ])('that %s is refused', (_what, TOKEN_KEYS, expected) => {
+    expect(mistakesOf({ TOKEN_KEYS })).toEqual([expect.stringMatching(expected)]);
+  });
+});
+
+describe('HUB_LOCAL', () => {
+  it('holds the org of the local console', () => {
+    const org = '6b1f3c9e-2f5d-4c1a-9b7e-0d3a5e8c7f21';
+    expect(read({ HUB_LOCAL: 'true', HUB_LOCAL_ORG_ID: org }).local).toEqual({ orgId: org });
+  });
+
+  it.each([
+    ['listens to all', { HOST: '0.0.0.0' }],
+    ['listens to all, by IPv6', { HOST: '::' }],
+    ['listens to a network', { HOST: '192.168.0.4' }],
+    ['is reached under a name', { PUBLIC_URL: 'https://hub.example' }],
+    ['is reached under a name that begins as the loopback', { PUBLIC_URL: 'http://127.0.0.1.evil.example' }],
+    ['is reached under a name like the loopback', { PUBLIC_URL: 'http://localhost.evil.example' }],
+  ])('is refused where the hub %s', (_what, different) => {
+    expect(mistakesOf({ HUB_LOCAL: 'true', ...different })).toEqual([
+      expect.stringMatching(/^HUB_LOCAL signs everyone in/),
+    ]);
+  });
+
+  it('takes no org that is none', () => {
+    expect(mistakesOf({ HUB_LOCAL: '1', HUB_LOCAL_ORG_ID: 'acme' })).toEqual(['HUB_LOCAL_ORG_ID must be a UUID']);
+  });
+
+  it.each([
+    ['localhost', true],
+    ['LOCALHOST', true],
+    ['127.0.0.1', true],
+    ['127.9.9.9', true],
+    ['::1', true],
+    ['[::1]', true],
+    ['0.0.0.0', false],
+    ['128.0.0.1', false],
+    ['127.0.0.1.evil.example', false],
+    ['', false],
+  ])('%s is loopback: %s', (host, is) => {
+    expect(isLoopback(host)).toBe(is);
+  });
+});
+
+describe('a duration', () => {
+  it.each([
+    ['250ms', 250],
+    ['30s', 30_000],
+    ['10m', 600_000],
+    ['1.5h', 5_400_000],
+    ['7d', 604_800_000],
+    ['0s', undefined],
+    ['0.1ms', undefined],
+    ['10', undefined],
+    ['10 m', undefined],
+    ['-5m', undefined],
+    ['m', undefined],
+    ['1h30m', undefined],
+    ['1e3s', undefined],
+    ['', undefined],
+  ])('%j is %j ms', (text, expected) => {
+    expect(parseDurationMs(text)).toBe(expected);
+  });
+});
+
+describe('scopes of a provider', () => {
+  it.each([
+    ['a,b c', ['a', 'b', 'c']],
+    ['a', ['a']],
+    [undefined, null],
+  ])('%j are %j', (SHOPIFY_SCOPES, expected) => {
+    expect(read({ SHOPIFY_SCOPES }).providers.shopify?.scopes).toEqual(expected);
+  });
+});
+
+describe('the list of settings', () => {
+  it('names each once, with a meaning', () => {
+    const names = SETTINGS.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    for (const { meaning } of SETTINGS) expect(meaning).not.toBe('');
+  });
+
+  it.each(['DATABASE_URL', 'DATABASE_ADMIN_URL', 'REDIS_URL', 'AUTH_JWT_SECRET', 'TOKEN_KEYS'])(
+    '%s is a secret',
+    (name) => {
+      expect(SECRET_SETTINGS).toContain(name);
+    },
+  );
+});

@@ -1,0 +1,19 @@
+import { EVENT_NAMES } from './audit-event';
+
+describe('event names', () => {
+  it('are each there once', () => {
+    expect(new Set(EVENT_NAMES).size).toBe(EVENT_NAMES.length);
+  });
+
+  it.each(EVENT_NAMES)('%s is `subject.what_happened`', (name) => {
+    expect(name).toMatch(/^[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*$/);
+  });
+
+  it.each([
+    ...['integration.connected', 'integration.disconnected', 'integration.reauth_required', 'integration.recovered'],
+    ...['refresh.succeeded', 'refresh.failed', 'sync.completed', 'sync.failed', 'token.read'],
+    ...['delivery.succeeded', 'delivery.failed', 'dead_letter.replayed'],
+  ])('the contract’s %s is among them', (name) => {
+    expect(EVENT_NAMES).toContain(name);
+  });
+});

@@ -1,0 +1,57 @@
+import type { Failure } from './failure';
+
+/**
+ * A breaker stands before each registration at a provider. It tells "the provider, or our registration there, is sick"
+ * from "this grant is dead": only the latter may cost an org its connection.
+ *
+ * - `closed`: calls go through.
+ * - `open`: refreshes are put off, not failed; one probe at a time goes through when its hour has come.
+ */
+export const BREAKER_STATES = ['closed', 'open'] as const;
+export type BreakerState = (typeof BREAKER_STATES)[number];
+
+/** Calls of one registration in the last while, as one process saw them. */
+export interface CallTally {
+  readonly calls: number;
+  readonly failures: number;
+  readonly failuresInARow: number;
+}
+
+/** Definite verdicts about grants of one registration in the last while, beside all attempts that came to an end. */
+export interface VerdictTally {
+  readonly definite: number;
+  readonly settled: number;
+}
+
+/** Calls older than this say nothing about now. */
+export const TALLY_WINDOW_MS = 5 * 60_000;
+const FEWEST_CALLS = 20;
+const SICK_IN_A_ROW = 5;
+const FEWEST_VERDICTS = 20;
+const HALF = 1 / 2;
+const FIRST_PROBE_MS = 5_000;
+const LONGEST_PROBE_MS = 60_000;
+
+/** True for what speaks against the provider or the registration. A throttle asks for patience, a definite word is about one grant. */
+export function speaksAgainstProvider(failure: Failure): boolean {
+  return failure.code !== 'rate_limited' && failure.kind !== 'definite';
+}
+
+/** Whether so many failed calls are the provider's own trouble. */
+export function isOutage({ calls, failures, failuresInARow }: CallTally): boolean {
+  return failuresInARow >= SICK_IN_A_ROW || (calls >= FEWEST_CALLS && failures >= calls * HALF);
+}
+
+/**
+ * Whether so many grants cannot all have died by themselves: then the word is not believed until a probe confirms it.
+ *
+ * @param tally with the verdict at hand counted in
+ */
+export function isMassVerdict({ definite, settled }: VerdictTally): boolean {
+  return definite >= FEWEST_VERDICTS && definite >= settled * HALF;
+}
+
+/** The wait before the next probe. @param probes failed probes since the breaker opened, 0 at first */
+export function probeDelayMs(probes: number): number {
+  return Math.min(LONGEST_PROBE_MS, FIRST_PROBE_MS * 2 ** Math.max(0, probes));
+}

@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import { anIntegration, FAILURES, minutesFromNoon, NOON } from '../../../test/factories/integration';
+import { endsGrant, failure, FAILURE_CODES } from './failure';
+import { afterSync, afterSyncFailure } from './sync-outcome';
+
+const HOUR = 60 * 60_000;
+
+describe('a sync that learnt the metadata', () => {
+  it('writes it, clears every failure and plans the next sync', () => {
+    const change = afterSync({ metadata: { shopName: 'Ada', plan: 'basic' }, account: null }, NOON, HOUR, 0);
+    expect(change.patch).toEqual({
+      metadata: { shopName: 'Ada', plan: 'basic' },
+      nextSyncAt: minutesFromNoon(60),
+      failedSyncs: 0,
+      syncFailure: null,
+      workedAt: NOON,
+    });
+    expect(change.events).toEqual([{ name: 'sync.completed', detail: { keys: ['plan', 'shopName'] } }]);
+  });
+
+  it('tells the names of the metadata, never what it says', () => {
+    const change = afterSync({ metadata: { workspaceName: 'private' }, account: null }, NOON, HOUR, 0);
+    expect(JSON.stringify(change.events)).not.toContain('private');
+  });
+
+  it('fills in the account where the provider told it', () => {
+    const account = { id: 'a-1', label: 'ada' };
+    expect(afterSync({ metadata: {}, account }, NOON, HOUR, 0).patch.account).toEqual(account);
+  });
+
+  it('leaves tokens, their schedule and the status alone', () => {
+    const { patch } = afterSync({ metadata: {}, account: null }, NOON, HOUR, 0);
+    for (const column of ['status', 'grant', 'nextRefreshAt', 'failedRefreshes', 'refreshFailure'])
+      expect(patch).not.toHaveProperty(column);
+  });
+
+  it('is spread over the last tenth of the interval', () => {
+    expect(afterSync({ metadata: {}, account: null }, NOON, HOUR, 0.5).next).toEqual(minutesFromNoon(57));
+  });
+});
+
+describe('a sync that fails', () => {
+  it.each([
+    { failed: 0, minutes: 1, dead: false },
+    { failed: 1, minutes: 2, dead: false },
+    { failed: 2, minutes: 4, dead: false },
+    { failed: 3, minutes: 8, dead: false },
+    { failed: 4, minutes: 60, dead: true },
+    { failed: 9, minutes: 60, dead: true },
+  ])('after $failed failures comes back in $minutes min', ({ failed, minutes, dead }) => {
+    const change = afterSyncFailure(anIntegration({ failedSyncs: failed }), FAILURES.down, NOON, HOUR);
+    expect(change.patch).toEqual({
+      nextSyncAt: minutesFromNoon(minutes),
+      failedSyncs: failed + 1,
+      syncFailure: { code: 'provider_unavailable', at: NOON },
+    });
+    expect(change.events).toEqual([
+      {
+        name: 'sync.failed',
+        detail: { code: 'provider_unavailable', reason: 'status_503', attempts: failed + 1, deadLetter: dead },
+      },
+    ]);
+  });
+
+  it('because the grant is dead ends refreshes and syncs alike', () => {
+    const change = afterSyncFailure(anIntegration({ failedRefreshes: 0 }), FAILURES.revoked, NOON, HOUR);
+    expect(change.patch).toEqual({
+      status: 'reauth_required',
+      nextRefreshAt: null,
+      failedRefreshes: 1,
+      refreshFailure: { code: 'invalid_grant', at: NOON },
+      nextSyncAt: null,
+      failedSyncs: 1,
+      syncFailure: { code: 'invalid_grant', at: NOON },
+    });
+    expect(change.events.map(({ name }) => name)).toEqual(['sync.failed', 'integration.reauth_required']);
+    expect(change.next).toBeNull();
+  });
+
+  it('touches the status only by a definite word about the grant', () => {
+    const kinds = fc.constantFrom('definite', 'in_doubt', 'transient', 'ours');
+    fc.assert(
+      fc.property(fc.constantFrom(...FAILURE_CODES), kinds, fc.nat(30), (code, kind, failedSyncs) => {
+        const cause = failure(code, 'words', { kind });
+        const { patch, next } = afterSyncFailure(anIntegration({ failedSyncs }), cause, NOON, HOUR);
+        expect(patch.status).toBe(endsGrant(cause) ? 'reauth_required' : undefined);
+        expect(patch.failedSyncs).toBe(failedSyncs + 1);
+        if (next) expect(next.getTime()).toBeGreaterThan(NOON.getTime());
+      }),
+    );
+  });
+});

@@ -1,0 +1,127 @@
+import type { DueKind, DueRepository, DueWork } from '@hub/database';
+import type { JobProducer, RedisConnections, Work } from '@hub/queues';
+import type { HubLogger } from '@hub/telemetry';
+import { FairRuns } from './fair-runs';
+import { nextLookMs, watchAct } from './watch-plan';
+
+/** One kind of work that is watched. */
+export interface WatchDuty {
+  readonly kind: DueKind;
+  /** The usual interval between looks, in milliseconds. */
+  readonly everyMs: number;
+  /** Does one piece of work in this process, without the queue. Must be safe beside others who do the same. */
+  readonly runHere: (work: Work) => Promise<unknown>;
+  /** Called at each look, such as to keep a scheduler in Redis alive. */
+  readonly atLook?: () => Promise<void>;
+}
+
+/** Most that one look takes on; the next look finds the rest. */
+const LOOK_LIMIT = 500;
+const RINGS_AT_ONCE = 25;
+const MOST_RUNS = 32;
+const MOST_RUNS_OF_A_PROVIDER = 8;
+
+/**
+ * Looks into the rows by a plain timer and rings again for what is due: what Redis has lost, and what nobody rang for.
+ * Without Redis it does the work here. No leader, no lock: whoever does the work finds out by the row whether it is still
+ * to be done.
+ */
+export class OverdueWatch {
+  private readonly runs: FairRuns;
+  private readonly timers = new Set<NodeJS.Timeout>();
+  private readonly awaited = new Set<string>();
+  private isStopped = false;
+  private isBlind = false;
+
+  constructor(
+    private readonly due: DueRepository,
+    private readonly producer: JobProducer,
+    private readonly connections: RedisConnections,
+    private readonly logger: HubLogger,
+  ) {
+    this.runs = new FairRuns(MOST_RUNS, MOST_RUNS_OF_A_PROVIDER, (error) =>
+      this.logger.failure('hub.worker.run_failed', error),
+    );
+  }
+
+  /** Takes up a duty: looks at once, and then again and again. */
+  start(duty: WatchDuty): void {
+    void this.look(duty);
+  }
+
+  /** Looks no more, and comes back once what is done here has ended. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.timers.forEach(clearTimeout);
+    await this.runs.stop();
+  }
+
+  private async look(duty: WatchDuty): Promise<void> {
+    const seen = await this.lookOnce(duty).catch((error: unknown) => this.noteBlindness(error));
+    this.after(nextLookMs(seen ?? [], duty.everyMs, Math.random()), () => void this.look(duty));
+  }
+
+  private async lookOnce(duty: WatchDuty): Promise<DueWork[]> {
+    const seen = await this.due.due(duty.kind, duty.everyMs, LOOK_LIMIT);
+    this.isBlind = false;
+    for (let start = 0; start < seen.length; start += RINGS_AT_ONCE)
+      await Promise.all(seen.slice(start, start + RINGS_AT_ONCE).map((work) => this.attend(duty, work)));
+    await duty.atLook?.();
+    return seen;
+  }
+
+  /** One record for each time that the database is away. */
+  private noteBlindness(error: unknown): void {
+    if (!this.isBlind && !this.isStopped) this.logger.failure('hub.watch.blind', error);
+    this.isBlind = true;
+  }
+
+  private async attend(duty: WatchDuty, due: DueWork): Promise<void> {
+    const work = toWork(due);
+    const act = watchAct(due, this.connections.available, duty.everyMs);
+    switch (act.kind) {
+      case 'ring':
+        if (!(await this.producer.ring(duty.kind, work))) this.runHere(duty, work);
+        return;
+      case 'run_here':
+        return this.runHere(duty, work);
+      case 'schedule':
+        if (!(await this.producer.schedule(duty.kind, work, act.inMs))) this.runLater(duty, work, act.inMs);
+        return;
+      case 'look_again':
+        return this.runLater(duty, work, act.inMs);
+    }
+  }
+
+  /** A timer of this process stands in for the queue. */
+  private runLater(duty: WatchDuty, work: Work, inMs: number): void {
+    const key = keyOf(duty, work);
+    if (this.awaited.has(key)) return;
+    this.awaited.add(key);
+    this.after(inMs, () => {
+      this.awaited.delete(key);
+      this.runHere(duty, work);
+    });
+  }
+
+  private runHere(duty: WatchDuty, work: Work): void {
+    this.runs.add({ key: keyOf(duty, work), lane: work.provider, start: () => duty.runHere(work) });
+  }
+
+  private after(ms: number, act: () => void): void {
+    if (this.isStopped) return;
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      act();
+    }, ms);
+    this.timers.add(timer);
+  }
+}
+
+function keyOf(duty: WatchDuty, work: Work): string {
+  return `${duty.kind} ${work.id}`;
+}
+
+function toWork({ id, orgId, provider, epoch }: DueWork): Work {
+  return { id, orgId, provider, epoch };
+}

@@ -1,0 +1,23 @@
+/** Merges callers who want the same thing at the same time: one does it, all get what came of it. */
+export class SingleFlight<T> {
+  private readonly running = new Map<string, Promise<T>>();
+
+  /** Does `work`, unless the same key is at work already: then its outcome is shared. */
+  once(key: string, work: () => Promise<T>): Promise<T> {
+    const known = this.running.get(key);
+    if (known) return known;
+    const started = work().finally(() => this.running.delete(key));
+    this.running.set(key, started);
+    return started;
+  }
+
+  /** How many are at work now. */
+  get size(): number {
+    return this.running.size;
+  }
+
+  /** Comes back once nothing is at work any more, however it ended. */
+  async idle(): Promise<void> {
+    while (this.running.size > 0) await Promise.allSettled(this.running.values());
+  }
+}
