@@ -2,6 +2,7 @@ import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { AuditRepository } from './audit.repository';
+import { BreakerRepository } from './breaker.repository';
 import { appDataSource } from './data-source';
 import { DueRepository } from './due.repository';
 import { FlowRepository } from './flow.repository';
@@ -13,6 +14,7 @@ import { SyncRepository } from './sync.repository';
 
 const REPOSITORIES = [
   AuditRepository,
+  BreakerRepository,
   DueRepository,
   FlowRepository,
   IntegrationRepository,

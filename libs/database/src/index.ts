@@ -1,4 +1,5 @@
 export { appendEvents, AuditRepository, type AuditLine, type AuditPage } from './audit.repository';
+export { BreakerRepository, type BreakerReason, type OpenBreaker, type Registration } from './breaker.repository';
 export { appDataSource } from './data-source';
 export { DatabaseModule } from './database.module';
 export { DueRepository, type DueKind, type DueWork } from './due.repository';

@@ -1,6 +1,7 @@
 import { AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
 import { FlowEntity } from './flow.entity';
 import { IntegrationEntity } from './integration.entity';
+import { ProviderBreakerEntity } from './provider-breaker.entity';
 import { ProviderEntity } from './provider.entity';
 import { LateGrantEntity, RevocationEntity } from './revocation.entity';
 
@@ -10,6 +11,7 @@ export {
   FlowEntity,
   IntegrationEntity,
   LateGrantEntity,
+  ProviderBreakerEntity,
   ProviderEntity,
   RevocationEntity,
 };
@@ -20,6 +22,7 @@ export const ENTITIES = [
   FlowEntity,
   IntegrationEntity,
   LateGrantEntity,
+  ProviderBreakerEntity,
   ProviderEntity,
   RevocationEntity,
 ];

@@ -3,6 +3,7 @@ import { CreateAuditTrail1795392100000 } from './1795392100000-create-audit-trai
 import { CreateFlows1795392200000 } from './1795392200000-create-flows';
 import { CreateRevocations1795392300000 } from './1795392300000-create-revocations';
 import { CreateNarrowDoors1795392400000 } from './1795392400000-create-narrow-doors';
+import { CreateProviderBreakers1795392500000 } from './1795392500000-create-provider-breakers';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -11,4 +12,5 @@ export const MIGRATIONS = [
   CreateFlows1795392200000,
   CreateRevocations1795392300000,
   CreateNarrowDoors1795392400000,
+  CreateProviderBreakers1795392500000,
 ];
