@@ -1,5 +1,4 @@
 import { probeDelayMs, TALLY_WINDOW_MS, type VerdictTally } from '@hub/domain';
-import { ProviderBreakerEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 
 /** Why a breaker opened: the provider is away, it refuses our registration, or it refuses so many grants at once that its word is not believed. */
@@ -10,11 +9,10 @@ export interface OpenBreaker {
   readonly provider: string;
   readonly clientId: string;
   readonly reason: BreakerReason;
-  readonly openedAt: Date;
   /** Probes that have failed since. */
   readonly probes: number;
-  /** When the next one may go through. */
-  readonly probeAt: Date;
+  /** Milliseconds until the next one may go through, by the database's clock; negative once its hour has come. */
+  readonly probeInMs: number;
 }
 
 /** A registration at a provider: what a breaker stands before. */
@@ -28,17 +26,30 @@ export class BreakerRepository {
   constructor(private readonly database: HubDatabase) {}
 
   async allOpen(): Promise<OpenBreaker[]> {
-    const rows = await this.database.asSystem('breakers belong to no org', (manager) =>
-      manager.find(ProviderBreakerEntity),
-    );
-    return rows.map(({ provider, clientId, reason, openedAt, probes, probeAt }) => ({
-      provider,
-      clientId,
-      reason: reason as BreakerReason,
-      openedAt,
-      probes,
-      probeAt,
+    const rows: { provider: string; client_id: string; reason: BreakerReason; probes: number; probe_in_ms: number }[] =
+      await this.database.asSystem('breakers belong to no org', (manager) =>
+        manager.query(
+          'select provider, client_id, reason, probes, extract(epoch from probe_at - now())::float8 * 1000 as probe_in_ms from public.provider_breakers',
+        ),
+      );
+    return rows.map((row) => ({
+      provider: row.provider,
+      clientId: row.client_id,
+      reason: row.reason,
+      probes: row.probes,
+      probeInMs: row.probe_in_ms,
     }));
+  }
+
+  /** The breaker before a registration if it stands open, with the milliseconds until its next probe. */
+  async find({ provider, clientId }: Registration): Promise<{ probeInMs: number } | undefined> {
+    const [row]: { probe_in_ms: number }[] = await this.database.asSystem('breakers belong to no org', (manager) =>
+      manager.query(
+        'select extract(epoch from probe_at - now())::float8 * 1000 as probe_in_ms from public.provider_breakers where provider = $1 and client_id = $2',
+        [provider, clientId],
+      ),
+    );
+    return row && { probeInMs: Math.max(0, row.probe_in_ms) };
   }
 
   /** Opens a breaker; one that is open stays as it is. @returns true if this call opened it */

@@ -24,4 +24,9 @@ export class HubDatabase {
   async asSystem<T>(_reason: string, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return work(this.dataSource.manager);
   }
+
+  /** Lets go of every connection. */
+  async close(): Promise<void> {
+    await this.dataSource.destroy();
+  }
 }

@@ -23,6 +23,10 @@ const OLDEST_SERVER = 150_000;
 /** Two provisions at once would trip over each other's roles. */
 const PROVISION_LOCK = 7_264_001;
 
+const NO_RIGHT = '42501';
+const NO_SUCH_DATABASE = '3D000';
+const ALREADY_THERE = ['42P04', '23505'];
+
 /**
  * Brings a database to where this release needs it: database, roles, schema, catalog of providers, logins. Safe to run
  * again, and by several at once.
@@ -37,12 +41,15 @@ export async function provisionDatabase({ adminUrl, logins }: ProvisionOptions):
     await checkServer(admin);
     await makeRoles(admin);
     const migrations = await migrate(adminUrl);
+    await admin.query('grant select on public.hub_migrations to hub_gateway, hub_worker'); // for the doctor
     await fillCatalog(admin);
     if (logins) {
       await makeLogin(admin, 'hub_gateway', logins.gateway);
       await makeLogin(admin, 'hub_worker', logins.worker);
     }
     return { migrations };
+  } catch (error) {
+    throw codeOf(error) === NO_RIGHT ? refusal(error, adminUrl) : error;
   } finally {
     await admin.end();
   }
@@ -52,7 +59,7 @@ async function connectOrCreate(adminUrl: string): Promise<Client> {
   try {
     return await connect(adminUrl);
   } catch (error) {
-    if ((error as { code?: string }).code !== '3D000') throw refusal(error, adminUrl);
+    if (codeOf(error) !== NO_SUCH_DATABASE) throw refusal(error, adminUrl);
     await createDatabase(adminUrl);
     return connect(adminUrl);
   }
@@ -77,10 +84,14 @@ async function createDatabase(adminUrl: string): Promise<void> {
     await client.query(`create database ${escapeIdentifier(name)}`);
   } catch (error) {
     // another start made it a moment ago
-    if (!['42P04', '23505'].includes((error as { code?: string }).code ?? '')) throw refusal(error, adminUrl);
+    if (!ALREADY_THERE.includes(codeOf(error) ?? '')) throw refusal(error, adminUrl);
   } finally {
     await client.end();
   }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string }).code;
 }
 
 /** One sentence for the operator; the URL's password is left out. */

@@ -1,4 +1,4 @@
-import { isAllowedRedirect, redirectEntryProblem, withParameters } from './redirects';
+import { callbackUrl, isAllowedRedirect, redirectEntryProblem, withParameters } from './redirects';
 
 const allowed = [
   'https://app.example.com',
@@ -89,5 +89,13 @@ describe('parameters of the landing', () => {
     ['https://app.example.com/x', { error: 'a&b=c#d' }, 'https://app.example.com/x?error=a%26b%3Dc%23d'],
   ])('%s with %j is %s', (target, parameters, expected) => {
     expect(withParameters(target, parameters as Record<string, string>)).toBe(expected);
+  });
+});
+
+describe('the callback URL', () => {
+  it('stands under the public URL, whatever Host a request names', () => {
+    expect(callbackUrl('https://hub.example', 'notion')).toBe(
+      'https://hub.example/functions/v1/integrations-callback/notion',
+    );
   });
 });

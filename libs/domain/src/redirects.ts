@@ -26,3 +26,8 @@ export function withParameters(target: string, parameters: Readonly<Record<strin
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return url.href;
 }
+
+/** Where a provider sends the browser back to: what is registered there, character for character. @param publicUrl without a slash at its end */
+export function callbackUrl(publicUrl: string, provider: string): string {
+  return `${publicUrl}/functions/v1/integrations-callback/${provider}`;
+}

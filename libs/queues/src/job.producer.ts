@@ -11,7 +11,7 @@ export class JobProducer {
   private readonly connection: Redis;
 
   constructor(
-    private readonly config: HubConfig,
+    private readonly config: Pick<HubConfig, 'redisPrefix'>,
     connections: RedisConnections,
     private readonly logger: HubLogger,
   ) {

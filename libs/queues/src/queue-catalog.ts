@@ -5,8 +5,9 @@ import { z } from 'zod';
 /** What every job carries: ids, never a secret. The row tells everything else. */
 const work = z.strictObject({
   /** Of the integration, or of the revocation. */
-  id: z.uuid(),
-  orgId: z.uuid(),
+  id: z.guid(),
+  /** Any UUID that a caller's token may name, whatever its version. */
+  orgId: z.guid(),
   provider: z.string(),
   /** Only names the job; whether something is due is asked of the row. */
   epoch: z.number().int().nonnegative(),

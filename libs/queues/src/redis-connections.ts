@@ -8,7 +8,7 @@ export class RedisConnections {
   private isDown = false;
 
   constructor(
-    private readonly config: HubConfig,
+    private readonly config: Pick<HubConfig, 'redisUrl'>,
     private readonly logger: HubLogger,
   ) {}
 

@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { pino, type Logger as PinoLogger } from 'pino';
+import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
 
 /** Facts of one log record. Ids and codes only: no token, no body, no free text of a provider. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
@@ -32,17 +32,17 @@ export class HubLogger implements LoggerService {
   /**
    * @param app   name of the process, in every record
    * @param level `fatal` … `trace`, or `silent`
+   * @param to    standard output, unless a test reads along
    */
-  static forApp(app: string, level: string): HubLogger {
+  static forApp(app: string, level: string, to?: DestinationStream): HubLogger {
     const paths = SECRET_NAMES.flatMap((name) => [name, `*.${name}`]);
-    return new HubLogger(
-      pino({
-        level,
-        base: { app, pid: process.pid },
-        timestamp: pino.stdTimeFunctions.isoTime,
-        redact: { paths, censor: REDACTED },
-      }),
-    );
+    const options = {
+      level,
+      base: { app, pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      redact: { paths, censor: REDACTED },
+    };
+    return new HubLogger(to ? pino(options, to) : pino(options));
   }
 
   /** Something happened that an operator may want to find again. */

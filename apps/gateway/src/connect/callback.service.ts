@@ -1,12 +1,6 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { FlowRepository, type FlowWithSecrets } from '@hub/database';
-import {
-  HubError,
-  isAllowedRedirect,
-  withParameters,
-  type EventName,
-  type FailureCode,
-} from '@hub/domain';
+import { HubError, isAllowedRedirect, withParameters, type EventName, type FailureCode } from '@hub/domain';
 import { ProviderRegistry, speaksOAuth } from '@hub/providers';
 import { PlainToken, TokenVault } from '@hub/token-vault';
 import { Inject, Injectable } from '@nestjs/common';

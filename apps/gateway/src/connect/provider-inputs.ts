@@ -31,6 +31,7 @@ export function readInputs(definition: ProviderDefinition, given: GivenInputs): 
 /** @throws HubError that says what a good value looks like, and never the value */
 export function normalised(input: InputDefinition, value: string): string {
   const kept = input.normalise(value);
-  if (kept === undefined) throw new HubError(input.problem, `${input.name}: ${input.expected}`, { status: 422 });
+  if (kept === undefined)
+    throw new HubError(input.problem, `${input.name} must be ${input.expected}.`, { status: 422 });
   return kept;
 }

@@ -8,10 +8,12 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { ALL_ROUTES } from '../routes';
 import { allowedMethods } from './allowed-methods';
 import type { HubReply, HubRequest } from './hub-request';
+import { problemBytes, problemOfStatus } from './problem-document';
 import type { RequestChecks } from './request-checks.service';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
-const URL_LIMIT = 8_192;
+/** Providers send long error descriptions: a callback must get through to its own checks. */
+const URL_LIMIT = 12 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
 const LONGEST_PARAM = 128;
 
@@ -25,6 +27,9 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
     genReqId: () => randomUUID(),
     trustProxy: config.trustProxy.length === 0 ? false : [...config.trustProxy],
     logger: false,
+    // what the router itself refuses never meets a route, and so no filter
+    frameworkErrors: (error, request, reply) =>
+      answerRefusal(error.statusCode ?? 400, request, reply as unknown as HubReply),
   });
   server.removeContentTypeParser('text/plain');
   await server.register(cookie);
@@ -37,6 +42,15 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
     maxAge: 600,
   });
   return server;
+}
+
+function answerRefusal(status: number, request: Pick<HubRequest, 'id'>, reply: HubReply): void {
+  const problem =
+    problemOfStatus(status) ?? new HubError('invalid_request', 'The URL cannot be parsed.', { status: 400 });
+  void reply
+    .status(problem.status)
+    .headers({ 'content-type': 'application/problem+json', 'cache-control': 'no-store', 'x-request-id': request.id })
+    .send(problemBytes(problem, request.id));
 }
 
 /** The origins of every allowed return URL: pages that start a connect by fetch, with its cookie. */

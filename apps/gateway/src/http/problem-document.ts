@@ -26,6 +26,11 @@ export function problemDocument(error: HubError, requestId: string): ProblemDocu
   };
 }
 
+/** The document as it is sent: as bytes, since the server would add a charset to text, and JSON has none (RFC 8259 §11). */
+export function problemBytes(error: HubError, requestId: string): Buffer {
+  return Buffer.from(JSON.stringify(problemDocument(error, requestId)));
+}
+
 /** The problem behind an HTTP status that the framework has found by itself. */
 export function problemOfStatus(status: number): HubError | undefined {
   const words = STATUS_WORDS[status];

@@ -2,7 +2,7 @@ import { HubError } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
 import { Catch, HttpException, Injectable, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { specOf, type HubReply, type HubRequest } from './hub-request';
-import { problemDocument, problemOfStatus } from './problem-document';
+import { problemBytes, problemOfStatus } from './problem-document';
 import { errorPage } from './page';
 
 /** The one place where errors become answers: a problem for callers, a plain page for browsers. A bug is logged here, once. */
@@ -28,7 +28,7 @@ export class ProblemFilter implements ExceptionFilter {
       void reply.headers(page.headers).send(page.html);
       return;
     }
-    void reply.type('application/problem+json').send(JSON.stringify(problemDocument(problem, request.id)));
+    void reply.header('content-type', 'application/problem+json').send(problemBytes(problem, request.id));
   }
 
   private toProblem(error: unknown, request: HubRequest): HubError {

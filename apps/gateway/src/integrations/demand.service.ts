@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { IntegrationRepository, type Progress, type RequestedWork } from '@hub/database';
+import { BreakerRepository, IntegrationRepository, type Progress, type RequestedWork } from '@hub/database';
 import type { Integration, OrgId, ProviderId } from '@hub/domain';
+import { ProviderRegistry } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
 import { Injectable } from '@nestjs/common';
 import { MergedDemands } from './demand';
@@ -15,7 +16,9 @@ export type DemandOutcome =
   | { readonly kind: 'settled'; readonly integration: Integration }
   | { readonly kind: 'under_way'; readonly integration: Integration }
   | { readonly kind: 'reauth_required'; readonly integration: Integration }
-  | { readonly kind: 'not_connected' };
+  | { readonly kind: 'not_connected' }
+  /** The breaker before the provider stands open: nothing was asked for. */
+  | { readonly kind: 'put_off'; readonly retryInMs: number };
 
 type Requested = Extract<RequestedWork, { kind: 'requested' }>;
 
@@ -27,11 +30,15 @@ export class DemandService {
   constructor(
     private readonly integrations: IntegrationRepository,
     private readonly jobs: JobProducer,
+    private readonly breakers: BreakerRepository,
+    private readonly providers: ProviderRegistry,
   ) {}
 
   /** Has the credential refreshed, or checked where there is nothing to refresh. */
   async refresh(orgId: OrgId, provider: ProviderId): Promise<DemandOutcome> {
     return this.demands.of(`refresh ${orgId} ${provider}`, async () => {
+      const breaker = await this.openBreaker(provider);
+      if (breaker) return { kind: 'put_off', retryInMs: breaker.probeInMs };
       const request = await this.integrations.requestRefresh(orgId, provider);
       return this.meet(orgId, provider, request, 'refresh', ({ progress }) => {
         // a refresh that is under way already is as good as one of our own
@@ -39,6 +46,11 @@ export class DemandService {
         return (now) => now.settledEpoch >= target;
       });
     });
+  }
+
+  private async openBreaker(provider: ProviderId): Promise<{ probeInMs: number } | undefined> {
+    const clientId = this.providers.find(provider)?.credentials?.clientId;
+    return clientId === undefined ? undefined : this.breakers.find({ provider, clientId });
   }
 
   /** Has the metadata synced. */

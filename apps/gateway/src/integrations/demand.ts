@@ -1,9 +1,16 @@
-/** A demand that several callers at once had met keeps meeting those that come so soon after: one storm, one provider call. */
-const STORM_MS = 2_000;
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A demand is held so long before it is met: callers that come at the same moment share one provider call. */
+const HOLD_MS = 60;
+/** Once a demand has met several callers, those that still keep coming are of the same storm; so long a silence ends it. */
+const SILENCE_MS = 250;
+/** However long a storm lasts, after so long it is met anew. */
+const LONGEST_STORM_MS = 3_000;
 
 interface Demand<T> {
   readonly outcome: Promise<T>;
   waiting: number;
+  lastComeMs: number;
 }
 
 /** Merges equal demands: while one is under way, others of its key wait for the same outcome. */
@@ -15,22 +22,32 @@ export class MergedDemands<T> {
     const known = this.underWay.get(key);
     if (known) {
       known.waiting += 1;
+      known.lastComeMs = performance.now();
       return known.outcome;
     }
-    const demand: Demand<T> = { outcome: meet(), waiting: 1 };
+    const demand: Demand<T> = { outcome: sleep(HOLD_MS).then(meet), waiting: 1, lastComeMs: performance.now() };
     this.underWay.set(key, demand);
-    void demand.outcome.then(
-      () => this.forget(key, demand, demand.waiting > 1 ? STORM_MS : 0),
-      () => this.forget(key, demand, 0),
-    );
+    void this.forget(key, demand);
     return demand.outcome;
   }
 
-  private forget(key: string, demand: Demand<T>, afterMs: number): void {
-    const remove = (): void => {
-      if (this.underWay.get(key) === demand) this.underWay.delete(key);
-    };
-    if (afterMs === 0) remove();
-    else setTimeout(remove, afterMs).unref();
+  private async forget(key: string, demand: Demand<T>): Promise<void> {
+    const isMet = await demand.outcome.then(
+      () => true,
+      () => false, // told to its callers
+    );
+    if (isMet && demand.waiting > 1) await silence(demand);
+    this.underWay.delete(key);
+  }
+}
+
+/** Waits until nobody has come for a while. */
+async function silence(demand: Demand<unknown>): Promise<void> {
+  const metMs = performance.now();
+  for (;;) {
+    const now = performance.now();
+    const leftMs = Math.min(demand.lastComeMs + SILENCE_MS, metMs + LONGEST_STORM_MS) - now;
+    if (leftMs <= 0) return;
+    await sleep(leftMs, undefined, { ref: false });
   }
 }

@@ -85,6 +85,14 @@ export class IntegrationsService {
           outcome.integration,
           'Sign in at the provider again: it has refused this grant.',
         );
+      case 'put_off':
+        throw new HubError(
+          'provider_unavailable',
+          `${provider.definition.label} is in trouble; refreshes are put off until a probe gets through.`,
+          {
+            retryAfterSeconds: Math.max(1, Math.ceil(outcome.retryInMs / 1000)),
+          },
+        );
       case 'under_way':
         return { done: false, view: integrationView(provider, outcome.integration) };
       case 'settled': {

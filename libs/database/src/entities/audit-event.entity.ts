@@ -1,11 +1,12 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Generated, Index, PrimaryColumn } from 'typeorm';
 
 /** A line of the audit trail; only `hub.append_event` writes one. */
 @Entity('audit_events')
+@Index('audit_events_provider', ['orgId', 'provider', 'seq'])
 export class AuditEventEntity {
   @PrimaryColumn('uuid', { name: 'org_id' }) orgId: string;
   @PrimaryColumn('bigint') seq: number;
-  @Column('uuid', { default: () => 'gen_random_uuid()' }) id: string;
+  @Column('uuid') @Generated('uuid') id: string;
   @Column('timestamptz') at: Date;
   @Column('text') name: string;
   @Column('text', { nullable: true }) provider: string | null;

@@ -1,12 +1,21 @@
-import type { Endpoints } from '@hub/domain';
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { FLOW_STATUSES, type Endpoints } from '@hub/domain';
+import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 'typeorm';
+import { oneOf } from './one-of';
+import { ProviderEntity } from './provider.entity';
 
 /** A row of `flows`: what lives between connect and callback. */
 @Entity('flows')
+@Index('flows_by_org', ['orgId', 'provider', 'status'])
+@Index('flows_expiry', ['expiresAt'])
+@Unique('flows_state_hash_key', ['stateHash'])
+@Unique('flows_page_hash_key', ['pageHash'])
+@Check('flows_status_check', oneOf('status', FLOW_STATUSES))
 export class FlowEntity {
   @PrimaryColumn('uuid') id: string;
   @Column('uuid', { name: 'org_id' }) orgId: string;
-  @Column('text') provider: string;
+  @ForeignKey(() => ProviderEntity, { name: 'flows_provider_fkey' })
+  @Column('text')
+  provider: string;
   @Column('text', { name: 'started_by' }) startedBy: string;
   @Column('text') status: string;
   @Column('text', { name: 'return_url' }) returnUrl: string;

@@ -1,12 +1,22 @@
-import { Column, Entity, PrimaryGeneratedColumn, Unique } from 'typeorm';
+import { STATUSES } from '@hub/domain';
+import { Check, Column, Entity, ForeignKey, Index, PrimaryGeneratedColumn, Unique } from 'typeorm';
+import { oneOf } from './one-of';
+import { ProviderEntity } from './provider.entity';
 
 /** A row of `integrations`. Sealed columns are read only where they are asked for by name. */
 @Entity('integrations')
 @Unique('integrations_org_provider', ['orgId', 'provider'])
+@Index('integrations_due_refresh', ['nextRefreshAt'], { where: 'next_refresh_at IS NOT NULL' })
+@Index('integrations_due_sync', ['nextSyncAt'], { where: 'next_sync_at IS NOT NULL' })
+@Index('integrations_account', ['provider', 'accountId'])
+@Check('integrations_status_check', oneOf('status', STATUSES))
+@Check('integrations_phase_check', oneOf('phase', ['idle', 'claimed', 'sending']))
 export class IntegrationEntity {
   @PrimaryGeneratedColumn('uuid') id: string;
   @Column('uuid', { name: 'org_id' }) orgId: string;
-  @Column('text') provider: string;
+  @ForeignKey(() => ProviderEntity, { name: 'integrations_provider_fkey' })
+  @Column('text')
+  provider: string;
   @Column('text', { name: 'access_token', select: false }) accessToken: string;
   @Column('text', { name: 'refresh_token', nullable: true, select: false }) refreshToken: string | null;
   @Column('text', { nullable: true }) scope: string | null;

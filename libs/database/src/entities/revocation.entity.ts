@@ -1,11 +1,15 @@
-import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import { Column, Entity, ForeignKey, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { ProviderEntity } from './provider.entity';
 
 /** A row of `revocations`: a grant on its way back to its provider, sealed for the integration's cell that it comes from. */
 @Entity('revocations')
+@Index('revocations_due', ['nextAttemptAt'], { where: 'next_attempt_at IS NOT NULL' })
 export class RevocationEntity {
   @PrimaryGeneratedColumn('uuid') id: string;
   @Column('uuid', { name: 'org_id' }) orgId: string;
-  @Column('text') provider: string;
+  @ForeignKey(() => ProviderEntity, { name: 'revocations_provider_fkey' })
+  @Column('text')
+  provider: string;
   @Column('uuid', { name: 'integration_id' }) integrationId: string;
   @Column('text', { name: 'account_id', nullable: true }) accountId: string | null;
   @Column('jsonb', { default: {} }) inputs: Record<string, string>;
@@ -22,10 +26,13 @@ export class RevocationEntity {
 
 /** A row of `token_inbox`: a grant that came when its epoch had passed. */
 @Entity('token_inbox')
+@Index('token_inbox_integration', ['integrationId'])
 export class LateGrantEntity {
   @PrimaryGeneratedColumn('uuid') id: string;
   @Column('uuid', { name: 'org_id' }) orgId: string;
-  @Column('text') provider: string;
+  @ForeignKey(() => ProviderEntity, { name: 'token_inbox_provider_fkey' })
+  @Column('text')
+  provider: string;
   @Column('uuid', { name: 'integration_id' }) integrationId: string;
   @Column('bigint') epoch: number;
   @Column('text', { name: 'access_token', select: false }) accessToken: string;

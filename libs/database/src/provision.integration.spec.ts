@@ -1,0 +1,228 @@
+import { randomBytes } from 'node:crypto';
+import { providerCatalog } from '@hub/providers';
+import { Client, escapeIdentifier } from 'pg';
+import { testServers } from '../../../test/support/test-servers';
+import { MIGRATIONS } from './migrations';
+import { provisionDatabase, type ProvisionOptions } from './provision';
+import { scramVerifier } from './scram';
+
+const { adminUrl } = testServers();
+const ALL = MIGRATIONS.map(({ name }) => name);
+
+const random = (): string => randomBytes(6).toString('hex');
+
+/** The superuser's URL, changed. */
+function url(different: { database?: string; user?: string; password?: string; port?: number }): string {
+  const changed = new URL(adminUrl);
+  if (different.database !== undefined) changed.pathname = `/${different.database}`;
+  if (different.user !== undefined) changed.username = different.user;
+  if (different.password !== undefined) changed.password = different.password;
+  if (different.port !== undefined) changed.port = String(different.port);
+  return changed.href;
+}
+
+async function ask<T extends object>(connectionString: string, sql: string, values: unknown[] = []): Promise<T[]> {
+  const client = new Client({ connectionString });
+  await client.connect();
+  try {
+    return (await client.query<T>(sql, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+describe('provisioning a database', () => {
+  const databases: string[] = [];
+  const logins: string[] = [];
+
+  afterAll(async () => {
+    for (const name of databases) await ask(adminUrl, `drop database if exists ${escapeIdentifier(name)} with (force)`);
+    const made = await ask<{ name: string }>(adminUrl, 'select rolname as name from pg_roles where rolname = any($1)', [
+      logins,
+    ]);
+    for (const { name } of made)
+      await ask(adminUrl, `drop owned by ${escapeIdentifier(name)} cascade; drop role ${escapeIdentifier(name)}`);
+  });
+
+  const newDatabase = (): string => {
+    const name = `provision_${random()}`;
+    databases.push(name);
+    return name;
+  };
+  const newLogins = (): NonNullable<ProvisionOptions['logins']> => {
+    const made = {
+      gateway: { user: `hub_gateway_${random()}`, password: 'it’s a "pass\\word"' },
+      worker: { user: `hub_worker_${random()}`, password: random() },
+    };
+    logins.push(made.gateway.user, made.worker.user);
+    return made;
+  };
+
+  it('makes the database, roles, schema, catalog and logins', async () => {
+    const database = newDatabase();
+    const made = newLogins();
+    expect(await provisionDatabase({ adminUrl: url({ database }), logins: made })).toEqual({ migrations: ALL });
+    const catalog = await ask<{ id: string }>(url({ database }), 'select id from public.providers order by id');
+    expect(catalog.map(({ id }) => id)).toEqual(providerCatalog.map(({ id }) => id).sort());
+    for (const { user, password } of Object.values(made)) {
+      const [seen] = await ask(
+        url({ database, user, password: encodeURIComponent(password) }),
+        'select current_user as me, count(*)::int as rows from public.integrations',
+      );
+      expect(seen).toEqual({ me: user, rows: 0 });
+    }
+  });
+
+  it('changes nothing the second time, but takes a new password and a new label', async () => {
+    const database = newDatabase();
+    const made = newLogins();
+    await provisionDatabase({ adminUrl: url({ database }), logins: made });
+    await ask(url({ database }), "update public.providers set label = 'Old' where id = 'notion'");
+    const changed = { ...made, worker: { ...made.worker, password: 'changed' } };
+    expect(await provisionDatabase({ adminUrl: url({ database }), logins: changed })).toEqual({ migrations: [] });
+    expect(await ask(url({ database }), "select label from public.providers where id = 'notion'")).toEqual([
+      { label: 'Notion' },
+    ]);
+    expect(await ask(url({ database, user: made.worker.user, password: 'changed' }), 'select 1 as one')).toHaveLength(
+      1,
+    );
+    await expect(ask(url({ database, ...made.worker }), 'select 1')).rejects.toMatchObject({ code: '28P01' });
+  });
+
+  it('may be done by several at once', async () => {
+    const database = newDatabase();
+    const made = newLogins();
+    const outcomes = await Promise.all(
+      Array.from({ length: 5 }, () => provisionDatabase({ adminUrl: url({ database }), logins: made })),
+    );
+    expect(outcomes.flatMap(({ migrations }) => migrations)).toEqual(ALL);
+  });
+
+  it('may be done for several databases of one server at once, which share its roles', async () => {
+    const outcomes = await Promise.all(
+      Array.from({ length: 6 }, () =>
+        provisionDatabase({ adminUrl: url({ database: newDatabase() }), logins: newLogins() }),
+      ),
+    );
+    for (const { migrations } of outcomes) expect(migrations).toEqual(ALL);
+  });
+
+  it('needs no logins where the operator makes them', async () => {
+    expect(await provisionDatabase({ adminUrl: url({ database: newDatabase() }) })).toEqual({ migrations: ALL });
+  });
+
+  it('takes names of databases and logins as they are', async () => {
+    const database = `odd "name" ${random()}`;
+    databases.push(database);
+    const user = `hub "odd" ${random()}`;
+    logins.push(user);
+    const made = { gateway: { user, password: 'x' }, worker: newLogins().worker };
+    await provisionDatabase({ adminUrl: url({ database: encodeURIComponent(database) }), logins: made });
+    const seen = await ask(
+      url({ database: encodeURIComponent(database), user: encodeURIComponent(user), password: 'x' }),
+      'select current_user as me',
+    );
+    expect(seen).toEqual([{ me: user }]);
+  });
+
+  it('lets the logins read which migrations ran, and write none', async () => {
+    const database = newDatabase();
+    const made = newLogins();
+    await provisionDatabase({ adminUrl: url({ database }), logins: made });
+    const { user, password } = made.worker;
+    expect(await ask(url({ database, user, password }), 'select name from public.hub_migrations order by id')).toEqual(
+      ALL.map((name) => ({ name })),
+    );
+    await expect(ask(url({ database, user, password }), 'delete from public.hub_migrations')).rejects.toMatchObject({
+      code: '42501',
+    });
+  });
+
+  describe('as an administrator who is no superuser', () => {
+    const admin = { user: `admin_${random()}`, password: random() };
+    let cluster: string;
+
+    beforeAll(async () => {
+      await ask(adminUrl, `create role ${admin.user} login createrole createdb password '${admin.password}'`);
+      logins.push(admin.user);
+      cluster = newDatabase();
+    });
+
+    it('works where that role may create roles and databases, and the hub’s roles are its to give', async () => {
+      // roles of the hub are there already in this cluster; whoever made them has given them on
+      for (const role of ['hub_owner', 'hub_gateway', 'hub_worker', 'hub_scanner', 'hub_disconnector', 'hub_auditor'])
+        await ask(adminUrl, `grant ${role} to ${admin.user} with admin option`);
+      const made = newLogins();
+      expect(await provisionDatabase({ adminUrl: url({ database: cluster, ...admin }), logins: made })).toEqual({
+        migrations: ALL,
+      });
+      expect(await provisionDatabase({ adminUrl: url({ database: cluster, ...admin }), logins: made })).toEqual({
+        migrations: [],
+      });
+      const { user, password } = made.gateway;
+      expect(
+        await ask(url({ database: cluster, user, password }), 'select count(*)::int as rows from public.flows'),
+      ).toEqual([{ rows: 0 }]);
+    });
+  });
+
+  describe('that cannot be done', () => {
+    const refusal = (options: ProvisionOptions): Promise<Error> =>
+      provisionDatabase(options).then(
+        () => Promise.reject(new Error('it was done')),
+        (error: Error) => error,
+      );
+
+    it('says in a sentence that the password is wrong, without it', async () => {
+      const { message } = await refusal({ adminUrl: url({ password: 'canary-password' }) });
+      expect(message).toMatch(/^The database at .* refuses the admin login: 28P01, password authentication failed/);
+      expect(message).toMatch(/Check DATABASE_ADMIN_URL/);
+      expect(message).not.toContain('canary-password');
+    });
+
+    it('says that nobody listens', async () => {
+      const { message } = await refusal({ adminUrl: url({ port: 1 }) });
+      expect(message).toMatch(/^The database at 127\.0\.0\.1:1.* ECONNREFUSED/);
+    });
+
+    it('says that the login may not create the database', async () => {
+      const plain = { user: `plain_${random()}`, password: random() };
+      await ask(adminUrl, `create role ${plain.user} login password '${plain.password}'`);
+      logins.push(plain.user);
+      const { message } = await refusal({ adminUrl: url({ ...plain, database: `absent_${random()}` }) });
+      expect(message).toMatch(/refuses the admin login: 42501, permission denied to create database/);
+    });
+
+    it('says that the login may not make roles or grant them', async () => {
+      const plain = { user: `plain_${random()}`, password: random() };
+      await ask(adminUrl, `create role ${plain.user} login createdb password '${plain.password}'`);
+      logins.push(plain.user);
+      const { message } = await refusal({ adminUrl: url({ ...plain, database: newDatabase() }) });
+      expect(message).toMatch(/refuses the admin login: 42501, permission denied/);
+      expect(message).not.toContain(plain.password);
+    });
+  });
+});
+
+describe('a password as PostgreSQL keeps it', () => {
+  it('is the one that PostgreSQL makes of it itself', async () => {
+    const user = `scram_${random()}`;
+    await ask(adminUrl, `create role ${user} login password 'pencil'`);
+    try {
+      const [kept] = await ask<{ secret: string }>(
+        adminUrl,
+        'select rolpassword as secret from pg_authid where rolname = $1',
+        [user],
+      );
+      const salt = Buffer.from(/:(.*?)\$/.exec(kept?.secret ?? '')?.[1] ?? '', 'base64');
+      expect(scramVerifier('pencil', salt)).toBe(kept?.secret);
+    } finally {
+      await ask(adminUrl, `drop role ${user}`);
+    }
+  });
+
+  it('has a new salt each time, and never the password', () => {
+    expect(scramVerifier('pencil')).not.toBe(scramVerifier('pencil'));
+    expect(scramVerifier('pencil')).not.toContain('pencil');
+  });
+});

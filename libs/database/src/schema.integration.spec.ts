@@ -1,0 +1,165 @@
+import { FLOW_STATUSES, STATUSES } from '@hub/domain';
+import type { DataSource } from 'typeorm';
+import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
+import { migrationDataSource } from './data-source';
+import { ENTITIES } from './entities';
+import { MIGRATIONS } from './migrations';
+import { provisionDatabase } from './provision';
+
+describe('the schema', () => {
+  let database: OwnDatabase;
+  let owner: DataSource;
+
+  beforeAll(async () => {
+    database = await cloneDatabase();
+    owner = await migrationDataSource(database.adminUrl).initialize();
+  });
+  afterAll(async () => {
+    await owner.destroy();
+    await database.drop();
+  });
+
+  it('is what the entities say, names of constraints included', async () => {
+    const { upQueries } = await owner.driver.createSchemaBuilder().log();
+    expect(upQueries.map(({ query }) => query)).toEqual([]);
+  });
+
+  it.each([
+    ['integrations_status_check', STATUSES],
+    ['flows_status_check', FLOW_STATUSES],
+  ])('checks the very words of the domain by %s', async (name, words) => {
+    const [check] = await database.sql<{ text: string }>(
+      'select pg_get_constraintdef(oid) as text from pg_constraint where conname = $1',
+      [name],
+    );
+    expect([...(check?.text.matchAll(/'(\w+)'/g) ?? [])].map(([, word]) => word)).toEqual(words);
+  });
+
+  it('has an entity for every table', async () => {
+    const tables = await database.sql<{ name: string }>(
+      "select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE' order by 1",
+    );
+    const known = ENTITIES.map((entity) => owner.getMetadata(entity).tableName);
+    expect(tables.map(({ name }) => name)).toEqual([...known, 'hub_migrations'].sort());
+  });
+
+  it('has the mission’s columns of integrations, with their types and defaults', async () => {
+    const columns = await database.sql<{ name: string; type: string; nullable: boolean; fallback: string | null }>(`
+      select column_name as name, data_type as type, is_nullable = 'YES' as nullable, column_default as fallback
+      from information_schema.columns where table_name = 'integrations' order by ordinal_position limit 12`);
+    expect(columns).toEqual([
+      { name: 'id', type: 'uuid', nullable: false, fallback: 'gen_random_uuid()' },
+      { name: 'org_id', type: 'uuid', nullable: false, fallback: null },
+      { name: 'provider', type: 'text', nullable: false, fallback: null },
+      { name: 'access_token', type: 'text', nullable: false, fallback: null },
+      { name: 'refresh_token', type: 'text', nullable: true, fallback: null },
+      { name: 'scope', type: 'text', nullable: true, fallback: null },
+      { name: 'expires_at', type: 'timestamp with time zone', nullable: true, fallback: null },
+      { name: 'status', type: 'text', nullable: false, fallback: "'connected'::text" },
+      { name: 'last_sync_at', type: 'timestamp with time zone', nullable: true, fallback: null },
+      { name: 'metadata', type: 'jsonb', nullable: false, fallback: "'{}'::jsonb" },
+      { name: 'created_at', type: 'timestamp with time zone', nullable: false, fallback: 'now()' },
+      { name: 'updated_at', type: 'timestamp with time zone', nullable: false, fallback: 'now()' },
+    ]);
+  });
+
+  it('takes a new provider as a row, without a migration', async () => {
+    const store = () =>
+      database.sql(
+        "insert into public.integrations (org_id, provider, access_token) values (gen_random_uuid(), 'new', 'x')",
+      );
+    await expect(store()).rejects.toMatchObject({ code: '23503' });
+    await database.sql("insert into public.providers values ('new', 'New')");
+    await store();
+    await database.sql("delete from public.integrations where provider = 'new'");
+    await database.sql("delete from public.providers where id = 'new'");
+  });
+
+  describe('row-level security', () => {
+    it('is enabled and forced on every table with an org', async () => {
+      const tables = await database.sql<{ name: string; enabled: boolean; forced: boolean }>(`
+        select c.relname as name, c.relrowsecurity as enabled, c.relforcerowsecurity as forced
+        from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'org_id'
+        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') order by 1`);
+      expect(tables.map(({ name }) => name)).toEqual([
+        'audit_events',
+        'audit_heads',
+        'flows',
+        'integrations',
+        'revocations',
+        'token_inbox',
+      ]);
+      expect(tables.filter(({ enabled, forced }) => !enabled || !forced)).toEqual([]);
+    });
+
+    it('is not to be got round by any role of the hub', async () => {
+      const roles = await database.sql<{ name: string; powers: boolean; login: boolean }>(`
+        select rolname as name, rolsuper or rolbypassrls or rolcreaterole or rolcreatedb as powers, rolcanlogin as login
+        from pg_roles where rolname like 'hub\\_%'`);
+      expect(roles.length).toBeGreaterThanOrEqual(8);
+      expect(roles.filter(({ powers }) => powers)).toEqual([]);
+    });
+
+    it('binds the apps’ logins: none owns a table or is a member of the owner or of a definer', async () => {
+      const above = await database.sql(
+        `
+        select login.rolname as login, above.rolname as above from pg_roles login, pg_roles above
+        where login.rolcanlogin and login.rolname like 'hub\\_%'
+          and (pg_has_role(login.oid, 'hub_gateway', 'member') or pg_has_role(login.oid, 'hub_worker', 'member'))
+          and above.rolname in ('hub_owner', 'hub_scanner', 'hub_disconnector')
+          and pg_has_role(login.oid, above.oid, 'member')`,
+      );
+      expect(above).toEqual([]);
+    });
+
+    it('has no policy that lets a role of an app see every row', async () => {
+      const open = await database.sql(`
+        select tablename, policyname, roles from pg_policies
+        where (qual = 'true' or with_check = 'true') and roles && array['hub_gateway', 'hub_worker', 'hub_auditor', 'public']::name[]`);
+      expect(open).toEqual([]);
+    });
+  });
+
+  describe('a function', () => {
+    interface FunctionRow {
+      name: string;
+      definer: boolean;
+      owner: string;
+      config: string[] | null;
+      public: boolean;
+    }
+    let functions: FunctionRow[];
+
+    beforeAll(async () => {
+      functions = await database.sql<FunctionRow>(`
+        select p.proname as name, p.prosecdef as definer, p.proowner::regrole::text as owner, p.proconfig as config,
+          has_function_privilege('public', p.oid, 'execute') as public
+        from pg_proc p where p.pronamespace = 'hub'::regnamespace`);
+    });
+
+    it('that runs with its definer’s rights has a fixed search path, and a definer who owns no table', () => {
+      for (const { name, config, owner: definer } of functions.filter((row) => row.definer)) {
+        expect([name, config]).toEqual([name, ['search_path=pg_catalog, public, pg_temp']]);
+        expect([name, definer]).toEqual([name, expect.stringMatching(/^hub_(scanner|disconnector)$/)]);
+      }
+    });
+
+    it('that crosses orgs is not open to everybody', () => {
+      const open = functions.filter((row) => row.public).map(({ name }) => name);
+      expect(open.sort()).toEqual(['current_org', 'refuse_rewriting']);
+    });
+  });
+
+  it('can be taken back migration by migration, and built again', async () => {
+    for (const _ of MIGRATIONS) await owner.undoLastMigration({ transaction: 'each' });
+    const left = await database.sql(
+      "select table_name from information_schema.tables where table_schema = 'public' and table_name <> 'hub_migrations'",
+    );
+    expect(left).toEqual([]);
+    expect(await database.sql("select from pg_namespace where nspname = 'hub'")).toEqual([]);
+    const { migrations } = await provisionDatabase({ adminUrl: database.adminUrl });
+    expect(migrations).toEqual(MIGRATIONS.map(({ name }) => name));
+    const { upQueries } = await owner.driver.createSchemaBuilder().log();
+    expect(upQueries.map(({ query }) => query)).toEqual([]);
+  });
+});
