@@ -119,8 +119,10 @@ export class CallbackService {
       case 'refuse':
         await this.end(flow, 'flow.unbound', { policy: 'refuse' });
         return INVALID;
-      case 'allow':
-        return this.finish(flow, await this.completion.complete(spend));
+      case 'allow': {
+        const unbound = { name: 'flow.unbound', detail: { policy: 'allow', flow: flow.id } } as const;
+        return this.finish(flow, await this.completion.complete({ ...spend, unbound }));
+      }
     }
   }
 
@@ -157,11 +159,14 @@ export class CallbackService {
       });
       return INVALID;
     }
-    const code = this.vault.open(flowCell(flow, provider, 'parked_code'), flow.parkedCode).reveal();
-    return this.finish(
-      flow,
-      await this.completion.complete({ flow: { ...flow, endpoints: flow.endpoints }, provider, code, flowReadMs }),
-    );
+    const spend = {
+      flow: { ...flow, endpoints: flow.endpoints },
+      provider,
+      code: this.vault.open(flowCell(flow, provider, 'parked_code'), flow.parkedCode).reveal(),
+      flowReadMs,
+      unbound: { name: 'flow.confirmed', detail: { flow: flow.id } },
+    } as const;
+    return this.finish(flow, await this.completion.complete(spend));
   }
 
   private finish(flow: FlowWithSecrets, completion: Completion): BrowserAnswer {

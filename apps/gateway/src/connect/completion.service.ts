@@ -13,6 +13,7 @@ import {
   missingScopes,
   type Account,
   type Endpoints,
+  type EventDraft,
   type EventName,
   type Failure,
   type FailureCode,
@@ -39,6 +40,8 @@ export interface SpendableCode {
   readonly code: string;
   /** The monotonic time at which the flow was read, by `performance.now()`. */
   readonly flowReadMs: number;
+  /** What the trail tells beside the connect where another browser than the flow's own has brought it back. */
+  readonly unbound?: EventDraft;
 }
 
 /** Two connects of one org at once take turns; a third try has never been needed. */
@@ -128,7 +131,7 @@ export class CompletionService {
   }
 
   private async store(
-    { flow, provider }: SpendableCode,
+    { flow, provider, unbound }: SpendableCode,
     grant: Grant,
     scopes: readonly string[] | undefined,
     account: Account | null,
@@ -154,8 +157,9 @@ export class CompletionService {
         Math.random(),
       );
       const actor = { type: 'user', id: flow.startedBy } as const;
+      const told = { ...change, events: [...(unbound ? [unbound] : []), ...change.events] };
       const stored = await this.integrations.storeConnect(
-        { orgId: flow.orgId, provider: flow.provider, id, change, actor },
+        { orgId: flow.orgId, provider: flow.provider, id, change: told, actor },
         (manager) => completeFlow(manager, flow.id),
       );
       if (stored.kind === 'flow_ended') return { kind: 'flow_ended' };

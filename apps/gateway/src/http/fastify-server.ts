@@ -32,6 +32,7 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
       answerRefusal(error.statusCode ?? 400, request, reply as unknown as HubReply),
   });
   server.removeContentTypeParser('text/plain');
+  takeEmptyJson(server);
   await server.register(cookie);
   await server.register(formbody, { bodyLimit: BODY_LIMIT_BYTES });
   await server.register(cors, {
@@ -42,6 +43,16 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
     maxAge: 600,
   });
   return server;
+}
+
+/** Many clients name JSON as the type of a body that they do not send: that is no body, not a broken one. */
+function takeEmptyJson(server: FastifyInstance): void {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.removeContentTypeParser('application/json');
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, String(body), done);
+  });
 }
 
 function answerRefusal(status: number, request: Pick<HubRequest, 'id'>, reply: HubReply): void {

@@ -43,9 +43,8 @@ export class CreateAuditTrail1795392100000 implements MigrationInterface {
       begin
         raise exception 'the audit trail is insert-only' using errcode = 'insufficient_privilege';
       end $$;
-      create trigger audit_events_insert_only before update or delete on public.audit_events
-        for each row execute function hub.refuse_rewriting();
-      create trigger audit_events_no_truncate before truncate on public.audit_events
+      -- for each statement, so that it speaks up also where the policies leave nothing to rewrite
+      create trigger audit_events_insert_only before update or delete or truncate on public.audit_events
         for each statement execute function hub.refuse_rewriting();
 
       -- called last in a transaction: the head stays locked until its commit

@@ -1,0 +1,16 @@
+import type { Environment } from '@hub/config';
+import type { Terminal } from './terminal';
+
+/** What a command stands in. */
+export interface Surroundings {
+  readonly environment: Environment;
+  readonly terminal: Terminal;
+}
+
+/** A command that was understood and cannot be done. Its message is for the operator; empty if all is said already. */
+export class CommandRefused extends Error {
+  constructor(message = '') {
+    super(message);
+    this.name = 'CommandRefused';
+  }
+}

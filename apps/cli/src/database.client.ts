@@ -1,0 +1,49 @@
+import { Mistakes, SettingReader, type Environment } from '@hub/config';
+import { appDataSource, HubDatabase } from '@hub/database';
+import { CommandRefused } from './command';
+
+/** A command line asks one thing after the other. */
+const POOL_SIZE = 2;
+
+/** The database's URL. @throws ConfigError if DATABASE_URL is missing or no URL */
+export function databaseUrl(environment: Environment): string {
+  const mistakes = new Mistakes();
+  const url = new SettingReader(environment, mistakes).connectionUrl(
+    'DATABASE_URL',
+    ['postgres:', 'postgresql:'],
+    "the app's own login at PostgreSQL (npm run hub sets it for the local stack)",
+  );
+  mistakes.throwIfAny();
+  return url;
+}
+
+/**
+ * Runs `work` with the database of `DATABASE_URL`, whose login may be the gateway's or a worker's.
+ *
+ * @throws CommandRefused if it cannot be reached
+ */
+export async function withDatabase<T>(
+  environment: Environment,
+  work: (database: HubDatabase) => Promise<T>,
+): Promise<T> {
+  const database = await connect(databaseUrl(environment));
+  try {
+    return await work(database);
+  } finally {
+    await database.close();
+  }
+}
+
+async function connect(url: string): Promise<HubDatabase> {
+  try {
+    return new HubDatabase(await appDataSource(url, 'hub-cli', POOL_SIZE).initialize());
+  } catch (error) {
+    throw new CommandRefused(`PostgreSQL refuses: ${reasonOf(error)}. Check DATABASE_URL, and that the server runs.`);
+  }
+}
+
+/** Why a server could not be reached, in its own words; a password stands in none of them. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]); // one for each address
+  return error instanceof Error && error.message !== '' ? error.message : String((error as { code?: unknown }).code);
+}

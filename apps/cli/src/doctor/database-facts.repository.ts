@@ -1,0 +1,159 @@
+import { DueRepository, type HubDatabase } from '@hub/database';
+import type { OrgId } from '@hub/domain';
+
+/** A table that holds rows of orgs. */
+export interface OrgTable {
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly forced: boolean;
+}
+
+/** What the login of `DATABASE_URL` can see of its server. */
+export interface DatabaseFacts {
+  readonly version: string;
+  /** As PostgreSQL counts: 150004 is 15.4. */
+  readonly versionNumber: number;
+  readonly database: string;
+  readonly isReadOnly: boolean;
+  readonly synchronousCommit: string;
+  readonly fsync: string;
+  readonly login: {
+    readonly name: string;
+    readonly isSuperuser: boolean;
+    readonly bypassesPolicies: boolean;
+    readonly ownsTables: boolean;
+  };
+  readonly orgTables: readonly OrgTable[];
+  /** `null`: the login may not read which migrations ran. */
+  readonly migrations: readonly string[] | null;
+  readonly asynchronousStandbys: readonly string[];
+  /** Milliseconds by which the database's clock is ahead of ours. */
+  readonly clockAheadMs: number;
+}
+
+/** How many sealed values name a key; `null`: what is no sealed value at all. */
+export interface KeyUse {
+  readonly keyId: string | null;
+  readonly values: number;
+}
+
+/** So many integrations are looked at for the keys that seal them. */
+const SAMPLE = 1_000;
+const A_CENTURY_MS = 100 * 365 * 86_400_000;
+const NO_RIGHT = '42501';
+
+const SEALED_COLUMNS = `
+  select access_token as sealed from public.integrations union all select refresh_token from public.integrations
+  union all select access_token from public.token_inbox union all select refresh_token from public.token_inbox
+  union all select access_token from public.revocations union all select refresh_token from public.revocations`;
+
+/** The doctor's look at PostgreSQL: catalogs that every login may read, and what the policies let through. */
+export class DatabaseFactsRepository {
+  constructor(private readonly database: HubDatabase) {}
+
+  async read(): Promise<DatabaseFacts> {
+    const [server] = await this.ask<[ServerRow]>(`
+      select current_setting('server_version') as version, current_setting('server_version_num')::int as version_number,
+        current_database() as database, pg_is_in_recovery() as is_read_only, current_setting('fsync') as fsync,
+        current_setting('synchronous_commit') as synchronous_commit`);
+    const [login] = await this.ask<[LoginRow]>(`
+      select rolname as name, rolsuper as is_superuser, rolbypassrls as bypasses_policies,
+        exists (select from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+                and pg_has_role(current_user, relowner, 'member')) as owns_tables
+      from pg_roles where rolname = current_user`);
+    const standbys = await this.ask<{ name: string }[]>(`
+      select coalesce(nullif(application_name, ''), 'unnamed') as name from pg_stat_replication
+      where coalesce(sync_state, 'async') = 'async'`);
+    return {
+      version: server.version,
+      versionNumber: server.version_number,
+      database: server.database,
+      isReadOnly: server.is_read_only,
+      synchronousCommit: server.synchronous_commit,
+      fsync: server.fsync,
+      login: {
+        name: login.name,
+        isSuperuser: login.is_superuser,
+        bypassesPolicies: login.bypasses_policies,
+        ownsTables: login.owns_tables,
+      },
+      orgTables: await this.orgTables(),
+      migrations: await this.migrations(),
+      asynchronousStandbys: standbys.map(({ name }) => name),
+      clockAheadMs: await this.clockAheadMs(),
+    };
+  }
+
+  private orgTables(): Promise<OrgTable[]> {
+    return this.ask(`
+      select relname as name, relrowsecurity as enabled, relforcerowsecurity as forced from pg_class
+      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+        and exists (select from pg_attribute where attrelid = pg_class.oid and attname = 'org_id' and not attisdropped)
+      order by relname`);
+  }
+
+  private async migrations(): Promise<string[] | null> {
+    const [{ exists }] = await this.ask<[{ exists: boolean }]>(
+      "select to_regclass('public.hub_migrations') is not null as exists",
+    );
+    if (!exists) return [];
+    return unlessRefused(async () => {
+      const rows = await this.ask<{ name: string }[]>('select name from public.hub_migrations order by id');
+      return rows.map(({ name }) => name);
+    });
+  }
+
+  /** Half of the round trip is taken for the way there. */
+  private async clockAheadMs(): Promise<number> {
+    const before = Date.now();
+    const [{ at }] = await this.ask<[{ at: Date }]>('select clock_timestamp() as at');
+    return at.getTime() - (before + Date.now()) / 2;
+  }
+
+  /** Which keys seal what a worker's login may see, org by org; `null` if this login may not look across orgs. */
+  async keyUses(): Promise<KeyUse[] | null> {
+    const due = await unlessRefused(() => new DueRepository(this.database).due('sync', A_CENTURY_MS, SAMPLE));
+    if (!due) return null;
+    const values = new Map<string | null, number>();
+    for (const orgId of new Set(due.map((work) => work.orgId)))
+      for (const use of await this.keyUsesOf(orgId)) values.set(use.keyId, (values.get(use.keyId) ?? 0) + use.values);
+    return [...values].map(([keyId, count]) => ({ keyId, values: count }));
+  }
+
+  private keyUsesOf(orgId: OrgId): Promise<KeyUse[]> {
+    return this.database.withOrg(orgId, (manager) =>
+      manager.query<KeyUse[]>(`
+        select case when sealed like 'hub1.%.%' then split_part(sealed, '.', 2) end as "keyId", count(*)::int as values
+        from (${SEALED_COLUMNS}) as cells where sealed is not null group by 1`),
+    );
+  }
+
+  private ask<T>(sql: string): Promise<T> {
+    return this.database.asSystem('doctor: catalogs and settings of the server', (manager) => manager.query<T>(sql));
+  }
+}
+
+interface ServerRow {
+  version: string;
+  version_number: number;
+  database: string;
+  is_read_only: boolean;
+  fsync: string;
+  synchronous_commit: string;
+}
+
+interface LoginRow {
+  name: string;
+  is_superuser: boolean;
+  bypasses_policies: boolean;
+  owns_tables: boolean;
+}
+
+async function unlessRefused<T>(read: () => Promise<T>): Promise<T | null> {
+  try {
+    return await read();
+  } catch (error) {
+    if ((error as { code?: string }).code === NO_RIGHT) return null;
+    throw error;
+  }
+}

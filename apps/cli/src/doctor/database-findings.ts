@@ -1,0 +1,98 @@
+import type { DatabaseFacts, KeyUse } from './database-facts.repository';
+import { bad, good, warning, type Finding } from './finding';
+
+const OLDEST_SERVER = 150_000;
+/** A provider's clock, ours and the database's may differ by so much before decisions about expiries suffer. */
+const CLOCK_TOLERANCE_MS = 5_000;
+
+/** What the facts about PostgreSQL mean. @param expected the migrations of this release, by name */
+export function databaseFindings(facts: DatabaseFacts, expected: readonly string[]): Finding[] {
+  return [
+    versionFinding(facts),
+    loginFinding(facts),
+    policyFinding(facts),
+    migrationFinding(facts, expected),
+    durabilityFinding(facts),
+    standbyFinding(facts),
+    clockFinding(facts),
+  ];
+}
+
+function versionFinding({ version, versionNumber, database, isReadOnly }: DatabaseFacts): Finding {
+  if (versionNumber < OLDEST_SERVER) return bad(`PostgreSQL ${version} is too old`, 'use PostgreSQL 15 or newer');
+  if (isReadOnly) return bad(`PostgreSQL ${version} is a standby`, 'point DATABASE_URL at the primary server');
+  return good(`PostgreSQL ${version}, database ${database}`);
+}
+
+function loginFinding({ login: { name, isSuperuser, bypassesPolicies, ownsTables } }: DatabaseFacts): Finding {
+  const rights = [
+    isSuperuser && 'is a superuser',
+    bypassesPolicies && 'bypasses row-level security',
+    ownsTables && 'is of the tables’ owner',
+  ].filter((right) => right !== false);
+  if (rights.length === 0) return good(`The login ${name} is bound by row-level security`);
+  return bad(
+    `The login ${name} ${rights.join(' and ')}`,
+    'give DATABASE_URL a plain login that is a member of hub_gateway or hub_worker only',
+  );
+}
+
+function policyFinding({ orgTables }: DatabaseFacts): Finding {
+  const open = orgTables.filter(({ enabled, forced }) => !enabled || !forced);
+  if (orgTables.length === 0) return bad('There are no tables', 'run `npm run migrate` with DATABASE_ADMIN_URL');
+  if (open.length === 0) return good(`Row-level security is forced on all ${orgTables.length} tables of orgs`);
+  return bad(
+    `Row-level security is not forced on ${open.map(({ name }) => name).join(', ')}`,
+    'alter table … enable row level security, force row level security; then find out who changed it',
+  );
+}
+
+function migrationFinding({ migrations }: DatabaseFacts, expected: readonly string[]): Finding {
+  if (migrations === null) return warning('Migrations cannot be read by this login', 'run `npm run migrate` once');
+  const missing = expected.filter((name) => !migrations.includes(name));
+  const strange = migrations.filter((name) => !expected.includes(name));
+  if (missing.length > 0) return bad(`Migrations are missing: ${missing.join(', ')}`, 'run `npm run migrate`');
+  if (strange.length > 0)
+    return warning(`The database is ahead of this release: ${strange.join(', ')}`, 'update this installation');
+  return good(`Migrations are up to date (${migrations.length})`);
+}
+
+function durabilityFinding({ synchronousCommit, fsync }: DatabaseFacts): Finding {
+  const isDurable = synchronousCommit !== 'off' && fsync === 'on';
+  return isDurable
+    ? good('A commit is on disk before it is answered')
+    : warning(
+        `A crash may forget commits (synchronous_commit ${synchronousCommit}, fsync ${fsync})`,
+        'set both on: a forgotten refresh is a lost connection',
+      );
+}
+
+function standbyFinding({ asynchronousStandbys: standbys }: DatabaseFacts): Finding {
+  return standbys.length === 0
+    ? good('No asynchronous standby is visible')
+    : warning(
+        `Asynchronous standbys: ${standbys.join(', ')}`,
+        'a failover to one forgets the last refreshed tokens: make it synchronous (synchronous_standby_names)',
+      );
+}
+
+function clockFinding({ clockAheadMs }: DatabaseFacts): Finding {
+  const seconds = `${(clockAheadMs / 1000).toFixed(1)} s`;
+  return Math.abs(clockAheadMs) <= CLOCK_TOLERANCE_MS
+    ? good(`The database's clock is ${seconds} ahead of this one`)
+    : bad(`The database's clock is ${seconds} ahead of this one`, 'synchronise both machines by NTP');
+}
+
+/** Whether everything that is sealed can be opened. @param known ids of the keys in TOKEN_KEYS */
+export function keyUseFinding(uses: readonly KeyUse[] | null, known: readonly string[]): Finding {
+  if (uses === null)
+    return warning('Which keys are in use was not looked at', 'set DATABASE_URL to a worker’s login to see it');
+  const foreign = uses.filter(({ keyId }) => keyId === null || !known.includes(keyId));
+  if (foreign.length === 0) return good(`Every sealed value in sight opens with a known key (${total(uses)} values)`);
+  const list = foreign.map(({ keyId, values }) => `${keyId ?? 'no sealed value'} (${values})`).join(', ');
+  return bad(`Sealed with keys that are not in TOKEN_KEYS: ${list}`, 'add those keys again, behind the first');
+}
+
+function total(uses: readonly KeyUse[]): number {
+  return uses.reduce((sum, { values }) => sum + values, 0);
+}

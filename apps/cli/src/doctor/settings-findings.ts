@@ -1,0 +1,40 @@
+import { isLoopback, type ConfigError, type HubConfig } from '@hub/config';
+import { callbackUrl } from '@hub/domain';
+import type { RegisteredProvider } from '@hub/providers';
+import { bad, good, warning, type Finding } from './finding';
+
+/** Each mistake of the settings, which says itself how it is mended. */
+export function mistakeFindings(error: ConfigError): Finding[] {
+  return error.mistakes.map((mistake) => bad('Settings', mistake));
+}
+
+/** What the settings say, where they can be used at all. */
+export function settingsFindings(config: HubConfig): Finding[] {
+  const [first, ...older] = config.tokenKeys;
+  const opening = older.length === 0 ? '' : `; ${older.map(({ id }) => id).join(', ')} only open`;
+  return [
+    good('Settings can be used'),
+    publicUrlFinding(config),
+    good(`Token keys: ${first?.id ?? 'none'} seals${opening}`),
+  ];
+}
+
+function publicUrlFinding({ publicUrl }: HubConfig): Finding {
+  const { protocol, hostname } = new URL(publicUrl);
+  return protocol === 'https:' || isLoopback(hostname)
+    ? good(`Browsers reach the hub at ${publicUrl}`)
+    : warning(`PUBLIC_URL ${publicUrl} is not https`, 'put TLS in front of the gateway, and say so in PUBLIC_URL');
+}
+
+/** Which providers can be connected here, and what is to be registered at each. */
+export function providerFindings(providers: readonly RegisteredProvider[], publicUrl: string): Finding[] {
+  return providers.map(({ definition, configured }) => {
+    const url = callbackUrl(publicUrl, definition.id);
+    if (definition.authMode === 'webhook_url') return good(`${definition.label} needs no credentials`);
+    if (configured) return good(`${definition.label} has credentials; redirect URL to register: ${url}`);
+    return warning(
+      `${definition.label} has no credentials`,
+      `set ${definition.credentialPrefix}_CLIENT_ID and ${definition.credentialPrefix}_CLIENT_SECRET, and register ${url}`,
+    );
+  });
+}

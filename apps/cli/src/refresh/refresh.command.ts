@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Mistakes, SettingReader, type Environment } from '@hub/config';
+import { IntegrationRepository, type RequestedWork } from '@hub/database';
+import type { Integration, OrgId, ProviderId } from '@hub/domain';
+import { JobProducer, RedisConnections, type Work } from '@hub/queues';
+import { HubLogger } from '@hub/telemetry';
+import type { Command } from 'commander';
+import { orgArgument, providerArgument } from '../arguments';
+import { CommandRefused, type Surroundings } from '../command';
+import { withDatabase } from '../database.client';
+
+/** How long the operator waits for a worker, and how often it is looked at. */
+const WAIT_MS = 10_000;
+const LOOK_EVERY_MS = 100;
+/** The first connection to Redis takes a moment, and a ring does not wait for it. */
+const RING_FOR_MS = 2_000;
+
+interface RefreshOptions {
+  readonly org: OrgId;
+  readonly provider: ProviderId;
+}
+
+type Requested = Extract<RequestedWork, { kind: 'requested' }>;
+
+/** `hub refresh`: has a worker refresh one integration now. */
+export function addRefreshCommand(program: Command, { environment, terminal }: Surroundings): void {
+  program
+    .command('refresh')
+    .description('Have a worker refresh an integration now, and tell how it went.')
+    .requiredOption('--org <uuid>', 'the org', orgArgument)
+    .requiredOption('--provider <id>', 'the provider', providerArgument)
+    .action(async ({ org, provider }: RefreshOptions) => {
+      await withDatabase(environment, async (database) => {
+        const integrations = new IntegrationRepository(database);
+        const request = requested(await integrations.requestRefresh(org, provider), provider);
+        const { id, epoch } = request.integration;
+        if (!(await ring(environment, { id, orgId: org, provider, epoch })))
+          terminal.complain('Redis takes no ring: the workers’ watch picks it up within half a minute.');
+        const after = await waitFor(integrations, request);
+        terminal.print(outcomeOf(provider, after));
+      });
+    });
+}
+
+/** @throws CommandRefused where there is nothing to refresh */
+function requested(request: RequestedWork, provider: ProviderId): Requested {
+  if (request.kind === 'requested') return request;
+  throw new CommandRefused(
+    request.kind === 'not_connected'
+      ? `This org has not connected ${provider}.`
+      : `${provider} needs its user: the provider has refused the grant (${request.integration.refreshFailure?.code ?? 'unknown'}). A new connect mends it.`,
+  );
+}
+
+/** @returns false if Redis is not set, or took no ring */
+async function ring(environment: Environment, work: Work): Promise<boolean> {
+  const reader = new SettingReader(environment, new Mistakes());
+  const redisUrl = reader.text('REDIS_URL');
+  if (redisUrl === undefined) return false;
+  const logger = HubLogger.forApp('cli', 'silent');
+  const connections = new RedisConnections({ redisUrl }, logger);
+  const producer = new JobProducer({ redisPrefix: reader.text('REDIS_PREFIX') ?? 'hub' }, connections, logger);
+  try {
+    const end = performance.now() + RING_FOR_MS;
+    while (!(await producer.ring('refresh', work))) {
+      if (performance.now() > end) return false;
+      await sleep(LOOK_EVERY_MS);
+    }
+    return true;
+  } finally {
+    await producer.close();
+    connections.close();
+  }
+}
+
+/** The integration once a worker is through with it; `undefined` if none is in time. */
+async function waitFor(
+  integrations: IntegrationRepository,
+  { integration, progress }: Requested,
+): Promise<Integration | undefined> {
+  // a refresh that is under way already is as good as one of our own
+  const awaited = progress.settledEpoch < progress.epoch ? progress.epoch : progress.epoch + 1;
+  const end = performance.now() + WAIT_MS;
+  while (performance.now() < end) {
+    const now = await integrations.progress(integration.orgId, integration.id);
+    if (!now) throw new CommandRefused(`The org has disconnected ${integration.provider} meanwhile.`);
+    if (now.settledEpoch >= awaited) return integrations.find(integration.orgId, integration.provider);
+    await sleep(LOOK_EVERY_MS);
+  }
+  return undefined;
+}
+
+/** @throws CommandRefused if it did not succeed */
+function outcomeOf(provider: ProviderId, after: Integration | undefined): string {
+  if (!after) throw new CommandRefused(`No worker was through with ${provider} after 10 s: is one running?`);
+  if (after.status === 'connected')
+    return `${provider} is connected; its token ends ${after.expiresAt ? `at ${after.expiresAt.toISOString()}` : 'at no known time'}.`;
+  const failure = after.refreshFailure?.code ?? 'unknown reason';
+  const outlook = after.nextRefreshAt
+    ? `It is tried again at ${after.nextRefreshAt.toISOString()}.`
+    : 'Its user has to connect again.';
+  throw new CommandRefused(`${provider} is ${after.status}: ${failure}. ${outlook}`);
+}

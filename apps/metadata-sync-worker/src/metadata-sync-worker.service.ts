@@ -1,0 +1,42 @@
+import { DueRepository, HubDatabase } from '@hub/database';
+import { JobConsumer, JobProducer, RedisConnections } from '@hub/queues';
+import { HubLogger, type Readiness } from '@hub/telemetry';
+import { databaseReadiness, OverdueWatch } from '@hub/worker';
+import { Injectable } from '@nestjs/common';
+import { SyncConsumer } from './sync/sync.consumer';
+import { SyncService } from './sync/sync.service';
+
+const LOOK_FOR_SYNCS_MS = 15_000;
+
+/** The metadata sync worker as a whole: what it starts, and in which order it stops. */
+@Injectable()
+export class MetadataSyncWorkerService {
+  private readonly watch: OverdueWatch;
+
+  constructor(
+    private readonly database: HubDatabase,
+    due: DueRepository,
+    producer: JobProducer,
+    connections: RedisConnections,
+    logger: HubLogger,
+    private readonly consumer: JobConsumer,
+    private readonly syncConsumer: SyncConsumer,
+    private readonly syncs: SyncService,
+  ) {
+    this.watch = new OverdueWatch(due, producer, connections, logger);
+  }
+
+  start(): void {
+    this.syncConsumer.start();
+    this.watch.start({ kind: 'sync', everyMs: LOOK_FOR_SYNCS_MS, runHere: (work) => this.syncs.sync(work) });
+  }
+
+  readiness(): Promise<Readiness> {
+    return databaseReadiness(this.database);
+  }
+
+  /** No more work from anywhere, then an end for what is under way. */
+  async drain(): Promise<void> {
+    await Promise.all([this.consumer.drain(), this.watch.stop(), this.syncs.drain()]);
+  }
+}

@@ -1,0 +1,19 @@
+import { ProviderRegistry } from '@hub/providers';
+import { JobConsumer } from '@hub/queues';
+import { Injectable } from '@nestjs/common';
+import { SyncService } from './sync.service';
+
+/** Takes syncs from the queues. */
+@Injectable()
+export class SyncConsumer {
+  constructor(
+    private readonly jobs: JobConsumer,
+    private readonly providers: ProviderRegistry,
+    private readonly syncs: SyncService,
+  ) {}
+
+  start(): void {
+    const ids = this.providers.all().map(({ definition }) => definition.id);
+    this.jobs.start('sync', ids, (work) => this.syncs.sync(work));
+  }
+}

@@ -1,0 +1,116 @@
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { SyncRepository, type SyncTarget } from '@hub/database';
+import {
+  afterSync,
+  afterSyncFailure,
+  endsGrant,
+  failure,
+  isSyncDue,
+  ladderIsSpent,
+  type Actor,
+  type Change,
+  type IntegrationId,
+  type OrgId,
+} from '@hub/domain';
+import type { MetadataReading } from '@hub/providers';
+import type { JobOutcome, Work } from '@hub/queues';
+import { HubLogger } from '@hub/telemetry';
+import { SingleFlight } from '@hub/worker';
+import { Inject, Injectable } from '@nestjs/common';
+import { FreshTokenService } from './fresh-token.service';
+import { MetadataClient } from './metadata.client';
+import { SyncRecord } from './sync-record';
+
+const WORKER: Actor = { type: 'worker', id: 'metadata-sync-worker' };
+const UNAUTHORIZED = 401;
+
+/** What a sync has read, and of which credential. */
+interface Read {
+  readonly target: SyncTarget;
+  readonly reading: MetadataReading;
+}
+
+/** Keeps one integration's metadata current at a time: the only writer of metadata. */
+@Injectable()
+export class SyncService {
+  private readonly syncs = new SingleFlight<JobOutcome>();
+
+  constructor(
+    @Inject(HUB_CONFIG) private readonly config: HubConfig,
+    private readonly integrations: SyncRepository,
+    private readonly metadata: MetadataClient,
+    private readonly tokens: FreshTokenService,
+    private readonly logger: HubLogger,
+  ) {}
+
+  /** Syncs an integration if its row says that it is due. */
+  sync(work: Work): Promise<JobOutcome> {
+    return this.syncs.once(work.id, () => this.attempt(work));
+  }
+
+  /** Comes back once what is under way has ended. */
+  async drain(): Promise<void> {
+    await this.syncs.idle();
+  }
+
+  private async attempt(work: Work): Promise<JobOutcome> {
+    const target = await this.integrations.load(work.orgId as OrgId, work.id as IntegrationId);
+    if (!target) return 'done';
+    if (!isSyncDue(target.integration, target.loadedAt)) return comesEarly(target);
+    const record = new SyncRecord(this.logger, target);
+    const read = await this.read(target);
+    const now = timeOf(read.target);
+    const change = this.changeAfter(read, now);
+    const saved = await this.integrations.settle(read.target, change, WORKER);
+    record.ended(read.reading, saved !== undefined);
+    return saved ? outcomeOf(change, now) : 'done';
+  }
+
+  /** Reads, and once more with a fresh token if the one in hand is refused. */
+  private async read(target: SyncTarget): Promise<Read> {
+    const reading = await this.metadata.read(target);
+    if (!isTokenRefused(reading) || !target.hasRefreshToken) return { target, reading };
+    const then = await this.tokens.renew(target);
+    if (!then || then.integration.status === 'reauth_required') return { target: then ?? target, reading };
+    if (then.accessToken !== target.accessToken) return { target: then, reading: await this.metadata.read(then) };
+    // the refresh worker has not come to a word about the grant, so this refusal is none either
+    return { target: then, reading: NO_FRESH_TOKEN };
+  }
+
+  private changeAfter({ target, reading }: Read, now: Date): Change {
+    const { syncEveryMs } = this.config;
+    return reading.ok
+      ? afterSync(reading, now, syncEveryMs, Math.random())
+      : afterSyncFailure(target.integration, reading.failure, now, syncEveryMs);
+  }
+}
+
+/** The database's time, carried on by the monotonic clock. */
+function timeOf({ loadedAt, loadedMs }: SyncTarget): Date {
+  return new Date(loadedAt.getTime() + (performance.now() - loadedMs));
+}
+
+const NO_FRESH_TOKEN: MetadataReading = {
+  ok: false,
+  failure: failure('provider_unavailable', 'no_fresh_token'),
+  status: null,
+};
+
+function isTokenRefused(reading: MetadataReading): boolean {
+  return !reading.ok && reading.status === UNAUTHORIZED && endsGrant(reading.failure);
+}
+
+/** A bell that rings before its time, or for what somebody else has done, rings again when the next sync is due. */
+function comesEarly({ integration, loadedAt }: SyncTarget): JobOutcome {
+  const { nextSyncAt, status } = integration;
+  if (nextSyncAt === null || status === 'reauth_required') return 'done';
+  return { againInMs: nextSyncAt.getTime() - loadedAt.getTime() };
+}
+
+/** The ladder of failed syncs is the queue's own backoff; after it, and after a success, the next sync has its time. */
+function outcomeOf({ next, patch }: Change, now: Date): JobOutcome {
+  if (next === null) return 'give_up';
+  const failures = patch.failedSyncs ?? 0;
+  const isClimbing = failures > 0 && !ladderIsSpent(failures);
+  return isClimbing ? 'try_again' : { againInMs: next.getTime() - now.getTime() };
+}

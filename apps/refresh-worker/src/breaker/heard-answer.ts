@@ -1,0 +1,42 @@
+import type { BreakerReason } from '@hub/database';
+import { failure, speaksAgainstProvider } from '@hub/domain';
+import type { RefreshAnswer } from '../refresh/refresh-answer';
+
+/** What an answer says about the provider itself: it works, it does not, or nothing. */
+export type Word = 'well' | 'sick' | 'silent';
+
+/** A definite word about one grant is a word of a provider that works. A throttle asks for patience and says nothing. */
+export function wordOf(answer: RefreshAnswer): Word {
+  switch (answer.kind) {
+    case 'granted':
+    case 'works':
+      return 'well';
+    case 'refused':
+      if (answer.failure.kind === 'definite') return 'well';
+      return speaksAgainstProvider(answer.failure) ? 'sick' : 'silent';
+    case 'unopened':
+    case 'not_asked':
+      return 'silent';
+  }
+}
+
+/** Whether an answer ends what a breaker was opened for: after a mass of verdicts only a grant is believed. */
+export function closes(reason: BreakerReason, answer: RefreshAnswer): boolean {
+  if (reason === 'mass_verdict') return answer.kind === 'granted' || answer.kind === 'works';
+  return wordOf(answer) === 'well';
+}
+
+/** Why a breaker opens on this answer, if enough of its kind have come. */
+export function reasonOf(answer: RefreshAnswer): Exclude<BreakerReason, 'mass_verdict'> {
+  return answer.kind === 'refused' && answer.failure.kind === 'ours' ? 'refused_client' : 'outage';
+}
+
+/** True for a word that would cost the org its connection. */
+export function isVerdict(answer: RefreshAnswer): boolean {
+  return answer.kind === 'refused' && answer.failure.kind === 'definite' && answer.failure.code === 'invalid_grant';
+}
+
+/** The same refusal, not believed: it is the hub's or the provider's own trouble until a probe says otherwise. */
+export function held(answer: Extract<RefreshAnswer, { kind: 'refused' }>): RefreshAnswer {
+  return { ...answer, failure: failure('provider_misconfigured', 'refused_with_many_others') };
+}

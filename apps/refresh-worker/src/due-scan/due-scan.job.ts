@@ -1,0 +1,63 @@
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { DueRepository } from '@hub/database';
+import { JobProducer, RefreshScanScheduler } from '@hub/queues';
+import { HubLogger } from '@hub/telemetry';
+import { Inject, Injectable } from '@nestjs/common';
+
+const PAGE = 500;
+const SCHEDULED_AT_ONCE = 50;
+/** A refresh is scheduled by the scan before the one that it would be due at. */
+const SCANS_AHEAD = 2;
+
+/**
+ * The scan of every few minutes: it gives each refresh that falls due before the scan after next its exact delayed job,
+ * where that one is lost or was never made. No token's life hangs on it: the overdue watch stands behind.
+ */
+@Injectable()
+export class DueScanJob {
+  constructor(
+    @Inject(HUB_CONFIG) private readonly config: HubConfig,
+    private readonly due: DueRepository,
+    private readonly jobs: JobProducer,
+    private readonly scheduler: RefreshScanScheduler,
+    private readonly logger: HubLogger,
+  ) {}
+
+  start(): void {
+    this.scheduler.start(() => this.scan());
+  }
+
+  /** Has the scan scheduled again if Redis has lost it. */
+  async keepScheduled(): Promise<void> {
+    await this.scheduler.keepScheduled();
+  }
+
+  async stop(): Promise<void> {
+    await this.scheduler.close();
+  }
+
+  private async scan(): Promise<void> {
+    const startedMs = performance.now();
+    const scheduled = await this.scheduleDue();
+    const swept = await this.due.sweepFlows();
+    const duration_ms = Math.round(performance.now() - startedMs);
+    this.logger.info('hub.scheduler.completed', { scheduler: 'refresh-scan', scheduled, swept, duration_ms });
+  }
+
+  private async scheduleDue(): Promise<number> {
+    let scheduled = 0;
+    for await (const page of this.due.duePages('refresh', SCANS_AHEAD * this.config.refreshScanEveryMs, PAGE)) {
+      for (let start = 0; start < page.length; start += SCHEDULED_AT_ONCE) {
+        const rung = await Promise.all(
+          page
+            .slice(start, start + SCHEDULED_AT_ONCE)
+            .map(({ id, orgId, provider, epoch, dueInMs }) =>
+              this.jobs.schedule('refresh', { id, orgId, provider, epoch }, dueInMs),
+            ),
+        );
+        scheduled += rung.filter(Boolean).length;
+      }
+    }
+    return scheduled;
+  }
+}

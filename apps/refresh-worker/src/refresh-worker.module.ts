@@ -1,0 +1,33 @@
+import { ConfigModule, type HubConfig } from '@hub/config';
+import { DatabaseModule } from '@hub/database';
+import { QueuesModule } from '@hub/queues';
+import { TelemetryModule } from '@hub/telemetry';
+import { TokenVaultModule } from '@hub/token-vault';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { DueScanModule } from './due-scan/due-scan.module';
+import { RefreshWorkerService } from './refresh-worker.service';
+import { RefreshModule } from './refresh/refresh.module';
+import { RevocationModule } from './revocation/revocation.module';
+
+export const APP = 'refresh-worker';
+
+/** The refresh worker: the only writer of refreshed tokens. */
+@Module({})
+export class RefreshWorkerModule {
+  static of(config: HubConfig): DynamicModule {
+    return {
+      module: RefreshWorkerModule,
+      imports: [
+        ConfigModule.of(config),
+        TelemetryModule.forApp(APP),
+        DatabaseModule.forApp(APP),
+        QueuesModule,
+        TokenVaultModule,
+        RefreshModule,
+        DueScanModule,
+        RevocationModule,
+      ],
+      providers: [RefreshWorkerService],
+    };
+  }
+}

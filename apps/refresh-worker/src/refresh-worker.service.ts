@@ -1,0 +1,69 @@
+import { DueRepository, HubDatabase } from '@hub/database';
+import { JobConsumer, JobProducer, RedisConnections } from '@hub/queues';
+import { HubLogger, type Readiness } from '@hub/telemetry';
+import { databaseReadiness, OverdueWatch } from '@hub/worker';
+import { Injectable } from '@nestjs/common';
+import { DueScanJob } from './due-scan/due-scan.job';
+import { RefreshConsumer } from './refresh/refresh.consumer';
+import { RefreshService } from './refresh/refresh.service';
+import { RevocationConsumer } from './revocation/revocation.consumer';
+import { RevocationService } from './revocation/revocation.service';
+
+const LOOK_FOR_REFRESHES_MS = 15_000;
+/** Nobody rings for a revocation when an org disconnects: the row alone tells of it. */
+const LOOK_FOR_REVOCATIONS_MS = 5_000;
+
+/** The refresh worker as a whole: what it starts, and in which order it stops. */
+@Injectable()
+export class RefreshWorkerService {
+  private readonly watch: OverdueWatch;
+
+  constructor(
+    private readonly database: HubDatabase,
+    due: DueRepository,
+    producer: JobProducer,
+    connections: RedisConnections,
+    logger: HubLogger,
+    private readonly consumer: JobConsumer,
+    private readonly scan: DueScanJob,
+    private readonly refreshConsumer: RefreshConsumer,
+    private readonly refreshes: RefreshService,
+    private readonly revocationConsumer: RevocationConsumer,
+    private readonly revocations: RevocationService,
+  ) {
+    this.watch = new OverdueWatch(due, producer, connections, logger);
+  }
+
+  async start(): Promise<void> {
+    await this.refreshes.takeUp();
+    this.refreshConsumer.start();
+    this.revocationConsumer.start();
+    this.scan.start();
+    this.watch.start({
+      kind: 'refresh',
+      everyMs: LOOK_FOR_REFRESHES_MS,
+      runHere: (work) => this.refreshes.refresh(work),
+      atLook: () => this.scan.keepScheduled(),
+    });
+    this.watch.start({
+      kind: 'revocation',
+      everyMs: LOOK_FOR_REVOCATIONS_MS,
+      runHere: (work) => this.revocations.revoke(work),
+    });
+  }
+
+  readiness(): Promise<Readiness> {
+    return databaseReadiness(this.database);
+  }
+
+  /** No more work from anywhere, then an end for what is under way: what was asked of a provider is saved. */
+  async drain(): Promise<void> {
+    await Promise.all([
+      this.consumer.drain(),
+      this.watch.stop(),
+      this.scan.stop(),
+      this.refreshes.drain(),
+      this.revocations.drain(),
+    ]);
+  }
+}

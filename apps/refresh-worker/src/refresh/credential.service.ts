@@ -1,0 +1,116 @@
+import type { Failure } from '@hub/domain';
+import { failure } from '@hub/domain';
+import {
+  OAuthClient,
+  ProviderRegistry,
+  speaksOAuth,
+  type ApiAnswer,
+  type ApiClient,
+  type OAuthProvider,
+  type RegisteredProvider,
+} from '@hub/providers';
+import { HubLogger } from '@hub/telemetry';
+import { OpenFailed, tokenCell, TokenVault, type PlainToken } from '@hub/token-vault';
+import { Injectable } from '@nestjs/common';
+import type { HeldLease } from './held-lease';
+import type { RefreshAnswer } from './refresh-answer';
+import { mannerOf } from './refresh-manner';
+import { RefreshRecord } from './refresh-record';
+import { TokenEndpointService, type Address } from './token-endpoint.service';
+
+const UNAUTHORIZED = 401;
+
+/** Finds out how a credential stands, and has it renewed where it ends: each provider in its own manner. */
+@Injectable()
+export class CredentialService {
+  constructor(
+    private readonly providers: ProviderRegistry,
+    private readonly oauth: OAuthClient,
+    private readonly tokenEndpoint: TokenEndpointService,
+    private readonly vault: TokenVault,
+    private readonly logger: HubLogger,
+  ) {}
+
+  async ask(held: HeldLease): Promise<RefreshAnswer> {
+    const { lease } = held;
+    const { integration, lateGrant } = lease;
+    if (lateGrant) return { kind: 'granted', grant: lateGrant, doubt: null };
+    const provider = this.providers.find(integration.provider);
+    if (!provider?.configured) return ours(provider ? 'no_credentials_here' : 'unknown_provider');
+    try {
+      const manner = mannerOf(provider.definition, integration, lease.refreshToken !== null);
+      if (manner === 'recheck' || !speaksOAuth(provider)) return this.recheck(held, provider);
+      const address = { provider, endpoints: provider.endpointsFor(integration.inputs) };
+      return await (manner === 'probe' ? this.probeFirst(held, address) : this.renew(held, address));
+    } catch (error) {
+      if (error instanceof OpenFailed) return this.unopened(held, error);
+      throw error;
+    }
+  }
+
+  /** The stored credential is held against the rules of today; nobody is called. */
+  private recheck(held: HeldLease, { definition }: RegisteredProvider): RefreshAnswer {
+    const record = new RefreshRecord(this.logger, held.lease, 'recheck');
+    const credential = this.open(held, 'access_token', held.lease.accessToken).reveal();
+    const input = definition.inputs.find((candidate) => candidate.secret);
+    if (input === undefined || input.normalise(credential) === credential) {
+      record.succeeded();
+      return { kind: 'works' };
+    }
+    const refusal = failure('invalid_grant', 'not_allowed_any_more');
+    record.failed(refusal);
+    return { kind: 'refused', failure: refusal, doubt: null };
+  }
+
+  /** The API is asked; only its 401 is a reason to ask the token endpoint. */
+  private async probeFirst(held: HeldLease, address: Address): Promise<RefreshAnswer> {
+    const record = new RefreshRecord(this.logger, held.lease, 'probe');
+    const token = this.open(held, 'access_token', held.lease.accessToken);
+    const api = this.oauth.api(address.provider, address.endpoints, token.reveal());
+    const refusal = await probe(address.provider.definition, api, held);
+    // a token that may not do this is a token that works
+    if (refusal === undefined || refusal.failure.code === 'insufficient_scope') {
+      record.succeeded();
+      return { kind: 'works' };
+    }
+    record.failed(refusal.failure);
+    if (refusal.status === UNAUTHORIZED && held.lease.refreshToken !== null) return this.renew(held, address);
+    return { kind: 'refused', failure: refusal.failure, doubt: null };
+  }
+
+  private async renew(held: HeldLease, address: Address): Promise<RefreshAnswer> {
+    const { refreshToken } = held.lease;
+    if (refreshToken === null) throw new Error('nothing is renewed without a refresh token');
+    return this.tokenEndpoint.ask(held, address, this.open(held, 'refresh_token', refreshToken));
+  }
+
+  private open({ lease }: HeldLease, column: 'access_token' | 'refresh_token', sealed: string): PlainToken {
+    return this.vault.open(tokenCell(lease.integration, column), sealed);
+  }
+
+  private unopened({ lease }: HeldLease, error: OpenFailed): RefreshAnswer {
+    const { orgId: org, integrationId } = lease;
+    this.logger.failure('hub.crypto.open_failed', error, {
+      provider: lease.integration.provider,
+      org,
+      integration: integrationId,
+    });
+    return { kind: 'unopened', reason: `${error.cell.column}_${error.reason}` };
+  }
+}
+
+function ours(reason: string): RefreshAnswer {
+  return { kind: 'refused', failure: failure('provider_misconfigured', reason), doubt: null };
+}
+
+/** Asks whether the access token works, by the shortest question that the definition has. @returns how it was refused, if it was */
+async function probe(
+  definition: OAuthProvider,
+  api: ApiClient,
+  { lease: { integration } }: HeldLease,
+): Promise<{ failure: Failure; status: number | null } | undefined> {
+  const answer: Pick<ApiAnswer, 'ok'> & { failure?: Failure; status?: number | null } = definition.probe
+    ? await definition.probe(api)
+    : await definition.metadata({ api, inputs: integration.inputs, known: integration.metadata });
+  return answer.ok || !answer.failure ? undefined : { failure: answer.failure, status: answer.status ?? null };
+}

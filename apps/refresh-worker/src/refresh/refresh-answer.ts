@@ -1,0 +1,83 @@
+import {
+  afterFailure,
+  afterRefresh,
+  afterVerification,
+  giveUp,
+  type Change,
+  type EventDraft,
+  type Failure,
+  type RefreshState,
+  type SealedGrant,
+} from '@hub/domain';
+import type { RefreshRetry } from '@hub/providers';
+
+/** An answer that may have been lost before this one: the provider may have spent the refresh token then. */
+export interface Doubt {
+  /** What may be done about it, by the provider's definition. */
+  readonly retry: RefreshRetry;
+  /** Why no answer was read, in fixed words. */
+  readonly lost: string;
+}
+
+/** What came of asking about a credential. */
+export type RefreshAnswer =
+  | { readonly kind: 'granted'; readonly grant: SealedGrant; readonly doubt: Doubt | null }
+  | { readonly kind: 'works' }
+  | { readonly kind: 'refused'; readonly failure: Failure; readonly doubt: Doubt | null }
+  /** The sealed credential does not open: the hub's own fault, the provider was not asked. */
+  | { readonly kind: 'unopened'; readonly reason: string }
+  /** Nothing was asked, since the lease was lost or too short by now. */
+  | { readonly kind: 'not_asked' };
+
+/** Manners by which the old refresh token stays good after a lost answer: then a refusal has another reason. */
+const HARMLESS: ReadonlySet<RefreshRetry> = new Set(['nonRotating', 'idempotent']);
+
+/** What a grant means for the integration. */
+export function afterGranted(
+  integration: Pick<RefreshState, 'status'>,
+  { grant, doubt }: Pick<Extract<RefreshAnswer, { kind: 'granted' }>, 'grant' | 'doubt'>,
+  now: Date,
+  chance: number,
+): Change {
+  return told(afterRefresh(integration, grant, now, chance), doubt, 'granted');
+}
+
+/** What every other answer means for the integration. */
+export function afterAnswer(
+  integration: RefreshState,
+  answer: Exclude<RefreshAnswer, { kind: 'granted' | 'not_asked' }>,
+  now: Date,
+): Change {
+  switch (answer.kind) {
+    case 'works':
+      return afterVerification(integration, now);
+    case 'refused':
+      return told(afterRefusal(integration, answer.failure, answer.doubt, now), answer.doubt, answer.failure.code);
+    case 'unopened':
+      return afterUnopened(integration, answer.reason, now);
+  }
+}
+
+function afterRefusal(integration: RefreshState, failure: Failure, doubt: Doubt | null, now: Date): Change {
+  if (failure.code !== 'invalid_grant' || doubt === null || HARMLESS.has(doubt.retry))
+    return afterFailure(integration, failure, now);
+  // most likely the lost answer held the successor: the person must sign in again, and the code tells why
+  const lost: Failure = {
+    code: 'token_refresh_failed',
+    kind: 'definite',
+    reason: `answer_lost_then_${failure.reason}`,
+  };
+  return giveUp(integration, lost, now);
+}
+
+function afterUnopened(integration: RefreshState, reason: string, now: Date): Change {
+  const change = afterFailure(integration, { code: 'internal', kind: 'ours', reason }, now);
+  return { ...change, events: [{ name: 'seal.open_failed', detail: { reason } }, ...change.events] };
+}
+
+/** A doubt is told before what came of it. */
+function told(change: Change, doubt: Doubt | null, outcome: string): Change {
+  if (doubt === null) return change;
+  const event: EventDraft = { name: 'refresh.in_doubt', detail: { retry: doubt.retry, lost: doubt.lost, outcome } };
+  return { ...change, events: [event, ...change.events] };
+}

@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import { RefreshLeaseRepository, type Lease, type NoLease, type Settlement } from '@hub/database';
+import type { Change, Integration, IntegrationId, OrgId } from '@hub/domain';
+import { JobProducer, type Work } from '@hub/queues';
+import { SingleFlight } from '@hub/worker';
+import { Injectable } from '@nestjs/common';
+import type { SpooledAnswer } from '../spool/spooled-answer';
+import { AnswerKeeper, WORKER, type Kept } from './answer-keeper.service';
+import { CredentialService } from './credential.service';
+import { HeldLease } from './held-lease';
+import { afterAnswer, type RefreshAnswer } from './refresh-answer';
+import { TokenEndpointService } from './token-endpoint.service';
+
+/**
+ * What came of a wish to refresh: how the attempt was settled; or why there was none. `not_due` tells when it is, if the
+ * row is still the one that was rung for.
+ */
+export type RefreshOutcome =
+  | { readonly kind: Kept['kind'] | 'gone' | 'busy' | 'not_asked' | 'draining' }
+  | { readonly kind: 'not_due'; readonly dueInMs: number | null };
+
+/** Keeps one credential fresh at a time: the only writer of refreshed tokens. */
+@Injectable()
+export class RefreshService {
+  private readonly attempts = new SingleFlight<RefreshOutcome>();
+  private readonly owner = `refresh-worker ${process.pid} ${randomUUID()}`;
+  private isDraining = false;
+
+  constructor(
+    private readonly leases: RefreshLeaseRepository,
+    private readonly credentials: CredentialService,
+    private readonly tokenEndpoint: TokenEndpointService,
+    private readonly answers: AnswerKeeper,
+    private readonly jobs: JobProducer,
+  ) {}
+
+  /** Commits what an earlier process could not. */
+  async takeUp(): Promise<void> {
+    await this.answers.takeUp((answer, settlement) => this.afterLateCommit(answer, settlement));
+  }
+
+  /** Refreshes an integration if the row says that it is due, and nobody is at it. */
+  refresh(work: Work): Promise<RefreshOutcome> {
+    return this.attempts.once(work.id, () => this.attempt(work));
+  }
+
+  /** Asks for nothing new, and comes back once what was asked is saved. */
+  async drain(): Promise<void> {
+    this.isDraining = true;
+    this.tokenEndpoint.drain();
+    await this.attempts.idle();
+    await this.answers.stop();
+  }
+
+  private async attempt(work: Work): Promise<RefreshOutcome> {
+    if (this.isDraining) return { kind: 'draining' };
+    if (this.answers.holds(work.id)) return { kind: 'parked' };
+    const lease = await this.leases.claim(work.orgId as OrgId, work.id as IntegrationId, this.owner);
+    if (!isLease(lease)) return whyNot(lease, work);
+    const held = new HeldLease(lease);
+    const answer = await this.credentials.ask(held);
+    if (answer.kind === 'not_asked') return answer;
+    if (answer.kind === 'granted') return this.keep(held, answer);
+    const now = held.now();
+    const change = afterAnswer(lease.integration, answer, now);
+    const settlement = await this.leases.settle(held.lease, change, WORKER);
+    await this.ringFor(held.lease, settlement, change, now);
+    return settlement;
+  }
+
+  private async keep(held: HeldLease, answer: Extract<RefreshAnswer, { kind: 'granted' }>): Promise<RefreshOutcome> {
+    const { orgId, integrationId, epoch, integration } = held.lease;
+    const spooled: SpooledAnswer = {
+      orgId,
+      integrationId,
+      provider: integration.provider,
+      accountId: integration.account?.id ?? null,
+      inputs: integration.inputs,
+      epoch,
+      claimedStatus: integration.status,
+      grant: answer.grant,
+      answeredAt: held.now(),
+      doubt: answer.doubt,
+    };
+    const kept = await this.answers.keep(spooled);
+    if (kept.kind !== 'parked') await this.afterCommit(spooled, kept, held.now());
+    return kept;
+  }
+
+  private async afterLateCommit(answer: SpooledAnswer, settlement: Settlement): Promise<void> {
+    // how long it waited is not known to the millisecond: the overdue watch keeps the precise time
+    await this.afterCommit(answer, settlement, new Date());
+  }
+
+  private async afterCommit(answer: SpooledAnswer, settlement: Settlement, now: Date): Promise<void> {
+    const next = settlement.kind === 'saved' ? settlement.integration.nextRefreshAt : null;
+    await this.ringFor({ ...answer, integration: answer }, settlement, { next }, now);
+  }
+
+  /** Rings for what is to be done next: the next refresh at its hour, a late grant at once, a sync that a check asks for. */
+  private async ringFor(
+    {
+      orgId,
+      integrationId,
+      integration,
+    }: Pick<Lease, 'orgId' | 'integrationId'> & { integration: Pick<Integration, 'provider'> },
+    settlement: Settlement,
+    { next, patch }: Pick<Change, 'next'> & Partial<Pick<Change, 'patch'>>,
+    now: Date,
+  ): Promise<void> {
+    const work = { id: integrationId, orgId, provider: integration.provider };
+    if (settlement.kind === 'late' || settlement.kind === 'late_grant_waits')
+      await this.jobs.ring('refresh', { ...work, epoch: settlement.epoch });
+    if (settlement.kind !== 'saved') return;
+    const { epoch } = settlement.integration;
+    if (next) await this.jobs.schedule('refresh', { ...work, epoch }, next.getTime() - now.getTime());
+    if (patch?.nextSyncAt) await this.jobs.ring('sync', { ...work, epoch });
+  }
+}
+
+function isLease(claim: Lease | NoLease): claim is Lease {
+  return 'owner' in claim;
+}
+
+function whyNot({ reason, dueInMs, epoch }: NoLease, work: Work): RefreshOutcome {
+  if (reason !== 'not_due') return { kind: reason };
+  return { kind: 'not_due', dueInMs: epoch === work.epoch ? dueInMs : null };
+}

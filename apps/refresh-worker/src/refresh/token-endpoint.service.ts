@@ -1,0 +1,110 @@
+import { RefreshLeaseRepository } from '@hub/database';
+import { callMs, type Endpoints, type Failure } from '@hub/domain';
+import { OAuthClient, type Grant, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
+import { HubLogger } from '@hub/telemetry';
+import { sealGrant, tokenCell, TokenVault, type PlainToken } from '@hub/token-vault';
+import { Injectable } from '@nestjs/common';
+import type { HeldLease } from './held-lease';
+import type { Doubt, RefreshAnswer } from './refresh-answer';
+import { RefreshRecord } from './refresh-record';
+
+/** What is needed to ask a provider about one integration. */
+export interface Address {
+  readonly provider: RegisteredProvider<OAuthProvider>;
+  readonly endpoints: Endpoints;
+}
+
+/** One presentation of the refresh token. */
+type Presented =
+  | { readonly kind: 'granted'; readonly grant: Grant; readonly askedAt: Date }
+  | { readonly kind: 'refused'; readonly failure: Failure }
+  | { readonly kind: 'not_asked' };
+
+/** Asks token endpoints for fresh tokens, and knows what to do when an answer is lost (reliability reference §3). */
+@Injectable()
+export class TokenEndpointService {
+  private isDraining = false;
+
+  constructor(
+    private readonly leases: RefreshLeaseRepository,
+    private readonly oauth: OAuthClient,
+    private readonly vault: TokenVault,
+    private readonly logger: HubLogger,
+  ) {}
+
+  /** From now on nothing is asked a second time: the process is about to end. */
+  drain(): void {
+    this.isDraining = true;
+  }
+
+  /** Presents the refresh token, and once more at once if its answer is lost. */
+  async ask(held: HeldLease, address: Address, refreshToken: PlainToken): Promise<RefreshAnswer> {
+    const { retry } = address.provider.definition.refresh;
+    const before = await this.doubtBefore(held, address);
+    const first = await this.present(held, address, refreshToken);
+    // after a doubt this was the second time already: more waits for the ladder
+    if (!isLost(first) || before !== null || this.isDraining) return this.answerOf(held, address, first, before);
+    const doubt = { retry, lost: first.failure.reason };
+    const second = await this.present(held, address, refreshToken);
+    return this.answerOf(held, address, second, doubt);
+  }
+
+  /** Whether an answer before this attempt may be lost. A token that still works where each refresh ends its like was never refreshed. */
+  private async doubtBefore(held: HeldLease, address: Address): Promise<Doubt | null> {
+    const { definition } = address.provider;
+    const { integration, inDoubt, accessToken } = held.lease;
+    const wasLost = integration.refreshFailure?.code === 'token_refresh_failed';
+    if (!inDoubt && !wasLost) return null;
+    if (definition.refresh.retry === 'probe' && definition.probe) {
+      const token = this.vault.open(tokenCell(integration, 'access_token'), accessToken);
+      const api = this.oauth.api(address.provider, address.endpoints, token.reveal());
+      if ((await definition.probe(api)).ok) return null;
+    }
+    return { retry: definition.refresh.retry, lost: inDoubt ? 'never_recorded' : 'attempt_before' };
+  }
+
+  private async present(
+    held: HeldLease,
+    { provider, endpoints }: Address,
+    refreshToken: PlainToken,
+  ): Promise<Presented> {
+    const sending = await this.leases.markSending(held.lease);
+    if (!sending) return { kind: 'not_asked' };
+    held.renew(sending);
+    const deadlineMs = callMs(sending.leaseMs);
+    if (held.leftMs() < deadlineMs) {
+      await this.leases.release(held.lease); // this process stood still: somebody else may be at it before the answer is saved
+      return { kind: 'not_asked' };
+    }
+    const record = new RefreshRecord(this.logger, held.lease, 'ask');
+    const askedAt = held.now();
+    held.noteSent();
+    const answer = await this.oauth.refresh(provider, endpoints, refreshToken.reveal(), { deadlineMs });
+    if (answer.ok) record.succeeded();
+    else record.failed(answer.failure);
+    return answer.ok ? { kind: 'granted', grant: answer.grant, askedAt } : { kind: 'refused', failure: answer.failure };
+  }
+
+  private answerOf(
+    { lease }: HeldLease,
+    { provider }: Address,
+    presented: Presented,
+    doubt: Doubt | null,
+  ): RefreshAnswer {
+    if (presented.kind === 'not_asked') return presented;
+    if (presented.kind === 'refused') return { ...presented, doubt };
+    const { defaultLifeSeconds = null } = provider.definition.refresh;
+    const expiresInSeconds = presented.grant.expiresInSeconds ?? defaultLifeSeconds;
+    const grant = sealGrant(this.vault, lease.integration, { ...presented.grant, expiresInSeconds }, presented.askedAt);
+    return { kind: 'granted', grant, doubt };
+  }
+}
+
+/** True if the refresh token may be spent although no grant was read. A provider that asks to wait has answered. */
+function isLost(presented: Presented): presented is Extract<Presented, { kind: 'refused' }> {
+  return (
+    presented.kind === 'refused' &&
+    presented.failure.kind === 'in_doubt' &&
+    presented.failure.retryAfterMs === undefined
+  );
+}

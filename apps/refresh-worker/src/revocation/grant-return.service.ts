@@ -1,0 +1,60 @@
+import { RevocationRepository, type Revocation } from '@hub/database';
+import type { Sealed } from '@hub/domain';
+import { OAuthClient, type OAuthProvider, type RegisteredProvider, type RevokeAnswer } from '@hub/providers';
+import { sealGrant, tokenCell, TokenVault, type GrantOwner } from '@hub/token-vault';
+import { Injectable } from '@nestjs/common';
+
+/** The conversation that gives a grant back. */
+@Injectable()
+export class GrantReturnService {
+  constructor(
+    private readonly oauth: OAuthClient,
+    private readonly vault: TokenVault,
+    private readonly revocations: RevocationRepository,
+  ) {}
+
+  /** @throws OpenFailed if the sealed tokens do not open */
+  async giveBack(revocation: Revocation, provider: RegisteredProvider<OAuthProvider>): Promise<RevokeAnswer> {
+    const answer = await this.ask(revocation, provider);
+    if (answer.ok || answer.failure.code !== 'invalid_grant') return answer;
+    // what the provider does not know any more is given back; only an uninstall needs a token that works
+    if (provider.definition.revoke.manner !== 'uninstall') return { ok: true, outcome: 'nothing_left' };
+    if (revocation.refreshToken === null) return answer;
+    const fresh = await this.refresh(revocation, provider);
+    return 'ok' in fresh ? fresh : this.ask(fresh, provider);
+  }
+
+  private ask(revocation: Revocation, provider: RegisteredProvider<OAuthProvider>): Promise<RevokeAnswer> {
+    return this.oauth.revoke(provider, provider.endpointsFor(revocation.inputs), {
+      accessToken: this.vault.open(tokenCell(ownerOf(revocation), 'access_token'), revocation.accessToken).reveal(),
+      refreshToken: this.refreshTokenOf(revocation),
+    });
+  }
+
+  /** Fresh tokens for a grant that is to be given back; they are kept, since those before them may be spent now. */
+  private async refresh(
+    revocation: Revocation,
+    provider: RegisteredProvider<OAuthProvider>,
+  ): Promise<Revocation | Extract<RevokeAnswer, { ok: false }>> {
+    const endpoints = provider.endpointsFor(revocation.inputs);
+    const answer = await this.oauth.refresh(provider, endpoints, this.refreshTokenOf(revocation) ?? '');
+    if (!answer.ok) return answer;
+    const sealed = sealGrant(this.vault, ownerOf(revocation), answer.grant, new Date());
+    const tokens: { accessToken: Sealed; refreshToken: string | null } = {
+      accessToken: sealed.accessToken,
+      refreshToken: sealed.refreshToken ?? revocation.refreshToken,
+    };
+    await this.revocations.keepTokens(revocation, tokens);
+    return { ...revocation, ...tokens };
+  }
+
+  private refreshTokenOf(revocation: Revocation): string | undefined {
+    if (revocation.refreshToken === null) return undefined;
+    return this.vault.open(tokenCell(ownerOf(revocation), 'refresh_token'), revocation.refreshToken).reveal();
+  }
+}
+
+/** The tokens are sealed for the cells of the integration that they come from. */
+function ownerOf({ orgId, provider, integrationId }: Revocation): GrantOwner {
+  return { orgId, provider, id: integrationId };
+}

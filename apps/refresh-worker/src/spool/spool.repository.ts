@@ -1,0 +1,66 @@
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { HubLogger } from '@hub/telemetry';
+import { Inject, Injectable } from '@nestjs/common';
+import { answerName, formatAnswer, parseAnswer, type SpooledAnswer } from './spooled-answer';
+
+const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+const SUFFIX = '.json';
+
+/** A folder of sealed answers that PostgreSQL could not take: a file each, whole or not there at all. */
+@Injectable()
+export class SpoolRepository {
+  constructor(
+    @Inject(HUB_CONFIG) private readonly config: HubConfig,
+    private readonly logger: HubLogger,
+  ) {}
+
+  /** Writes an answer to the disk itself. A disk that refuses is told of, and the answer lives on in memory. */
+  async write(answer: SpooledAnswer): Promise<void> {
+    try {
+      await mkdir(this.config.spoolDir, { recursive: true, mode: FOLDER_MODE });
+      await writeDurably(this.fileOf(answer), formatAnswer(answer));
+    } catch (error) {
+      this.logger.failure('hub.spool.not_written', error, { integration: answer.integrationId, epoch: answer.epoch });
+    }
+  }
+
+  /** Every answer in the folder. A file that is none is told of and left where it is. */
+  async read(): Promise<SpooledAnswer[]> {
+    const names = await readdir(this.config.spoolDir).catch(() => []);
+    const answers = await Promise.all(names.filter((name) => name.endsWith(SUFFIX)).map((name) => this.readFile(name)));
+    return answers.filter((answer) => answer !== undefined);
+  }
+
+  async remove(answer: SpooledAnswer): Promise<void> {
+    await rm(this.fileOf(answer), { force: true });
+  }
+
+  private async readFile(name: string): Promise<SpooledAnswer | undefined> {
+    const text = await readFile(path.join(this.config.spoolDir, name), 'utf8').catch(() => '');
+    const answer = parseAnswer(text);
+    if (!answer) this.logger.warning('hub.spool.unreadable', { file: name });
+    return answer;
+  }
+
+  private fileOf(answer: SpooledAnswer): string {
+    return path.join(this.config.spoolDir, `${answerName(answer)}${SUFFIX}`);
+  }
+}
+
+/** Under another name first, so that a file is never seen half written; the folder is synced too, since it holds the name. */
+async function writeDurably(file: string, text: string): Promise<void> {
+  const draft = `${file}.${process.pid}.new`;
+  const handle = await open(draft, 'w', FILE_MODE);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(draft, file);
+  const folder = await open(path.dirname(file), 'r');
+  await folder.sync().finally(() => folder.close());
+}

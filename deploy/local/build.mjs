@@ -1,0 +1,10 @@
+import './node-version.mjs';
+import { ensureBuilt } from './compile.mjs';
+import { ensureInstalled } from './install.mjs';
+import { runMain } from './refusal.mjs';
+
+await runMain(async () => {
+  await ensureInstalled();
+  await ensureBuilt({ say: console.log });
+  console.log('dist/ is up to date.');
+});

@@ -1,0 +1,10 @@
+import './node-version.mjs';
+import { runChecks } from './checks.mjs';
+import { ensureInstalled } from './install.mjs';
+import { runMain } from './refusal.mjs';
+
+await runMain(async () => {
+  await ensureInstalled();
+  const { failed } = await runChecks();
+  return failed === 0 ? 0 : 1;
+});

@@ -1,0 +1,118 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { defineConfig } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+const root = import.meta.dirname;
+const TESTS = ['test/**/*.ts', '**/*.spec.ts'];
+
+/** Every folder of the catalog is named as its provider. */
+const providerIds = fs
+  .readdirSync(path.join(root, 'libs/providers/src/catalog'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name)
+  .join('|');
+
+/** A rule that forbids what these selectors match. */
+const forbid = (message, ...selectors) => ({
+  create: (context) => Object.fromEntries(selectors.map((at) => [at, (node) => context.report({ node, message })])),
+});
+
+/** What may not be said everywhere; .dependency-cruiser.cjs has the walls about imports. */
+const hub = {
+  rules: {
+    'no-environment': forbid(
+      'Only main.ts reads the environment, by libs/config: take what you need from HubConfig.',
+      "MemberExpression[object.name='process'][property.name='env']",
+      "VariableDeclarator[init.name='process'] > ObjectPattern > Property[key.name='env']",
+      "ImportDeclaration[source.value=/^(node:)?process$/] > ImportSpecifier[imported.name='env']",
+    ),
+    'no-back-doors': forbid(
+      'Data is reached by withOrg() and asSystem() alone, so that row-level security knows the org.',
+      'MemberExpression[property.name=/^(dataSource|manager)$/]',
+      'MemberExpression[object.name=/[dD]ataSource$/]',
+      "ImportDeclaration[importKind='value'][source.value=/^(pg|typeorm)$/] > ImportSpecifier[importKind='value']",
+      "ImportDeclaration[importKind='value'][source.value=/^(pg|typeorm)$/] > :not(ImportSpecifier, Literal)",
+    ),
+    'no-provider-ids': forbid(
+      'No provider is special outside its folder in the catalog: make it a field or a hook of its definition.',
+      `Literal[value=/^(${providerIds})$/]`,
+      `TemplateElement[value.raw=/^(${providerIds})$/]`,
+      `Property > Identifier.key[name=/^(${providerIds})$/]`,
+    ),
+  },
+};
+
+export default defineConfig(
+  { ignores: ['**/dist/', 'coverage/', '.hub*/', '.cache/'] },
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    plugins: { hub },
+    languageOptions: {
+      parserOptions: {
+        projectService: true,
+        tsconfigRootDir: root,
+        experimentalDecorators: true,
+        emitDecoratorMetadata: true,
+      },
+    },
+    rules: {
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/require-await': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      // files with decorators are left out by the rule itself: Nest reads injected classes from the values
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allow: [{ from: 'package', package: 'url', name: ['URL', 'URLSearchParams'] }] },
+      ],
+      eqeqeq: 'error',
+      'no-console': 'error',
+      'hub/no-environment': 'error',
+      'hub/no-back-doors': 'error',
+      'hub/no-provider-ids': 'error',
+    },
+  },
+
+  { files: ['apps/*/src/main.ts', 'libs/config/src/**/*.ts'], rules: { 'hub/no-environment': 'off' } },
+  { files: ['libs/database/src/**/*.ts'], rules: { 'hub/no-back-doors': 'off' } },
+  {
+    files: ['libs/providers/src/catalog/**/*.ts', '**/*.sandbox.ts', 'apps/sandbox/**/*.ts'],
+    rules: { 'hub/no-provider-ids': 'off' },
+  },
+  { files: ['apps/cli/src/**/*.ts'], rules: { 'no-console': 'off' } },
+
+  {
+    files: TESTS,
+    rules: {
+      'hub/no-environment': 'off',
+      'hub/no-back-doors': 'off',
+      'hub/no-provider-ids': 'off',
+      // what an answer holds is what a test finds out
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+
+  {
+    files: ['**/*.mjs', '**/*.cjs'],
+    languageOptions: { ecmaVersion: 2024 },
+    rules: {
+      eqeqeq: 'error',
+      'no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      'no-var': 'error',
+      'prefer-const': 'error',
+    },
+  },
+);

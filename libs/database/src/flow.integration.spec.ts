@@ -1,0 +1,243 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import type { AuditEntry, Endpoints, EventName, FlowId, OrgId, ProviderId, Sealed } from '@hub/domain';
+import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
+import { completeFlow, FlowRepository, type NewFlow, type OpenedFlow } from './flow.repository';
+import type { HubDatabase } from './hub-database';
+
+const hash = (text = randomBytes(16).toString('hex')): Buffer => createHash('sha256').update(text).digest();
+const event = (name: EventName): AuditEntry => ({
+  name,
+  provider: 'notion',
+  integrationId: null,
+  actor: { type: 'user', id: 'ada' },
+});
+const endpoints: Endpoints = {
+  authorizeUrl: 'https://provider.example/authorize',
+  tokenUrl: 'https://provider.example/token',
+  revokeUrl: null,
+  apiBaseUrl: 'https://provider.example',
+};
+const aFlow = (different: Partial<NewFlow> = {}): NewFlow => ({
+  id: randomUUID() as FlowId,
+  orgId: randomUUID() as OrgId,
+  provider: 'notion' as ProviderId,
+  startedBy: 'ada',
+  returnUrl: 'https://app.example/integrations',
+  scopes: ['read', 'write'],
+  clientId: 'client-1',
+  allowAccountChange: false,
+  cookieHash: hash(),
+  ...different,
+});
+const opened = (different: Partial<OpenedFlow> = {}): OpenedFlow => ({
+  inputs: { shop: 'ada.myshopify.com' },
+  endpoints,
+  stateHash: hash(),
+  verifier: 'sealed-verifier' as Sealed,
+  ...different,
+});
+
+describe('flows', () => {
+  let database: OwnDatabase;
+  let gateway: HubDatabase;
+  let flows: FlowRepository;
+
+  beforeAll(async () => {
+    database = await cloneDatabase();
+    gateway = await database.as('gateway');
+    flows = new FlowRepository(gateway);
+  });
+  afterAll(() => database.drop());
+
+  /** A flow whose browser is at the provider. */
+  async function underWay(different: Partial<NewFlow> = {}): Promise<{ flow: NewFlow; stateHash: Buffer }> {
+    const flow = aFlow(different);
+    const way = opened();
+    await flows.begin(flow, { opened: way }, event('flow.started'));
+    return { flow, stateHash: way.stateHash };
+  }
+
+  async function taken(): Promise<{ flow: NewFlow; stateHash: Buffer }> {
+    const begun = await underWay();
+    await flows.take(begun.stateHash);
+    return begun;
+  }
+
+  const row = async (id: FlowId) =>
+    (await database.sql<Record<string, unknown>>('select * from public.flows where id = $1', [id]))[0];
+  const events = async (orgId: OrgId): Promise<string[]> =>
+    (
+      await database.sql<{ name: string }>('select name from public.audit_events where org_id = $1 order by seq', [
+        orgId,
+      ])
+    ).map(({ name }) => name);
+
+  it('live ten minutes from their start by the database’s clock', async () => {
+    const { flow } = await underWay();
+    const [life] = await database.sql<{ seconds: number }>(
+      'select extract(epoch from expires_at - created_at)::float8 as seconds from public.flows where id = $1',
+      [flow.id],
+    );
+    expect(life).toEqual({ seconds: 600 });
+  });
+
+  it('keep nothing of the browser’s secrets but hashes', async () => {
+    const { flow, stateHash } = await underWay();
+    expect(await row(flow.id)).toMatchObject({ state_hash: stateHash, cookie_hash: flow.cookieHash, page_hash: null });
+    expect(await events(flow.orgId)).toEqual(['flow.started']);
+  });
+
+  describe('a state that comes back', () => {
+    it('gives the flow as it was begun', async () => {
+      const { flow, stateHash } = await underWay({ allowAccountChange: true });
+      expect(await flows.take(stateHash)).toMatchObject({
+        kind: 'taken',
+        flow: {
+          id: flow.id,
+          orgId: flow.orgId,
+          provider: 'notion',
+          startedBy: 'ada',
+          status: 'taken',
+          returnUrl: 'https://app.example/integrations',
+          inputs: { shop: 'ada.myshopify.com' },
+          scopes: ['read', 'write'],
+          endpoints,
+          clientId: 'client-1',
+          allowAccountChange: true,
+          cookieHash: flow.cookieHash,
+          verifier: 'sealed-verifier',
+          parkedCode: null,
+        },
+      });
+    });
+
+    it('does so once: of fifty callbacks at the same moment one takes it', async () => {
+      const { flow, stateHash } = await underWay();
+      const outcomes = await Promise.all(Array.from({ length: 50 }, () => flows.take(stateHash)));
+      expect(outcomes.filter(({ kind }) => kind === 'taken')).toHaveLength(1);
+      const refusals = outcomes.filter(({ kind }) => kind === 'refused');
+      expect(refusals).toHaveLength(49);
+      for (const refusal of refusals)
+        expect(refusal).toEqual({ kind: 'refused', reason: 'replayed', orgId: flow.orgId, flowId: flow.id });
+    });
+
+    it('is refused as unknown where there is no such flow', async () => {
+      expect(await flows.take(hash())).toEqual({ kind: 'refused', reason: 'unknown', orgId: null, flowId: null });
+    });
+
+    it.each([
+      ['expired', 'update public.flows set expires_at = now() where id = $1'],
+      ['replayed', "update public.flows set status = 'completed' where id = $1"],
+      ['replayed', "update public.flows set status = 'refused' where id = $1"],
+      ['replayed', "update public.flows set status = 'parked' where id = $1"],
+      ['cancelled', "update public.flows set status = 'cancelled' where id = $1"],
+    ])('is refused as %s after: %s', async (reason, sql) => {
+      const { flow, stateHash } = await underWay();
+      await database.sql(sql, [flow.id]);
+      expect(await flows.take(stateHash)).toEqual({ kind: 'refused', reason, orgId: flow.orgId, flowId: flow.id });
+      expect((await row(flow.id))?.status).not.toBe('taken');
+    });
+  });
+
+  describe('that wait for an input', () => {
+    it('are found by their page, and go on to the provider once', async () => {
+      const flow = aFlow();
+      const pageHash = hash();
+      await flows.begin(flow, { pageHash }, event('flow.started'));
+      expect(await flows.ofPage(pageHash)).toMatchObject({ id: flow.id, status: 'awaiting_input', endpoints: null });
+      expect(await flows.ofPage(hash())).toBeUndefined();
+      const tries = await Promise.all(Array.from({ length: 5 }, () => flows.open(flow.orgId, flow.id, opened())));
+      expect(tries.filter(Boolean)).toHaveLength(1);
+      expect(await flows.ofPage(pageHash)).toBeUndefined();
+      expect((await row(flow.id))?.status).toBe('open');
+    });
+
+    it('do not go on once they have expired', async () => {
+      const flow = aFlow();
+      await flows.begin(flow, { pageHash: hash() }, event('flow.started'));
+      await database.sql('update public.flows set expires_at = now() where id = $1', [flow.id]);
+      expect(await flows.open(flow.orgId, flow.id, opened())).toBe(false);
+    });
+
+    it('do not go on in another org', async () => {
+      const flow = aFlow();
+      await flows.begin(flow, { pageHash: hash() }, event('flow.started'));
+      expect(await flows.open(randomUUID() as OrgId, flow.id, opened())).toBe(false);
+    });
+  });
+
+  describe('whose code is parked', () => {
+    const parking = () => ({ code: 'sealed-code' as Sealed, pageHash: hash(), cookieHash: hash() });
+    const reload = async (pageHash: Buffer) => {
+      const flow = await flows.ofPage(pageHash);
+      if (!flow) throw new Error('the flow has no page');
+      return flow;
+    };
+    async function parked() {
+      const { stateHash } = await underWay();
+      const took = await flows.take(stateHash);
+      if (took.kind !== 'taken') throw new Error('not taken');
+      const proofs = parking();
+      expect(await flows.park(took.flow, proofs, event('flow.unbound'))).toBe(true);
+      return { flow: took.flow, proofs };
+    }
+
+    it('are found by the confirm page with code and proofs', async () => {
+      const { flow, proofs } = await parked();
+      expect(await reload(proofs.pageHash)).toMatchObject({
+        id: flow.id,
+        status: 'parked',
+        parkedCode: 'sealed-code',
+        confirmCookieHash: proofs.cookieHash,
+      });
+    });
+
+    it('are taken up again once', async () => {
+      const { flow } = await parked();
+      const tries = await Promise.all(Array.from({ length: 10 }, () => flows.unpark(flow)));
+      expect(tries.filter(Boolean)).toHaveLength(1);
+    });
+
+    it('are not taken up once they have expired', async () => {
+      const { flow } = await parked();
+      await database.sql('update public.flows set expires_at = now() where id = $1', [flow.id]);
+      expect(await flows.unpark(flow)).toBe(false);
+    });
+
+    it('cannot be parked before their state has come back', async () => {
+      const { flow } = await underWay();
+      const before = { ...flow, status: 'open', inputs: {}, endpoints, expiresAt: new Date() } as const;
+      expect(await flows.park(before, parking(), event('flow.unbound'))).toBe(false);
+    });
+  });
+
+  describe('that end', () => {
+    it('lose their secrets, with the event that says why', async () => {
+      const { flow } = await taken();
+      await flows.refuse(flow, event('flow.denied'));
+      expect(await row(flow.id)).toMatchObject({
+        status: 'refused',
+        verifier: null,
+        parked_code: null,
+        confirm_cookie_hash: null,
+      });
+      expect(await events(flow.orgId)).toEqual(['flow.started', 'flow.denied']);
+    });
+
+    it('are completed once, and only after their state has come back', async () => {
+      const complete = (orgId: OrgId, id: FlowId) => gateway.withOrg(orgId, (manager) => completeFlow(manager, id));
+      const { flow } = await taken();
+      const tries = await Promise.all(Array.from({ length: 10 }, () => complete(flow.orgId, flow.id)));
+      expect(tries.filter(Boolean)).toHaveLength(1);
+      const early = await underWay();
+      expect(await complete(early.flow.orgId, early.flow.id)).toBe(false);
+    });
+
+    it('stay ended, whatever is said of them later', async () => {
+      const { flow } = await taken();
+      await gateway.withOrg(flow.orgId, (manager) => completeFlow(manager, flow.id));
+      await flows.refuse(flow, event('flow.denied'));
+      expect((await row(flow.id))?.status).toBe('completed');
+    });
+  });
+});

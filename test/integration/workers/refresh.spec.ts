@@ -1,0 +1,293 @@
+import { refreshWorker, type RefreshWorkerInTest } from '../../support/running-worker';
+import type { Row } from '../../support/stored-integration';
+import { WorkerStand, type Connected } from './worker-stand';
+
+let stand: WorkerStand;
+let worker: RefreshWorkerInTest;
+
+beforeAll(async () => {
+  stand = await WorkerStand.set();
+  worker = await refreshWorker(stand.settings.workerConfig());
+});
+afterAll(async () => {
+  await worker.stop();
+  await stand.clear();
+});
+
+const refresh = async ({ stored }: Connected) => worker.refreshes.refresh(await stored.work());
+
+/** Seconds from now until a refresh is due. */
+const dueIn = ({ next_refresh_at: next }: Row) => (next!.getTime() - Date.now()) / 1000;
+
+describe('a refresh', () => {
+  it('stores what the provider granted and plans the next one at two thirds of its life', async () => {
+    const due = await stand.due('shopify');
+    const before = await due.stored.tokens();
+    expect(await refresh(due)).toMatchObject({ kind: 'saved' });
+    const row = await due.stored.row();
+    const after = await due.stored.tokens();
+    expect(after.accessToken).not.toBe(before.accessToken);
+    expect(after.refreshToken).not.toBe(before.refreshToken);
+    expect(row).toMatchObject({ status: 'connected', phase: 'idle', failed_refreshes: 0, epoch: 1, settled_epoch: 1 });
+    const lifeMs = row.expires_at!.getTime() - row.issued_at.getTime();
+    expect(lifeMs).toBe(3600_000);
+    const dueAfterMs = row.next_refresh_at!.getTime() - row.issued_at.getTime();
+    expect(dueAfterMs).toBeGreaterThan(lifeMs * 0.55);
+    expect(dueAfterMs).toBeLessThanOrEqual(lifeMs * (2 / 3));
+    expect(row.last_sync_at).not.toBeNull();
+    expect(await due.stored.events()).toEqual(['refresh.succeeded']);
+    expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+  });
+
+  it('keeps the old refresh token when the provider does not rotate it', async () => {
+    const due = await stand.due('google_drive');
+    const before = await due.stored.tokens();
+    await refresh(due);
+    const after = await due.stored.tokens();
+    expect(after.accessToken).not.toBe(before.accessToken);
+    expect(after.refreshToken).toBe(before.refreshToken);
+  });
+
+  it('is not done when the row says that none is due', async () => {
+    const early = await stand.connected('shopify', { dueInSeconds: 60 });
+    expect(await refresh(early)).toMatchObject({ kind: 'not_due' });
+    expect(await stand.sandbox.refreshes(early.account)).toEqual([]);
+  });
+
+  it('is not done in reauth_required', async () => {
+    const judged = await stand.connected('shopify', { status: 'reauth_required' });
+    await stand.makeDue(judged);
+    expect(await refresh(judged)).toEqual({ kind: 'not_due', dueInMs: null });
+    expect(await stand.sandbox.refreshes(judged.account)).toEqual([]);
+  });
+
+  it('is one provider call for any number of wishes', async () => {
+    const due = await stand.due('shopify');
+    const work = await due.stored.work();
+    await Promise.all(Array.from({ length: 20 }, () => worker.refreshes.refresh(work)));
+    expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+  });
+
+  it('is one provider call for two workers at once', async () => {
+    const other = await refreshWorker(stand.settings.workerConfig());
+    try {
+      const due = await stand.due('shopify');
+      await stand.sandbox.admin.fault('shopify', { on: 'refresh', kind: 'latency', ms: 300, account: due.account });
+      const work = await due.stored.work();
+      const outcomes = await Promise.all([worker.refreshes.refresh(work), other.refreshes.refresh(work)]);
+      expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['busy', 'saved']);
+      expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+    } finally {
+      await other.stop();
+    }
+  });
+});
+
+describe('a provider that is ill', () => {
+  const ILL = [
+    { kind: 'status', status: 500 },
+    { kind: 'status', status: 503 },
+    { kind: 'rate_limit', retryAfter: 1 },
+    { kind: 'html', status: 502 },
+    { kind: 'html', status: 200 },
+    { kind: 'html', status: 403 },
+    { kind: 'garbled' },
+    { kind: 'drop_before' },
+    { kind: 'flood', bytes: 200_000 },
+  ];
+  const providers = ['shopify', 'google_drive'];
+  it.each(providers.flatMap((provider) => ILL.map((fault) => ({ provider, fault }))))(
+    'keeps $provider on the ladder, and it recovers: $fault',
+    async ({ provider, fault }) => {
+      const due = await stand.due(provider);
+      const endFault = await stand.sandbox.admin.fault(provider, { on: 'refresh', account: due.account, ...fault });
+      await refresh(due);
+      const failing = await due.stored.row();
+      expect(failing).toMatchObject({ status: 'refresh_failing', failed_refreshes: 1, phase: 'idle' });
+      expect(dueIn(failing)).toBeGreaterThan(50);
+      expect(dueIn(failing)).toBeLessThanOrEqual(61);
+      expect(failing.expires_at!.getTime()).toBeGreaterThan(Date.now());
+
+      await stand.makeDue(due);
+      await refresh(due);
+      expect(dueIn(await due.stored.row())).toBeGreaterThan(100);
+
+      await endFault();
+      await stand.makeDue(due);
+      await refresh(due);
+      expect(await due.stored.row()).toMatchObject({
+        status: 'connected',
+        failed_refreshes: 0,
+        refresh_failure_code: null,
+      });
+      const told = (await due.stored.events()).filter((name) => name !== 'refresh.in_doubt');
+      expect(told).toEqual(['refresh.failed', 'refresh.failed', 'refresh.succeeded', 'integration.recovered']);
+    },
+  );
+
+  it('is asked again when it said, within what the token has left', async () => {
+    const due = await stand.due('shopify');
+    const { account } = due;
+    await stand.sandbox.admin.fault('shopify', { on: 'refresh', kind: 'rate_limit', retryAfter: 300, account });
+    await refresh(due);
+    const row = await due.stored.row();
+    expect(row).toMatchObject({ status: 'refresh_failing', refresh_failure_code: 'rate_limited' });
+    expect(dueIn(row)).toBeGreaterThan(290);
+    expect(dueIn(row)).toBeLessThanOrEqual(301);
+  });
+
+  it('is given up on by the call in half a lease, well before others may claim', async () => {
+    const due = await stand.due('google_drive', { endsInSeconds: 16, lifeSeconds: 60 });
+    const { account } = due;
+    await stand.sandbox.admin.fault('google_drive', { on: 'refresh', kind: 'latency', ms: 4500, account, times: 1 });
+    const startedMs = performance.now();
+    await refresh(due);
+    // once more at once, since it may have done the work
+    expect(performance.now() - startedMs).toBeLessThan(4000);
+    expect(await due.stored.row()).toMatchObject({ status: 'connected' });
+  });
+
+  it('shows as a dead letter after the fourth retry, and is tried all the same', async () => {
+    const due = await stand.due('google_drive', { status: 'refresh_failing', failedRefreshes: 4 });
+    const { account } = due;
+    await stand.sandbox.admin.fault('google_drive', { on: 'refresh', kind: 'status', status: 503, account });
+    await refresh(due);
+    const row = await due.stored.row();
+    expect(row).toMatchObject({ status: 'refresh_failing', failed_refreshes: 5 });
+    expect(dueIn(row)).toBeGreaterThan(470);
+    expect(await due.stored.eventsNamed('refresh.failed')).toEqual([expect.objectContaining({ deadLetter: true })]);
+  });
+});
+
+describe('a definite word of the provider', () => {
+  it.each(['shopify', 'google_drive'])('ends the grant of %s, and it is asked no more', async (provider) => {
+    const due = await stand.due(provider);
+    await stand.sandbox.admin.revoke(provider, due.account);
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({
+      status: 'reauth_required',
+      refresh_failure_code: 'invalid_grant',
+      next_refresh_at: null,
+    });
+    expect(await due.stored.events()).toEqual(['refresh.failed', 'integration.reauth_required']);
+    const calls = (await stand.sandbox.refreshes(due.account)).length;
+    await stand.makeDue(due);
+    await refresh(due);
+    expect(await stand.sandbox.refreshes(due.account)).toHaveLength(calls);
+  });
+});
+
+describe("the hub's own fault", () => {
+  it.each(['shopify', 'google_drive'])('a wrong secret never costs %s its connection', async (provider) => {
+    const due = await stand.due(provider);
+    await stand.sandbox.admin.set(provider, { clientSecrets: ['another-secret-than-the-hub-has-now'] });
+    for (let attempt = 0; attempt < 6; attempt += 1) {
+      await refresh(due);
+      await stand.makeDue(due);
+    }
+    expect(await due.stored.row()).toMatchObject({
+      status: 'refresh_failing',
+      refresh_failure_code: 'provider_misconfigured',
+      failed_refreshes: 0,
+    });
+    await stand.sandbox.admin.call('DELETE', `/settings/${provider}`);
+  });
+
+  it('a provider without credentials here is not called', async () => {
+    const credentials = { SHOPIFY_CLIENT_ID: '', SHOPIFY_CLIENT_SECRET: '' };
+    const other = await refreshWorker(stand.settings.workerConfig(credentials));
+    try {
+      const due = await stand.due('shopify');
+      await other.refreshes.refresh(await due.stored.work());
+      expect(await due.stored.row()).toMatchObject({ refresh_failure_code: 'provider_misconfigured' });
+      expect(await stand.sandbox.refreshes(due.account)).toEqual([]);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('a sealed token that does not open is no word of the provider', async () => {
+    const due = await stand.due('shopify');
+    const foreign = await stand.due('shopify');
+    await stand.database.sql('update public.integrations set refresh_token = $2 where id = $1', [
+      due.stored.id,
+      (await foreign.stored.row()).refresh_token,
+    ]);
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({ status: 'refresh_failing', refresh_failure_code: 'internal' });
+    expect(await due.stored.events()).toEqual(['seal.open_failed', 'refresh.failed']);
+    expect(await stand.sandbox.refreshes(due.account)).toEqual([]);
+  });
+});
+
+describe('a provider without announced ends', () => {
+  it('is asked whether the token works, and nothing is refreshed while it does', async () => {
+    const due = await stand.due('notion');
+    const before = await due.stored.tokens();
+    await refresh(due);
+    const row = await due.stored.row();
+    expect(row).toMatchObject({ status: 'connected', next_refresh_at: null });
+    expect(row.next_sync_at!.getTime()).toBeLessThanOrEqual(Date.now());
+    expect(await due.stored.tokens()).toEqual(before);
+    expect(await stand.sandbox.refreshes(due.account)).toEqual([]);
+    expect(await stand.sandbox.apiCalls(due.account)).toBe(1);
+  });
+
+  it('is refreshed once its API refuses the token', async () => {
+    const due = await stand.due('notion');
+    await stand.sandbox.admin.expire('notion', due.account);
+    const before = await due.stored.tokens();
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({ status: 'connected' });
+    expect((await due.stored.tokens()).accessToken).not.toBe(before.accessToken);
+    expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+  });
+
+  it('is not judged by an API that is ill', async () => {
+    const due = await stand.due('notion');
+    await stand.sandbox.admin.fault('notion', { on: 'api', kind: 'html', status: 500, account: due.account });
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({
+      status: 'refresh_failing',
+      refresh_failure_code: 'provider_unavailable',
+    });
+    expect(await stand.sandbox.refreshes(due.account)).toEqual([]);
+  });
+
+  it('needs its user once the token is refused and there is no refresh token', async () => {
+    const due = await stand.due('notion', {}, { issueRefreshToken: false });
+    await stand.sandbox.admin.revoke('notion', due.account);
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({
+      status: 'reauth_required',
+      refresh_failure_code: 'invalid_grant',
+    });
+  });
+
+  it('with an end but no refresh token is asked by its API, too', async () => {
+    const due = await stand.due('shopify', {}, { issueRefreshToken: false });
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({ status: 'connected', next_refresh_at: null });
+    expect(await stand.sandbox.apiCalls(due.account)).toBe(1);
+  });
+});
+
+describe('a webhook provider', () => {
+  const hook = (accessToken: string) => ({
+    endsInSeconds: null,
+    grant: { accessToken, refreshToken: null },
+  });
+
+  it('has its stored URL checked, and nobody is called', async () => {
+    const due = await stand.webhook(hook('https://hooks.zapier.com/hooks/catch/123456/abcdef/'));
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({ status: 'connected', next_refresh_at: null });
+    expect(await due.stored.eventsNamed('refresh.succeeded')).toEqual([{ verified: true }]);
+  });
+
+  it('needs its user when the URL is not allowed any more', async () => {
+    const due = await stand.webhook(hook('https://hooks.example.com/hooks/catch/123456/abcdef/'));
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({ status: 'reauth_required' });
+  });
+});

@@ -1,0 +1,88 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { eventually } from '../../support/eventually';
+import { refreshWorker } from '../../support/running-worker';
+import { WorkerStand, type Connected } from './worker-stand';
+
+let stand: WorkerStand;
+beforeEach(async () => {
+  stand = await WorkerStand.set();
+});
+afterEach(() => stand.clear());
+
+const files = () => readdirSync(stand.settings.spoolDir).filter((name) => name.endsWith('.json'));
+
+/** PostgreSQL goes away after the provider was asked and before its answer comes. */
+async function refreshIntoAnOutage(worker: Awaited<ReturnType<typeof refreshWorker>>, { stored, account }: Connected) {
+  await stand.sandbox.admin.fault(stored.provider, {
+    on: 'refresh',
+    kind: 'latency',
+    ms: 500,
+    afterWork: true,
+    account,
+    times: 1,
+  });
+  const refreshing = worker.refreshes.refresh(await stored.work());
+  await eventually('the call', async () => (await stand.sandbox.refreshes(account)).length === 1);
+  await stand.database.setAway(true);
+  return refreshing;
+}
+
+it('an answer that PostgreSQL cannot take is committed as soon as it is back, without another call', async () => {
+  const worker = await refreshWorker(stand.settings.workerConfig());
+  const due = await stand.due('shopify');
+  expect(await refreshIntoAnOutage(worker, due)).toEqual({ kind: 'parked' });
+  expect(files()).toHaveLength(1);
+  expect(await worker.refreshes.refresh(await due.stored.work())).toEqual({ kind: 'parked' });
+
+  await stand.database.setAway(false);
+  await eventually('its commit', async () => (await due.stored.row()).settled_epoch === 1);
+  await eventually('an empty spool', async () => files().length === 0);
+  expect(await due.stored.row()).toMatchObject({ status: 'connected', phase: 'idle' });
+  expect(await due.stored.events()).toEqual(['refresh.succeeded']);
+  expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+  await worker.stop();
+});
+
+it('the next process commits what the last one left, and a grant is used once', async () => {
+  const worker = await refreshWorker(stand.settings.workerConfig());
+  const due = await stand.due('notion');
+  await stand.sandbox.admin.expire('notion', due.account);
+  await refreshIntoAnOutage(worker, due);
+  await worker.stop();
+  await stand.database.setAway(false);
+  expect(files()).toHaveLength(1);
+
+  const next = await refreshWorker(stand.settings.workerConfig());
+  await next.start();
+  await eventually('its commit', async () => (await due.stored.row()).status === 'connected');
+  await eventually('an empty spool', async () => files().length === 0);
+  expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+  await next.stop();
+});
+
+it('a spooled answer is a file for its owner alone, and holds no token in the clear', async () => {
+  const worker = await refreshWorker(stand.settings.workerConfig());
+  const due = await stand.due('shopify');
+  const { accessToken, refreshToken } = await due.stored.tokens();
+  await refreshIntoAnOutage(worker, due);
+  const [name = ''] = files();
+  const file = path.join(stand.settings.spoolDir, name);
+  const text = readFileSync(file, 'utf8');
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(text).toContain('hub1.');
+  const { grants } = await stand.sandbox.admin.call<{ grants: unknown[] }>('GET', '/grants/shopify');
+  expect(grants).toHaveLength(1);
+  for (const secret of [accessToken, refreshToken!, 'shpat_', 'shprt_', 'shpua_']) expect(text).not.toContain(secret);
+  await stand.database.setAway(false);
+  await worker.stop();
+});
+
+it('a file that is no answer is left where it is and stops nothing', async () => {
+  mkdirSync(stand.settings.spoolDir, { recursive: true });
+  writeFileSync(path.join(stand.settings.spoolDir, 'broken.json'), '{"format":1');
+  const worker = await refreshWorker(stand.settings.workerConfig());
+  await worker.start();
+  expect(files()).toEqual(['broken.json']);
+  await worker.stop();
+});

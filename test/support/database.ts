@@ -1,0 +1,53 @@
+import { appDataSource, HubDatabase } from '@hub/database';
+import { TestDatabase } from './test-database';
+import { testServers } from './test-servers';
+
+/** A migrated database of one test file's own, with the apps' doors to it. */
+export interface OwnDatabase {
+  readonly name: string;
+  /** As the workers' own login. */
+  readonly workerUrl: string;
+  /** As the gateway's own login. */
+  readonly gatewayUrl: string;
+  /** As the superuser. */
+  readonly adminUrl: string;
+  /** Runs SQL as the superuser, who sees and changes everything: for arranging, and for looking at what came of it. */
+  sql<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** The apps' own doors, as one of their roles; closed with the database. */
+  as(role: 'gateway' | 'worker'): Promise<HubDatabase>;
+  /** Takes the database away from the apps, their open connections included, as an outage does; or gives it back. */
+  setAway(isAway: boolean): Promise<void>;
+  /** Closes everything and drops it. */
+  drop(): Promise<void>;
+}
+
+/** Clones the migrated template: a tenth of a second, and no test file sees another's rows. */
+export async function cloneDatabase(): Promise<OwnDatabase> {
+  const database = await TestDatabase.clone(testServers());
+  const doors: HubDatabase[] = [];
+  return {
+    name: database.name,
+    workerUrl: database.urlFor('worker'),
+    gatewayUrl: database.urlFor('gateway'),
+    adminUrl: database.adminUrl,
+    sql: (text, values) => database.rows(text, values),
+    async as(role) {
+      const door = new HubDatabase(await appDataSource(database.urlFor(role), `test-${role}`, 4).initialize());
+      doors.push(door);
+      return door;
+    },
+    async setAway(isAway) {
+      // the superuser may always come in
+      await database.rows(`alter database ${database.name} connection limit ${isAway ? 0 : -1}`);
+      if (isAway)
+        await database.rows(
+          'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()',
+          [database.name],
+        );
+    },
+    async drop() {
+      await Promise.all(doors.map((door) => door.dataSource.destroy()));
+      await database.drop();
+    },
+  };
+}

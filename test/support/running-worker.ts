@@ -1,0 +1,59 @@
+import type { HubConfig } from '@hub/config';
+import { NestFactory } from '@nestjs/core';
+import { MetadataSyncWorkerModule } from '../../apps/metadata-sync-worker/src/metadata-sync-worker.module';
+import { MetadataSyncWorkerService } from '../../apps/metadata-sync-worker/src/metadata-sync-worker.service';
+import { SyncService } from '../../apps/metadata-sync-worker/src/sync/sync.service';
+import { RefreshWorkerModule } from '../../apps/refresh-worker/src/refresh-worker.module';
+import { RefreshWorkerService } from '../../apps/refresh-worker/src/refresh-worker.service';
+import { RefreshService } from '../../apps/refresh-worker/src/refresh/refresh.service';
+import { RevocationService } from '../../apps/refresh-worker/src/revocation/revocation.service';
+
+/** A refresh worker in this process. */
+export interface RefreshWorkerInTest {
+  readonly refreshes: RefreshService;
+  readonly revocations: RevocationService;
+  /** Begins to take work: jobs, scan and watch. Without it only what the test asks for is done. */
+  start(): Promise<void>;
+  /** As at SIGTERM. */
+  stop(): Promise<void>;
+}
+
+/** A metadata sync worker in this process. */
+export interface SyncWorkerInTest {
+  readonly syncs: SyncService;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export async function refreshWorker(config: HubConfig): Promise<RefreshWorkerInTest> {
+  const context = await NestFactory.createApplicationContext(RefreshWorkerModule.of(config), {
+    logger: false,
+    abortOnError: false,
+  });
+  const worker = context.get(RefreshWorkerService);
+  return {
+    refreshes: context.get(RefreshService, { strict: false }),
+    revocations: context.get(RevocationService, { strict: false }),
+    start: () => worker.start(),
+    stop: async () => {
+      await worker.drain();
+      await context.close();
+    },
+  };
+}
+
+export async function syncWorker(config: HubConfig): Promise<SyncWorkerInTest> {
+  const context = await NestFactory.createApplicationContext(MetadataSyncWorkerModule.of(config), {
+    logger: false,
+    abortOnError: false,
+  });
+  const worker = context.get(MetadataSyncWorkerService);
+  return {
+    syncs: context.get(SyncService, { strict: false }),
+    start: () => worker.start(),
+    stop: async () => {
+      await worker.drain();
+      await context.close();
+    },
+  };
+}
