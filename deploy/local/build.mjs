@@ -1,7 +1,7 @@
 import './node-version.mjs';
 import { ensureBuilt } from './compile.mjs';
 import { ensureInstalled } from './install.mjs';
-import { runMain } from './refusal.mjs';
+import { runMain } from './main.mjs';
 
 await runMain(async () => {
   await ensureInstalled();

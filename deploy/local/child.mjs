@@ -4,7 +4,7 @@ import readline from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 
 const KEPT_LINES = 40;
-const READY_MS = 60_000;
+const READY_MS = 90_000; // a cold start on a busy machine
 
 /**
  * @typedef {object} ChildSpec a server or app that runs until it is stopped

@@ -4,6 +4,8 @@ import { identityOf, isStillRunning } from './process-identity.mjs';
 import { inRoot } from './root.mjs';
 import { stopProcess } from './stop-process.mjs';
 
+const GUARDIANS = 5; // one that cannot even run is not tried for ever
+
 /**
  * Sees to it that no server outlives the process that started it, not even when that one is killed with SIGKILL: a
  * small guardian process stops them then. Should the guardian be killed too, the record tells the next start.
@@ -14,6 +16,7 @@ export class Guard {
   #folders = [];
   #record;
   #guardian;
+  #hired = 0;
   #closing = false;
 
   /** @param {{ record?: string }} [options] record: a file that keeps what runs, for `stopLeftovers` */
@@ -51,7 +54,8 @@ export class Guard {
   async close() {
     this.#closing = true;
     const guardian = this.#guardian;
-    const gone = new Promise((resolve) => (guardian.exitCode === null ? guardian.once('exit', resolve) : resolve()));
+    const hasEnded = guardian.exitCode !== null || guardian.signalCode !== null;
+    const gone = hasEnded ? Promise.resolve() : new Promise((resolve) => guardian.once('exit', resolve));
     guardian.ref();
     guardian.stdin.end();
     await gone;
@@ -59,6 +63,7 @@ export class Guard {
   }
 
   #hireGuardian() {
+    this.#hired += 1;
     const guardian = spawn(process.execPath, [inRoot('deploy/local/guardian.mjs')], {
       detached: true, // Ctrl-C in the terminal must not reach it
       stdio: ['pipe', 'ignore', 'ignore'],
@@ -67,7 +72,7 @@ export class Guard {
     });
     guardian.stdin.on('error', () => {}); // its end is dealt with here:
     guardian.once('exit', () => {
-      if (!this.#closing) this.#hireGuardian();
+      if (!this.#closing && this.#hired < GUARDIANS) this.#hireGuardian();
     });
     guardian.unref();
     guardian.stdin.unref?.();

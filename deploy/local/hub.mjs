@@ -2,12 +2,12 @@ import './node-version.mjs';
 import { asLogin, givenDatabase, localDefaults, mainOf, redisPrefix } from './apps.mjs';
 import { ensureBuilt } from './compile.mjs';
 import { dataDirOf, hubEnvironment, setting } from './environment.mjs';
-import { runInForeground } from './foreground.mjs';
 import { ensureInstalled } from './install.mjs';
+import { runMain } from './main.mjs';
 import { adminUrl } from './postgres.mjs';
 import { loginsFor } from './provision.mjs';
 import { redisUrl } from './redis.mjs';
-import { runMain } from './refusal.mjs';
+import { runInOurPlace } from './run.mjs';
 import { keptSettings } from './settings.mjs';
 
 await runMain(async () => {
@@ -17,7 +17,7 @@ await runMain(async () => {
   await ensureBuilt({ say });
   const given = hubEnvironment();
   const env = commandEnvironment(given, await keptSettings(dataDirOf(given)));
-  return runInForeground(process.execPath, [mainOf('cli'), ...process.argv.slice(2)], { env });
+  return runInOurPlace(process.execPath, [mainOf('cli'), ...process.argv.slice(2)], { env });
 });
 
 /** What the stack on this data folder runs with, whether or not it runs now. */

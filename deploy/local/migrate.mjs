@@ -4,8 +4,9 @@ import { pathToFileURL } from 'node:url';
 import { ensureBuilt } from './compile.mjs';
 import { dataDirOf, hubEnvironment } from './environment.mjs';
 import { ensureInstalled } from './install.mjs';
+import { runMain } from './main.mjs';
 import { loginsFor } from './provision.mjs';
-import { Refusal, runMain } from './refusal.mjs';
+import { Refusal } from './refusal.mjs';
 import { inRoot } from './root.mjs';
 import { keptSettings } from './settings.mjs';
 

@@ -12,7 +12,7 @@ const PLATFORM = { linux: 'linux', darwin: 'darwin', win32: 'windows' }[process.
 /**
  * The PostgreSQL programs that came with the installed packages, in a place where the server's user can run them.
  * @param {import('./server-user.mjs').ServerUser} user
- * @returns {Promise<{ postgres: string, initdb: string, major: string }>}
+ * @returns {Promise<{ postgres: string, initdb: string, version: string }>}
  */
 export async function postgresBinaries(user) {
   const { folder, version } = findPackage();
@@ -26,7 +26,7 @@ export async function postgresBinaries(user) {
   return {
     postgres: path.join(bin, `postgres${suffix}`),
     initdb: path.join(bin, `initdb${suffix}`),
-    major: version.split('.')[0],
+    version: version.split('.', 2).join('.'),
   };
 }
 

@@ -7,6 +7,7 @@ import { giveTo, serverUser } from './server-user.mjs';
 import { stopOtherPostmaster } from './postmaster.mjs';
 
 const SUPERUSER = 'postgres';
+const DRAFT = '.new-';
 
 // Nothing of the caller's environment: PGOPTIONS, PGDATA and the like would change the server.
 const ENVIRONMENT = {
@@ -24,14 +25,15 @@ const ENVIRONMENT = {
  * @param {string} options.password of the superuser; counts when the data folder is made
  * @param {Record<string, string | number>} [options.settings] server settings, such as `fsync: 'off'`
  * @param {boolean} [options.lasting] false saves the time it takes to bring a new data folder safely to the disk
- * @returns {Promise<import('./child.mjs').ChildSpec & { isNew: boolean }>}
+ * @returns {Promise<import('./child.mjs').ChildSpec & { label: string, isNew: boolean }>}
  */
 export async function preparePostgres({ folder, port, password, settings = {}, lasting = true }) {
   const user = serverUser(folder);
-  const { postgres, initdb, major } = await postgresBinaries(user);
+  const { postgres, initdb, version } = await postgresBinaries(user);
+  removeDrafts(folder);
   const isNew = !fs.existsSync(path.join(folder, 'PG_VERSION'));
   if (isNew) await makeDataFolder({ folder, initdb, user, password, lasting });
-  requireMajor(folder, major);
+  requireMajor(folder, version.split('.')[0]);
   const all = { port, listen_addresses: '127.0.0.1', unix_socket_directories: '', max_connections: 200, ...settings };
   return {
     name: 'postgres',
@@ -45,6 +47,7 @@ export async function preparePostgres({ folder, port, password, settings = {}, l
     ],
     hurrySignal: 'SIGQUIT', // leaves at once, without a checkpoint; the next start recovers
     beforeStart: () => stopOtherPostmaster(folder),
+    label: `PostgreSQL ${version}`,
     isNew,
   };
 }
@@ -81,39 +84,38 @@ export function whyNoPostgres(lines, { folder, port }) {
 
 /** initdb writes into a draft: one that is cut short must not be taken for a database later. */
 async function makeDataFolder({ folder, initdb, user, password, lasting }) {
-  const draft = `${folder}.new`;
-  const passwordFile = `${folder}.password`;
-  fs.rmSync(draft, { recursive: true, force: true });
   if (fs.existsSync(folder) && fs.readdirSync(folder).length > 0)
     throw new Refusal(
       `${folder} holds something that is no PostgreSQL database: move it away and run the command again.`,
     );
+  const draft = fs.mkdtempSync(`${folder}${DRAFT}`);
+  const passwordFile = `${draft}.password`;
   try {
-    fs.mkdirSync(draft, { mode: 0o700 });
     giveTo(user, draft);
     fs.writeFileSync(passwordFile, password, { mode: 0o600 });
     giveTo(user, passwordFile);
-    const args = [
-      '-D',
-      draft,
-      '-U',
-      SUPERUSER,
-      '-A',
-      'scram-sha-256',
-      `--pwfile=${passwordFile}`,
-      '-E',
-      'UTF8',
-      '--locale=C',
-      '--no-instructions',
-    ];
+    const access = ['-U', SUPERUSER, '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
+    const args = ['-D', draft, ...access, '-E', 'UTF8', '--locale=C', '--no-instructions'];
     if (!lasting) args.push('--no-sync');
     const answer = await run(initdb, args, { ...user, env: ENVIRONMENT, cwd: '/' });
     if (!answer.ok) throw answer.error ? asRefusal(answer.error) : new Refusal(whyNoDataFolder(answer.stderr, folder));
     fs.rmSync(folder, { recursive: true, force: true });
     fs.renameSync(draft, folder);
   } finally {
-    fs.rmSync(passwordFile, { force: true });
-    fs.rmSync(draft, { recursive: true, force: true });
+    removeDrafts(folder);
+  }
+}
+
+/** Also those of a start that was killed; its initdb may still write, and then the next start removes them. */
+function removeDrafts(folder) {
+  const parent = path.dirname(folder);
+  const drafts = fs.readdirSync(parent).filter((name) => name.startsWith(`${path.basename(folder)}${DRAFT}`));
+  for (const name of drafts) {
+    try {
+      fs.rmSync(path.join(parent, name), { recursive: true, force: true });
+    } catch (error) {
+      if (error.code !== 'ENOTEMPTY') throw error;
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import './node-version.mjs';
-import { runMain } from './refusal.mjs';
+import { runMain } from './main.mjs';
 import { runTool } from './tools.mjs';
 
 await runMain(() => runTool('prove'));

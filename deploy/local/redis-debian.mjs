@@ -75,7 +75,7 @@ async function programIn(folder) {
   if (!fs.existsSync(command)) return undefined;
   const env = { ...process.env, LD_LIBRARY_PATH: libraryFolders(root).join(path.delimiter) };
   const version = await redisVersion(command, env);
-  return version && { command, env, label: `redis-server ${version}, unpacked from the system's packages` };
+  return version && { command, env, label: `redis-server ${version} (unpacked from the system's packages)` };
 }
 
 function libraryFolders(root) {

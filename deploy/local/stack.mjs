@@ -132,7 +132,7 @@ export class Stack {
     this.#why.postgres = (lines) => whyNoPostgres(lines, { folder, port });
     const spec = await preparePostgres({ folder, port, password });
     await this.#supervisor.start(spec);
-    this.notes.database = `PostgreSQL on port ${port}, in ${forPeople(folder)}`;
+    this.notes.database = `${spec.label} on port ${port}, in ${forPeople(folder)}`;
     return adminUrl({ port, password, database: 'hub' });
   }
 
@@ -156,7 +156,7 @@ export class Stack {
       say: this.#print.say,
     });
     await this.#supervisor.start(spec);
-    this.notes.redis = `Redis on port ${port}: ${spec.label}`;
+    this.notes.redis = `${spec.label} on port ${port}`;
     if (!spec.keepsData)
       this.#print.say(
         'This Redis keeps everything in memory: work that is queued is lost when it stops (the hub finds again what is due). Install redis-server to keep it.',
@@ -171,12 +171,13 @@ export class Stack {
   }
 
   async #startApps({ settings, database, redis, sandbox }) {
-    const { DATABASE_ADMIN_URL: _notForApps, ...shared } = {
+    const shared = {
       REDIS_PREFIX: redisPrefix(database.adminUrl),
       ...settings,
       ...sandbox.environment,
       REDIS_URL: redis,
     };
+    for (const name of ['DATABASE_ADMIN_URL', 'DATABASE_ADMIN_URL_FILE']) delete shared[name]; // for migrations only
     if (isLocalOnly(shared)) shared.HUB_LOCAL ??= 'true';
     else delete shared.HUB_LOCAL;
     if (sandbox.real.length > 0)

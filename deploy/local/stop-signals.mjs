@@ -1,5 +1,6 @@
 const SAME_PRESS_MS = 700;
 const LOOK_EVERY_MS = 300;
+const PARENT = process.ppid; // when this process began
 
 /**
  * Calls back at the first request to stop, and again at each later one. One press of Ctrl-C may come twice, from the
@@ -23,9 +24,8 @@ export function listenForStop({ onStop, onHurry = () => {} }) {
 /** npm runs a script through a shell, and some shells die of a signal without passing it on: nobody would ever stop us. */
 function whenNpmIsGone(callback) {
   if (!process.env.npm_lifecycle_event) return; // started by hand, perhaps to go on in the background
-  const parent = process.ppid;
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (process.ppid === PARENT) return;
     clearInterval(timer);
     callback();
   }, LOOK_EVERY_MS);

@@ -2,7 +2,7 @@ import './node-version.mjs';
 import { runChecks } from './checks.mjs';
 import { ensureBuilt } from './compile.mjs';
 import { ensureInstalled } from './install.mjs';
-import { runMain } from './refusal.mjs';
+import { runMain } from './main.mjs';
 import { listTestFiles, matchTestFiles } from './test-files.mjs';
 import { countMissingTools, runJest } from './test-run.mjs';
 

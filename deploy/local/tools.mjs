@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import { compile, ensureBuilt } from './compile.mjs';
 import { plainEnvironment } from './environment.mjs';
-import { runInForeground } from './foreground.mjs';
 import { ensureInstalled } from './install.mjs';
 import { Refusal } from './refusal.mjs';
 import { inRoot, root } from './root.mjs';
+import { runInOurPlace } from './run.mjs';
 
 const OUTPUT = '.cache/tools-dist';
 
@@ -22,5 +22,5 @@ export async function runTool(name) {
   await ensureBuilt({ say: console.log });
   await compile({ folders: ['apps', 'libs', 'test'], into: OUTPUT, say: console.log });
   const program = ['--enable-source-maps', inRoot(OUTPUT, `${main}.js`), ...process.argv.slice(2)];
-  return runInForeground(process.execPath, program, { cwd: root, env: plainEnvironment() });
+  return runInOurPlace(process.execPath, program, { cwd: root, env: plainEnvironment() });
 }

@@ -59,7 +59,9 @@ describe('the authorize URL', () => {
   it('has a state of its own each time, of which the database keeps only the hash', async () => {
     const caller = hub.as();
     const states = await Promise.all(
-      [1, 2, 3].map(async () => parametersOf((await caller.begin({ provider: 'google_drive' })).body.authUrl)['state']!),
+      [1, 2, 3].map(
+        async () => parametersOf((await caller.begin({ provider: 'google_drive' })).body.authUrl)['state']!,
+      ),
     );
     expect(new Set(states).size).toBe(3);
     const rows = await hub.database.rows<{ hash: string; row: string }>(
@@ -415,7 +417,9 @@ describe('connecting again', () => {
     expect(Date.parse(again.updatedAt ?? '')).toBeGreaterThan(Date.parse(first.updatedAt ?? ''));
     expect((await caller.token(provider)).body.accessToken).not.toBe(old);
     expect(await hub.sandbox.log({ provider, account: account.name, kind: 'revoke' })).toEqual([]);
-    expect((await hub.database.rows('select 1 from public.revocations where org_id = $1', [caller.claims.org])).length).toBe(0);
+    expect(
+      (await hub.database.rows('select 1 from public.revocations where org_id = $1', [caller.claims.org])).length,
+    ).toBe(0);
   });
 
   it.each(OAUTH)('%s with another account is refused, unless the change is allowed', async (provider) => {

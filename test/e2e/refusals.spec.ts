@@ -330,16 +330,21 @@ describe('a request', () => {
     await hub.event(caller, 'webhook.rejected');
   });
 
-  it.each(['', 'a b', 'shop.example.com', 'x.myshopify.com.evil.example', 'evil.example/x.myshopify.com', '-x', '../x'])(
-    'with the shop “%s” is 422',
-    async (shop) => {
-      expect(problem(await hub.as().begin({ provider: 'shopify', shop }))).toEqual([
-        422,
-        'invalid_request',
-        PROBLEM_TYPE,
-      ]);
-    },
-  );
+  it.each([
+    '',
+    'a b',
+    'shop.example.com',
+    'x.myshopify.com.evil.example',
+    'evil.example/x.myshopify.com',
+    '-x',
+    '../x',
+  ])('with the shop “%s” is 422', async (shop) => {
+    expect(problem(await hub.as().begin({ provider: 'shopify', shop }))).toEqual([
+      422,
+      'invalid_request',
+      PROBLEM_TYPE,
+    ]);
+  });
 
   it('with an input that its provider does not take is 422', async () => {
     for (const body of [
@@ -352,7 +357,10 @@ describe('a request', () => {
 
 describe('a provider without credentials', () => {
   it('is shown as not configured, refuses connects, and stops nothing else', async () => {
-    const without = await Stack.start({ apps: ['gateway'], env: { NOTION_CLIENT_ID: null, NOTION_CLIENT_SECRET: null } });
+    const without = await Stack.start({
+      apps: ['gateway'],
+      env: { NOTION_CLIENT_ID: null, NOTION_CLIENT_SECRET: null },
+    });
     try {
       const caller = without.as();
       const configured = (await caller.list()).body.integrations.map((one) => [one.provider, one.configured]);
@@ -362,7 +370,11 @@ describe('a provider without credentials', () => {
         ['shopify', true],
         ['zapier', true],
       ]);
-      expect(problem(await caller.begin({ provider: 'notion' }))).toEqual([409, 'provider_not_configured', PROBLEM_TYPE]);
+      expect(problem(await caller.begin({ provider: 'notion' }))).toEqual([
+        409,
+        'provider_not_configured',
+        PROBLEM_TYPE,
+      ]);
       expect((await caller.read('notion')).body).toMatchObject({ status: 'not_connected', configured: false });
       const account = ANYONES.google_drive();
       expect((await without.connect(caller, account.order, account.choices)).status).toBe('connected');
@@ -522,7 +534,11 @@ describe('a callback', () => {
   it.each([
     ['an error and a code', { error: 'access_denied' }, 'invalid_request'],
     ['an error that nobody lists', { code: undefined, error: '<script>alert(1)</script>' }, 'access_denied'],
-    ['a long story', { code: undefined, error: 'access_denied', error_description: 'x'.repeat(8_000) }, 'access_denied'],
+    [
+      'a long story',
+      { code: undefined, error: 'access_denied', error_description: 'x'.repeat(8_000) },
+      'access_denied',
+    ],
     ['an outage', { code: undefined, error: 'temporarily_unavailable' }, 'provider_unavailable'],
     ['no code', { code: undefined }, 'invalid_request'],
     ['an empty code', { code: '' }, 'invalid_request'],

@@ -19,7 +19,7 @@ export const ANYONES: Readonly<Record<'shopify' | 'notion' | 'google_drive' | 'z
     return { provider: 'shopify', name: shop, order: { provider: 'shopify', shop }, choices: {} };
   },
   notion: () => {
-    const name = `Workspace ${unique()}`;
+    const name = `Workspace W${unique()}`; // the sandbox writes its words with capitals
     return { provider: 'notion', name, order: { provider: 'notion' }, choices: { account: name } };
   },
   google_drive: () => {

@@ -51,13 +51,17 @@ export class Conformity {
     return documented && operation ? { path: documented, operation } : undefined;
   }
 
+  /** A schema of the document with all that it refers to, as a document of its own. */
+  alone(schema: object): Parameters<typeof z.fromJSONSchema>[0] {
+    const { schemas } = this.document.components;
+    const text = JSON.stringify({ ...schema, $defs: schemas }).replaceAll('"#/components/schemas/', '"#/$defs/');
+    return JSON.parse(text) as Parameters<typeof z.fromJSONSchema>[0];
+  }
+
   private schemaOf(place: string, schema: Json): z.ZodType {
     const known = this.known.get(place);
     if (known) return known;
-    const reference = typeof schema['$ref'] === 'string' ? (schema['$ref'].split('/').at(-1) ?? '') : undefined;
-    const made = z.fromJSONSchema(
-      reference === undefined ? schema : (this.document.components.schemas[reference] ?? {}),
-    );
+    const made = z.fromJSONSchema(this.alone(schema));
     this.known.set(place, made);
     return made;
   }

@@ -2,7 +2,14 @@ import 'reflect-metadata';
 import { ConfigError, readConfig, type HubConfig } from '@hub/config';
 import { configurableProviders } from '@hub/providers';
 import { HubLogger } from '@hub/telemetry';
-import { createGateway } from './create-gateway';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { GatewayModule } from './gateway.module';
+import { addChecks, fastifyServer } from './http/fastify-server';
+import { ProblemFilter } from './http/problem.filter';
+import { RequestChecks } from './http/request-checks.service';
+import { routeDrift, type ServedRoute } from './http/served-routes';
+import { ALL_ROUTES } from './routes';
 
 /** What is under way may take so long to end; afterwards the process goes all the same. */
 const SHUTDOWN_MS = 25_000;
@@ -33,6 +40,27 @@ async function main(): Promise<void> {
     });
   await app.listen(config.port, config.host);
   logger.info('hub.gateway.started', { port: config.port, node: process.version });
+}
+
+/** Builds the gateway; @throws Error if a route is served that is not declared, or the other way round */
+async function createGateway(config: HubConfig): Promise<NestFastifyApplication> {
+  const server = await fastifyServer(config);
+  const served: ServedRoute[] = [];
+  server.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) if (one !== 'OPTIONS') served.push({ method: one, path: url });
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    GatewayModule.of(config),
+    new FastifyAdapter(server as never),
+    { bufferLogs: true, bodyParser: false, abortOnError: false },
+  );
+  app.useLogger(app.get(HubLogger));
+  app.useGlobalFilters(app.get(ProblemFilter));
+  addChecks(server, app.get(RequestChecks));
+  await app.init();
+  const drift = routeDrift(ALL_ROUTES, served);
+  if (drift.length > 0) throw new Error(`The routes have drifted: ${drift.join('; ')}`);
+  return app;
 }
 
 function configuration(): HubConfig {

@@ -28,7 +28,12 @@ export class MetadataSyncWorkerService {
 
   start(): void {
     this.syncConsumer.start();
-    this.watch.start({ kind: 'sync', everyMs: LOOK_FOR_SYNCS_MS, runHere: (work) => this.syncs.sync(work) });
+    this.watch.start({
+      kind: 'sync',
+      everyMs: LOOK_FOR_SYNCS_MS,
+      hasLease: false,
+      runHere: (work) => this.syncs.sync(work),
+    });
   }
 
   readiness(): Promise<Readiness> {

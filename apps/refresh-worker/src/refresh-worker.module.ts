@@ -4,6 +4,7 @@ import { QueuesModule } from '@hub/queues';
 import { TelemetryModule } from '@hub/telemetry';
 import { TokenVaultModule } from '@hub/token-vault';
 import { Module, type DynamicModule } from '@nestjs/common';
+import { BreakerModule } from './breaker/breaker.module';
 import { DueScanModule } from './due-scan/due-scan.module';
 import { RefreshWorkerService } from './refresh-worker.service';
 import { RefreshModule } from './refresh/refresh.module';
@@ -23,6 +24,7 @@ export class RefreshWorkerModule {
         DatabaseModule.forApp(APP),
         QueuesModule,
         TokenVaultModule,
+        BreakerModule,
         RefreshModule,
         DueScanModule,
         RevocationModule,

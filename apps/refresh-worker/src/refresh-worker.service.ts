@@ -3,6 +3,7 @@ import { JobConsumer, JobProducer, RedisConnections } from '@hub/queues';
 import { HubLogger, type Readiness } from '@hub/telemetry';
 import { databaseReadiness, OverdueWatch } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
+import { BreakerService } from './breaker/breaker.service';
 import { DueScanJob } from './due-scan/due-scan.job';
 import { RefreshConsumer } from './refresh/refresh.consumer';
 import { RefreshService } from './refresh/refresh.service';
@@ -26,6 +27,7 @@ export class RefreshWorkerService {
     logger: HubLogger,
     private readonly consumer: JobConsumer,
     private readonly scan: DueScanJob,
+    private readonly breakers: BreakerService,
     private readonly refreshConsumer: RefreshConsumer,
     private readonly refreshes: RefreshService,
     private readonly revocationConsumer: RevocationConsumer,
@@ -39,15 +41,18 @@ export class RefreshWorkerService {
     this.refreshConsumer.start();
     this.revocationConsumer.start();
     this.scan.start();
+    this.breakers.start();
     this.watch.start({
       kind: 'refresh',
       everyMs: LOOK_FOR_REFRESHES_MS,
+      hasLease: true,
       runHere: (work) => this.refreshes.refresh(work),
       atLook: () => this.scan.keepScheduled(),
     });
     this.watch.start({
       kind: 'revocation',
       everyMs: LOOK_FOR_REVOCATIONS_MS,
+      hasLease: false,
       runHere: (work) => this.revocations.revoke(work),
     });
   }
@@ -58,6 +63,7 @@ export class RefreshWorkerService {
 
   /** No more work from anywhere, then an end for what is under way: what was asked of a provider is saved. */
   async drain(): Promise<void> {
+    this.breakers.stop();
     await Promise.all([
       this.consumer.drain(),
       this.watch.stop(),

@@ -1,5 +1,6 @@
 import { probeDelayMs, TALLY_WINDOW_MS, type VerdictTally } from '@hub/domain';
 import type { HubDatabase } from './hub-database';
+import { affected, selectOne } from './statements';
 
 /** Why a breaker opened: the provider is away, it refuses our registration, or it refuses so many grants at once that its word is not believed. */
 export type BreakerReason = 'outage' | 'refused_client' | 'mass_verdict';
@@ -66,13 +67,14 @@ export class BreakerRepository {
 
   /** Takes the right to probe, if its hour has come: one process gets it, the next hour is set at once. */
   async takeProbe(breaker: OpenBreaker): Promise<boolean> {
-    const [, count] = (await this.database.asSystem('breakers belong to no org', (manager) =>
-      manager.query(
+    const count = await this.database.asSystem('breakers belong to no org', (manager) =>
+      affected(
+        manager,
         `update public.provider_breakers set probes = probes + 1, probe_at = now() + make_interval(secs => $3)
          where provider = $1 and client_id = $2 and probe_at <= now()`,
         [breaker.provider, breaker.clientId, probeDelayMs(breaker.probes + 1) / 1000],
       ),
-    )) as [unknown, number];
+    );
     return count === 1;
   }
 
@@ -84,29 +86,30 @@ export class BreakerRepository {
    */
   async close({ provider, clientId }: Registration): Promise<number | undefined> {
     return this.database.asSystem('breakers belong to no org', async (manager) => {
-      const [rows] = (await manager.query(
+      const [rows] = await manager.query<[{ reason: BreakerReason; opened_at: Date }[], number]>(
         'delete from public.provider_breakers where provider = $1 and client_id = $2 returning reason, opened_at',
         [provider, clientId],
-      )) as [{ reason: BreakerReason; opened_at: Date }[]];
+      );
       const [closed] = rows;
       if (!closed) return undefined;
       if (closed.reason !== 'mass_verdict') return 0;
       const since = new Date(closed.opened_at.getTime() - TALLY_WINDOW_MS);
-      const [row] = (await manager.query('select hub.reopen_verdicts($1, $2) as reopened', [provider, since])) as [
-        { reopened: number },
-      ];
-      return row.reopened;
+      const { reopened } = await selectOne<{ reopened: number }>(
+        manager,
+        'select hub.reopen_verdicts($1, $2) as reopened',
+        [provider, since],
+      );
+      return reopened;
     });
   }
 
   /** How many grants of a provider were refused for good lately. */
   async recentVerdicts(provider: string): Promise<VerdictTally> {
-    const [row] = (await this.database.asSystem('verdicts of one provider over all orgs', (manager) =>
-      manager.query('select * from hub.recent_verdicts($1, make_interval(secs => $2))', [
+    return this.database.asSystem('verdicts of one provider over all orgs', (manager) =>
+      selectOne<VerdictTally>(manager, 'select * from hub.recent_verdicts($1, make_interval(secs => $2))', [
         provider,
         TALLY_WINDOW_MS / 1000,
       ]),
-    )) as [VerdictTally];
-    return row;
+    );
   }
 }

@@ -1,5 +1,6 @@
 import type { OrgId } from '@hub/domain';
 import type { HubDatabase } from './hub-database';
+import { selectOne } from './statements';
 
 /** Something that falls due, as the narrow functions show it: no token, no metadata. Spans are by the database's clock. */
 export interface DueWork {
@@ -79,10 +80,10 @@ export class DueRepository {
 
   /** Removes flows that ended more than a day ago. */
   async sweepFlows(): Promise<number> {
-    const [row] = (await this.database.asSystem('flow sweep', (manager) =>
-      manager.query('select hub.sweep_flows() as swept'),
-    )) as [{ swept: number }];
-    return row.swept;
+    return this.database.asSystem(
+      'flow sweep',
+      async (manager) => (await selectOne<{ swept: number }>(manager, 'select hub.sweep_flows() as swept')).swept,
+    );
   }
 }
 

@@ -13,6 +13,7 @@ import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
 import { FlowEntity } from './entities';
 import type { HubDatabase } from './hub-database';
+import { affected, selectOne } from './statements';
 
 export interface NewFlow {
   readonly id: FlowId;
@@ -119,7 +120,8 @@ export class FlowRepository {
     event: AuditEntry,
   ): Promise<boolean> {
     return this.database.withOrg(flow.orgId, async (manager) => {
-      const [, count] = await manager.query(
+      const count = await affected(
+        manager,
         `update public.flows set status = 'parked', parked_code = $2, page_hash = $3, confirm_cookie_hash = $4 where id = $1 and status = 'taken'`,
         [flow.id, parked.code, parked.pageHash, parked.cookieHash],
       );
@@ -131,7 +133,8 @@ export class FlowRepository {
   /** Takes a parked flow up again, once. @returns false if it was taken before or has expired. */
   async unpark(flow: Flow): Promise<boolean> {
     return this.database.withOrg(flow.orgId, async (manager) => {
-      const [, count] = await manager.query(
+      const count = await affected(
+        manager,
         `update public.flows set status = 'taken' where id = $1 and status = 'parked' and expires_at > now()`,
         [flow.id],
       );
@@ -165,7 +168,7 @@ export class FlowRepository {
         .where('flow.id = :id', { id })
         .getOne();
       if (!row) return undefined;
-      const [{ at }] = (await manager.query('select clock_timestamp() as at')) as [{ at: Date }];
+      const { at } = await selectOne<{ at: Date }>(manager, 'select clock_timestamp() as at');
       return toFlow(row, at);
     });
   }
@@ -186,7 +189,8 @@ export async function completeFlow(
 }
 
 async function openIn(manager: EntityManager, id: FlowId, opened: OpenedFlow): Promise<boolean> {
-  const [, count] = await manager.query(
+  const count = await affected(
+    manager,
     `update public.flows set status = 'open', inputs = $2, endpoints = $3, state_hash = $4, verifier = $5, page_hash = null
      where id = $1 and status = 'awaiting_input' and expires_at > now()`,
     [id, JSON.stringify(opened.inputs), JSON.stringify(opened.endpoints), opened.stateHash, opened.verifier],
@@ -200,7 +204,8 @@ async function endIn(
   end: FlowStatus,
   from: readonly FlowStatus[],
 ): Promise<boolean> {
-  const [, count] = await manager.query(
+  const count = await affected(
+    manager,
     `update public.flows set status = $2, verifier = null, parked_code = null, confirm_cookie_hash = null
      where id = $1 and status = any($3)`,
     [id, end, from],

@@ -4,6 +4,7 @@ import { appendEvents } from './audit.repository';
 import { IntegrationEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { patchColumns, toIntegration } from './integration-row';
+import { affected, selectOne } from './statements';
 
 /** What a token read finds, in one round trip. `accessToken` is sealed for the integration's cell. */
 export interface TokenRow {
@@ -80,9 +81,10 @@ export class IntegrationRepository {
     return this.database
       .withOrg(orgId, async (manager): Promise<ConnectStored> => {
         if (!(await finish(manager))) return { kind: 'flow_ended' };
-        const [{ at }] = (await manager.query("select date_trunc('milliseconds', clock_timestamp()) as at")) as [
-          { at: Date },
-        ];
+        const { at } = await selectOne<{ at: Date }>(
+          manager,
+          "select date_trunc('milliseconds', clock_timestamp()) as at",
+        );
         // what this connect does not tell must not stay that of the grant before
         const columns = { ...FORGOTTEN_BY_CONNECT, ...patchColumns(change.patch), connected_at: at, updated_at: at };
         const stored =
@@ -127,7 +129,7 @@ export class IntegrationRepository {
       if (!row) return { kind: 'not_connected' };
       const integration = toIntegration(row);
       if (integration.status === 'reauth_required') return { kind: 'reauth_required', integration };
-      const [{ at }] = (await manager.query('select now() as at')) as [{ at: Date }];
+      const { at } = await selectOne<{ at: Date }>(manager, 'select now() as at');
       return { kind: 'requested', integration, progress: toProgress(row), at };
     });
   }
@@ -173,11 +175,12 @@ export class IntegrationRepository {
   /** How many integrations of any org stand on an account at a provider. */
   async standingOnAccount(provider: ProviderId, accountId: string): Promise<number> {
     return this.database.asSystem('a grant is revoked only if nobody else stands on its account', async (manager) => {
-      const [row] = (await manager.query('select hub.standing_on_account($1, $2) as standing', [
-        provider,
-        accountId,
-      ])) as [{ standing: number }];
-      return row.standing;
+      return (
+        await selectOne<{ standing: number }>(manager, 'select hub.standing_on_account($1, $2) as standing', [
+          provider,
+          accountId,
+        ])
+      ).standing;
     });
   }
 }
@@ -206,7 +209,8 @@ async function replaceGrant(
   columns: Record<string, unknown>,
 ): Promise<boolean> {
   const set = Object.keys(columns).map((column, place) => `${column} = $${place + 2}`);
-  const [, count] = await manager.query(
+  const count = await affected(
+    manager,
     `update public.integrations set ${set.join(', ')}, epoch = epoch + 1, settled_epoch = epoch + 1, phase = 'idle', lease_owner = null, lease_until = null
      where id = $1`,
     [id, ...Object.values(columns)],

@@ -17,6 +17,7 @@ import { IntegrationEntity, LateGrantEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { patchAssignments, toIntegration } from './integration-row';
 import { enqueueRevocation } from './revocation.repository';
+import { affected } from './statements';
 
 /** What fences a write: an epoch of an integration, with what is needed should the row be gone by then. */
 export interface Fence {
@@ -121,11 +122,11 @@ export class RefreshLeaseRepository {
   async markSending(lease: Lease): Promise<Lease | undefined> {
     const claimedMs = performance.now();
     return this.database.withOrg(lease.orgId, async (manager) => {
-      const [rows] = (await manager.query(
+      const [rows] = await manager.query<[{ at: Date }[], number]>(
         `update public.integrations set phase = 'sending', lease_until = clock_timestamp() + make_interval(secs => $3)
          where id = $1 and epoch = $2 and phase <> 'idle' returning clock_timestamp() as at`,
         [lease.integrationId, lease.epoch, lease.leaseMs / 1000],
-      )) as [{ at: Date }[]];
+      );
       const [marked] = rows;
       return marked && { ...lease, claimedAt: marked.at, claimedMs };
     });
@@ -140,7 +141,8 @@ export class RefreshLeaseRepository {
       if (isVerdict && (await newestLateGrant(manager, fence.integrationId)) !== null)
         return lookAtLateGrantFirst(manager, fence, head);
       const set = patchAssignments(change.patch, 2);
-      const [, count] = await manager.query(
+      const count = await affected(
+        manager,
         `update public.integrations set ${set.sql.join(', ')}, phase = 'idle', lease_owner = null, lease_until = null,
            settled_epoch = epoch, settled_at = clock_timestamp()
          where id = $1 and settled_epoch < epoch`,
@@ -184,11 +186,11 @@ function until(time: Date | null, now: Date): number | null {
 }
 
 async function lockHead(manager: EntityManager, id: IntegrationId): Promise<ClaimHead | undefined> {
-  const [head] = (await manager.query(
+  const [head] = await manager.query<ClaimHead[]>(
     `select epoch, status, phase, next_refresh_at, expires_at, issued_at, lease_until, clock_timestamp() as at
      from public.integrations where id = $1 for update`,
     [id],
-  )) as ClaimHead[];
+  );
   return head;
 }
 

@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
 import { RevocationEntity } from './entities';
 import type { HubDatabase } from './hub-database';
+import { selectOne } from './statements';
 
 /** A grant to give back. Its tokens stay sealed for the cells of `integrations` under `integrationId`. */
 export interface NewRevocation {
@@ -58,9 +59,11 @@ export class RevocationRepository {
         .where('revocation.id = :id', { id })
         .getOne();
       if (!row) return undefined;
-      const [{ due }] = (await manager.query('select coalesce($1::timestamptz <= clock_timestamp(), false) as due', [
-        row.nextAttemptAt,
-      ])) as [{ due: boolean }];
+      const { due } = await selectOne<{ due: boolean }>(
+        manager,
+        'select coalesce($1::timestamptz <= clock_timestamp(), false) as due',
+        [row.nextAttemptAt],
+      );
       return toRevocation(row, due);
     });
   }

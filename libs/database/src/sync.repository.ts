@@ -3,6 +3,7 @@ import { appendEvents } from './audit.repository';
 import { IntegrationEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { patchAssignments, toIntegration } from './integration-row';
+import { affected, selectOne } from './statements';
 
 /** An integration as a sync loads it. */
 export interface SyncTarget {
@@ -30,7 +31,7 @@ export class SyncRepository {
         .where('integration.id = :id', { id })
         .getOne();
       if (!row) return undefined;
-      const [{ at }] = (await manager.query('select clock_timestamp() as at')) as [{ at: Date }];
+      const { at } = await selectOne<{ at: Date }>(manager, 'select clock_timestamp() as at');
       return {
         integration: toIntegration(row),
         accessToken: row.accessToken as Sealed,
@@ -53,7 +54,8 @@ export class SyncRepository {
     return this.database.withOrg(orgId, async (manager) => {
       const set = patchAssignments(change.patch, 5);
       // a Date holds milliseconds only
-      const [, count] = await manager.query(
+      const count = await affected(
+        manager,
         `update public.integrations set ${set.sql.join(', ')}, sync_settled_at = clock_timestamp()
          where id = $1 and date_trunc('milliseconds', connected_at) = $2 and ($3 is false or access_token = $4)`,
         [id, target.connectedAt, change.patch.status !== undefined, target.accessToken, ...set.values],
@@ -81,7 +83,8 @@ export class SyncRepository {
         [id],
       );
       const row = await manager.findOne(IntegrationEntity, { where: { id } });
-      return row ? { epoch: row.phase === 'idle' ? row.epoch + 1 : row.epoch } : undefined;
+      // what is under way already is as good as a new one
+      return row ? { epoch: row.settledEpoch < row.epoch ? row.epoch : row.epoch + 1 } : undefined;
     });
   }
 

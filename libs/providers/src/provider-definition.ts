@@ -102,6 +102,8 @@ export interface RefreshRules {
   readonly retry: RefreshRetry;
   /** Life of an access token whose answer does not say, in seconds; OAuthClient puts it into the grant. */
   readonly defaultLifeSeconds?: number;
+  /** Most refreshes that the provider takes in a second from one registration, if its pages say so. */
+  readonly perSecond?: number;
 }
 
 /** How a grant is given back. */
@@ -224,7 +226,7 @@ export interface WebhookProvider extends ProviderBase {
   readonly credentialPrefix: null;
   /** Origin that hooks are sent to. */
   readonly endpoints: Pick<EndpointTemplates, 'apiBaseUrl'>;
-  readonly refresh: { readonly mode: 'recheck'; readonly retry: 'none' };
+  readonly refresh: { readonly mode: 'recheck'; readonly retry: 'none'; readonly perSecond?: number };
   /** The account that a hook URL stands for: a hash, since the URL is a secret. */
   readonly accountOfWebhook: (webhookUrl: string) => Account;
   /** What the answer to a delivery means; `undefined` leaves it to the reading that holds for all APIs. */

@@ -12,8 +12,8 @@ const LOCK_MS = 60_000;
 const MAX_STALLED = 3;
 /** Longer than any job runs: a refresh that was sent is finished. */
 const DRAIN_MS = 30_000;
-/** Once no job runs here any more, BullMQ gets so long to say goodbye; without Redis it never comes back from that (#2430). */
-const FAREWELL_MS = 3_000;
+/** Once no job runs here any more, BullMQ gets so long to say goodbye. */
+const FAREWELL_MS = 5_000;
 const DRAIN_LOOK_MS = 50;
 
 /**
@@ -21,6 +21,13 @@ const DRAIN_LOOK_MS = 50;
  * message of a failed job reaches Redis, so it is one of few fixed words.
  */
 export type JobOutcome = 'done' | { readonly againInMs: number } | 'try_again' | 'give_up';
+
+/** The queue of one provider: a slow one holds up nobody else. */
+export interface Lane {
+  readonly provider: string;
+  /** Most jobs that all workers together start in a second; absent: as many as there are. */
+  readonly perSecond?: number;
+}
 
 /** Takes work from the queues of all providers. */
 export class JobConsumer {
@@ -30,19 +37,15 @@ export class JobConsumer {
   private inFlight = 0;
 
   constructor(
-    private readonly config: HubConfig,
+    private readonly config: Pick<HubConfig, 'redisPrefix'>,
     private readonly connections: RedisConnections,
     private readonly producer: JobProducer,
     private readonly logger: HubLogger,
   ) {}
 
   /** Starts taking work. `handle` must not throw for expected refusals; what it throws is a bug, and the row rings again. */
-  start(
-    job: JobName,
-    providers: readonly string[],
-    handle: (work: Work, attempt: number) => Promise<JobOutcome>,
-  ): void {
-    for (const provider of providers) {
+  start(job: JobName, lanes: readonly Lane[], handle: (work: Work, attempt: number) => Promise<JobOutcome>): void {
+    for (const { provider, perSecond } of lanes) {
       const worker = new Worker(queueName(job, provider), (item: Job) => this.run(job, item, handle), {
         connection: this.connections.forConsumer(),
         prefix: this.config.redisPrefix,
@@ -51,6 +54,7 @@ export class JobConsumer {
         maxStalledCount: MAX_STALLED,
         skipVersionCheck: true,
         settings: { backoffStrategy: ladderBackoff },
+        ...(perSecond !== undefined && { limiter: { max: perSecond, duration: 1_000 } }),
       });
       worker.on('error', () => undefined); // RedisConnections tells of outages, once
       worker.on('completed', (item: Job) => void this.scheduleAgain(job, item));
@@ -96,13 +100,11 @@ export class JobConsumer {
   /** Takes no more work, waits for what is under way, and in any case comes back within its budget. */
   async drain(): Promise<void> {
     const endsAt = performance.now() + DRAIN_MS;
-    let isClosed = false;
-    void Promise.allSettled(this.workers.map((worker) => worker.close())).then(() => (isClosed = true));
-    let idleSince = performance.now();
-    while (!isClosed && performance.now() < endsAt) {
-      if (this.inFlight > 0) idleSince = performance.now();
-      if (performance.now() - idleSince > FAREWELL_MS) return;
-      await setTimeout(DRAIN_LOOK_MS);
-    }
+    await Promise.all(this.workers.map((worker) => worker.pause(true)));
+    while (this.inFlight > 0 && performance.now() < endsAt) await setTimeout(DRAIN_LOOK_MS);
+    // without Redis BullMQ never comes back from a polite farewell (#2430)
+    const isRude = !this.connections.available;
+    const closed = Promise.allSettled(this.workers.map((worker) => worker.close(isRude)));
+    await Promise.race([closed, setTimeout(FAREWELL_MS, undefined, { ref: false })]);
   }
 }

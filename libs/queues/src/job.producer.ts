@@ -5,6 +5,12 @@ import type { Redis } from 'ioredis';
 import { JOBS, jobOptions, queueName, type JobName, type Work } from './queue-catalog';
 import type { RedisConnections } from './redis-connections';
 
+/**
+ * What came of a ring: the work stands in its queue; or a job of its name runs already, or its worker has died and nobody
+ * has noticed yet; or Redis took nothing.
+ */
+export type RingOutcome = 'rung' | 'under_way' | 'lost';
+
 /** Rings for work. A ring that is lost costs nothing but time: the row says what is due, and the overdue watch rings again. */
 export class JobProducer {
   private readonly queues = new Map<string, Queue>();
@@ -25,13 +31,17 @@ export class JobProducer {
     });
   }
 
-  /** Rings for work now: a job of that name that waits for its hour is pulled forward. @returns false if Redis took nothing */
-  async ring(job: JobName, work: Work): Promise<boolean> {
-    return this.guarded(job, work, async (queue) => {
-      const waiting = await queue.getJob(JOBS[job].jobId(work));
-      if (waiting && (await waiting.isDelayed())) await waiting.promote().catch(ignoreIfStarted);
+  /** Rings for work now: a job of that name that waits for its hour is pulled forward. */
+  async ring(job: JobName, work: Work): Promise<RingOutcome> {
+    let outcome: RingOutcome = 'rung';
+    const isTaken = await this.guarded(job, work, async (queue) => {
+      const known = await queue.getJob(JOBS[job].jobId(work));
+      const state = await known?.getState();
+      if (state === 'delayed') await known?.promote().catch(ignoreIfStarted);
+      else if (state === 'active') outcome = 'under_way';
       else await queue.add(JOBS[job].queue, work, jobOptions(job, work, 0));
     });
+    return isTaken ? outcome : 'lost';
   }
 
   private async guarded(job: JobName, work: Work, act: (queue: Queue) => Promise<void>): Promise<boolean> {
@@ -69,5 +79,5 @@ export class JobProducer {
 
 /** Between our look and our pull a worker may have taken the job: then it runs, which is what we wanted. */
 function ignoreIfStarted(error: unknown): void {
-  if (!/not in a delayed state|Missing key/i.test((error as Error).message)) throw error;
+  if (!/not in the delayed state|Missing key/i.test((error as Error).message)) throw error;
 }

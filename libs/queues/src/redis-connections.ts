@@ -2,6 +2,9 @@ import type { HubConfig } from '@hub/config';
 import type { HubLogger } from '@hub/telemetry';
 import { Redis } from 'ioredis';
 
+/** So long a connection that ends keeps its process. */
+const GOODBYE_MS = 200;
+
 /** Redis as it is needed: for those who ring it answers at once or fails; for those who listen it waits for its return. */
 export class RedisConnections {
   private readonly open: Redis[] = [];
@@ -30,10 +33,18 @@ export class RedisConnections {
     const redis = new Redis(this.config.redisUrl, {
       ...options,
       retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
+      disconnectTimeout: GOODBYE_MS,
     });
     redis.on('error', () => this.note(true));
     redis.on('ready', () => this.note(false));
+    return this.track(redis);
+  }
+
+  /** BullMQ duplicates what it is given, and without Redis it never lets go of a duplicate: `close` ends those as well. */
+  private track(redis: Redis): Redis {
     this.open.push(redis);
+    const duplicate = redis.duplicate.bind(redis);
+    redis.duplicate = (...options) => this.track(duplicate(...options));
     return redis;
   }
 

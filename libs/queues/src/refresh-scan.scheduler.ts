@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { HubConfig } from '@hub/config';
 import type { HubLogger } from '@hub/telemetry';
 import { Queue, Worker } from 'bullmq';
@@ -5,6 +6,7 @@ import { REFRESH_SCAN_QUEUE } from './queue-catalog';
 import type { RedisConnections } from './redis-connections';
 
 const SCHEDULER = 'refresh-scan';
+const FAREWELL_MS = 5_000;
 
 /** The scan's clock in Redis: one run for each interval, whatever the number of workers. No token's life hangs on it. */
 export class RefreshScanScheduler {
@@ -12,7 +14,7 @@ export class RefreshScanScheduler {
   private worker: Worker | undefined;
 
   constructor(
-    private readonly config: HubConfig,
+    private readonly config: Pick<HubConfig, 'redisPrefix' | 'refreshScanEveryMs'>,
     private readonly connections: RedisConnections,
     private readonly logger: HubLogger,
   ) {}
@@ -49,9 +51,11 @@ export class RefreshScanScheduler {
   }
 
   async close(): Promise<void> {
+    // without Redis BullMQ never comes back from a polite farewell (#2430)
+    const isRude = !this.connections.available;
     await Promise.race([
-      Promise.allSettled([this.worker?.close(), this.queue?.close()]),
-      new Promise((resolve) => setTimeout(resolve, 5_000).unref()),
+      Promise.allSettled([this.worker?.close(isRude), this.queue?.close()]),
+      setTimeout(FAREWELL_MS, undefined, { ref: false }),
     ]);
   }
 }

@@ -1,5 +1,5 @@
 import type { DueKind, DueRepository, DueWork } from '@hub/database';
-import type { JobProducer, RedisConnections, Work } from '@hub/queues';
+import type { JobProducer, RedisConnections, RingOutcome, Work } from '@hub/queues';
 import type { HubLogger } from '@hub/telemetry';
 import { FairRuns } from './fair-runs';
 import { nextLookMs, watchAct } from './watch-plan';
@@ -9,6 +9,8 @@ export interface WatchDuty {
   readonly kind: DueKind;
   /** The usual interval between looks, in milliseconds. */
   readonly everyMs: number;
+  /** Whether the row tells that somebody is at it. */
+  readonly hasLease: boolean;
   /** Does one piece of work in this process, without the queue. Must be safe beside others who do the same. */
   readonly runHere: (work: Work) => Promise<unknown>;
   /** Called at each look, such as to keep a scheduler in Redis alive. */
@@ -81,7 +83,7 @@ export class OverdueWatch {
     const act = watchAct(due, this.connections.available, duty.everyMs);
     switch (act.kind) {
       case 'ring':
-        if (!(await this.producer.ring(duty.kind, work))) this.runHere(duty, work);
+        if (isInVain(await this.producer.ring(duty.kind, work), duty)) this.runHere(duty, work);
         return;
       case 'run_here':
         return this.runHere(duty, work);
@@ -116,6 +118,11 @@ export class OverdueWatch {
     }, ms);
     this.timers.add(timer);
   }
+}
+
+/** A job that runs while the row says that nobody is at it has lost its worker; its name keeps the next one out for a while. */
+function isInVain(outcome: RingOutcome, duty: WatchDuty): boolean {
+  return outcome === 'lost' || (outcome === 'under_way' && duty.hasLease);
 }
 
 function keyOf(duty: WatchDuty, work: Work): string {

@@ -11,9 +11,9 @@ export class SingleFlight<T> {
     return started;
   }
 
-  /** How many are at work now. */
-  get size(): number {
-    return this.running.size;
+  /** Whether this key is at work now. */
+  has(key: string): boolean {
+    return this.running.has(key);
   }
 
   /** Comes back once nothing is at work any more, however it ended. */

@@ -14,6 +14,8 @@ export type WatchAct =
 
 /** However short the lives are, the database is not asked more often. */
 const SHORTEST_LOOK_MS = 2_000;
+/** Timers may be early by a millisecond, and a lease that still holds would put the work off to the next look. */
+const AFTER_MS = 50;
 /** Looks that fit into what is left of the token that is worst off. */
 const LOOKS_IN_LIFE = 4;
 /** Something overdue for so many looks has been rung for in vain: the queue stands still, or nobody listens. */
@@ -27,7 +29,7 @@ export function watchAct(work: Watched, hasQueue: boolean, everyMs: number): Wat
   const waitMs = Math.max(work.dueInMs, work.leasedForMs ?? 0);
   if (waitMs <= 0) return hasQueue && !isNeglected(work, everyMs) ? { kind: 'ring' } : { kind: 'run_here' };
   // nobody rings at the end of a lease, since its holder usually settles; and without a queue nobody rings at all
-  if (work.leasedForMs !== null || !hasQueue) return { kind: 'look_again', inMs: waitMs };
+  if (work.leasedForMs !== null || !hasQueue) return { kind: 'look_again', inMs: waitMs + AFTER_MS };
   return { kind: 'schedule', inMs: waitMs };
 }
 

@@ -5,7 +5,7 @@ import { eventually } from '../../support/eventually';
 import { launcher } from '../../support/launcher';
 import { temporaryFolder } from '../../support/temporary-folder';
 
-const START_MS = 60_000;
+const START_MS = 110_000;
 const parent = temporaryFolder();
 let environment: Record<string, string>;
 
@@ -74,7 +74,7 @@ describe('a stack', () => {
   let stack: Start;
   beforeAll(async () => {
     stack = await new Start().ready();
-  }, 120_000);
+  }, 240_000);
   afterAll(() => stack.stop('SIGKILL'));
 
   it('prints a token and a first call that work', async () => {
@@ -122,7 +122,7 @@ it('leaves no server behind when it is killed, and starts again on the same data
   await eventually('every child to end', () => Promise.resolve(!children.some(isRunning)), { withinMs: 30_000 });
   const next = await new Start({ HUB_EXIT_WHEN_READY: '1' }).ready();
   expect(await next.ended).toBe(0);
-}, 120_000);
+}, 240_000);
 
 it('says in one sentence which database or Redis refuses', async () => {
   const noDatabase = new Start({ DATABASE_URL: 'postgres://me:secret@127.0.0.1:1/hub' });
@@ -134,7 +134,7 @@ it('says in one sentence which database or Redis refuses', async () => {
     expect(output).toContain('127.0.0.1:1');
     expect(output).not.toMatch(/secret|\n\s+at /);
   }
-}, 120_000);
+}, 240_000);
 
 it('makes tokens from the same data with nothing running, and nothing but the token on stdout', () => {
   const org = '11111111-1111-4111-8111-111111111111';

@@ -38,7 +38,7 @@ export class DemandService {
   async refresh(orgId: OrgId, provider: ProviderId): Promise<DemandOutcome> {
     return this.demands.of(`refresh ${orgId} ${provider}`, async () => {
       const breaker = await this.openBreaker(provider);
-      if (breaker) return { kind: 'put_off', retryInMs: breaker.probeInMs };
+      if (breaker) return this.putOff(orgId, provider, breaker.probeInMs);
       const request = await this.integrations.requestRefresh(orgId, provider);
       return this.meet(orgId, provider, request, 'refresh', ({ progress }) => {
         // a refresh that is under way already is as good as one of our own
@@ -46,6 +46,14 @@ export class DemandService {
         return (now) => now.settledEpoch >= target;
       });
     });
+  }
+
+  /** What stands in the way of any refresh is told first: it will not pass with the outage. */
+  private async putOff(orgId: OrgId, provider: ProviderId, retryInMs: number): Promise<DemandOutcome> {
+    const integration = await this.integrations.find(orgId, provider);
+    if (!integration) return { kind: 'not_connected' };
+    if (integration.status === 'reauth_required') return { kind: 'reauth_required', integration };
+    return { kind: 'put_off', retryInMs };
   }
 
   private async openBreaker(provider: ProviderId): Promise<{ probeInMs: number } | undefined> {

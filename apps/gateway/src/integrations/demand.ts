@@ -27,17 +27,17 @@ export class MergedDemands<T> {
     }
     const demand: Demand<T> = { outcome: sleep(HOLD_MS).then(meet), waiting: 1, lastComeMs: performance.now() };
     this.underWay.set(key, demand);
-    void this.forget(key, demand);
+    this.forgetAfter(key, demand);
     return demand.outcome;
   }
 
-  private async forget(key: string, demand: Demand<T>): Promise<void> {
-    const isMet = await demand.outcome.then(
-      () => true,
-      () => false, // told to its callers
-    );
-    if (isMet && demand.waiting > 1) await silence(demand);
-    this.underWay.delete(key);
+  /** In the very moment of the outcome, so that whoever asks again because of it is met anew; after a storm, once that is over. */
+  private forgetAfter(key: string, demand: Demand<T>): void {
+    const forget = (): void => void this.underWay.delete(key);
+    void demand.outcome.then(() => {
+      if (demand.waiting > 1) void silence(demand).then(forget);
+      else forget();
+    }, forget);
   }
 }
 

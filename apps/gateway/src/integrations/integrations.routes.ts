@@ -39,6 +39,7 @@ export const refreshIntegration = defineRoute({
     'not_connected',
     'reauth_required',
     'token_refresh_failed',
+    'rate_limited',
     'provider_unavailable',
     'provider_misconfigured',
     'bad_provider_response',
@@ -57,6 +58,7 @@ export const syncIntegration = defineRoute({
   problems: [
     'not_connected',
     'reauth_required',
+    'rate_limited',
     'provider_unavailable',
     'provider_misconfigured',
     'bad_provider_response',

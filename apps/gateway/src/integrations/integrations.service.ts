@@ -41,13 +41,13 @@ export class IntegrationsService {
   async refresh(caller: Caller, id: string): Promise<DemandAnswer> {
     const provider = this.provider(id);
     const outcome = await this.demands.refresh(caller.orgId, providerId(provider.definition));
-    return this.answer(provider, outcome, ({ refreshFailure }) => refreshFailure);
+    return this.answer(provider, outcome, (then) => ({ failure: then.refreshFailure, nextAt: then.nextRefreshAt }));
   }
 
   async sync(caller: Caller, id: string): Promise<DemandAnswer> {
     const provider = this.provider(id);
     const outcome = await this.demands.sync(caller.orgId, providerId(provider.definition));
-    return this.answer(provider, outcome, ({ syncFailure }) => syncFailure);
+    return this.answer(provider, outcome, (then) => ({ failure: then.syncFailure, nextAt: then.nextSyncAt }));
   }
 
   /** Ends an integration; revocation goes on in the background. Without one nothing happens. */
@@ -74,7 +74,7 @@ export class IntegrationsService {
   private answer(
     provider: RegisteredProvider,
     outcome: DemandOutcome,
-    failureOf: (integration: Integration) => StandingFailure | null,
+    resultOf: (integration: Integration) => { failure: StandingFailure | null; nextAt: Date | null },
   ): DemandAnswer {
     switch (outcome.kind) {
       case 'not_connected':
@@ -99,8 +99,8 @@ export class IntegrationsService {
         const { integration } = outcome;
         if (integration.status === 'reauth_required')
           throw reauthRequired(provider, integration, 'The provider has refused this grant for good.');
-        const failure = failureOf(integration);
-        if (failure) throw failed(provider, integration, failure);
+        const { failure, nextAt } = resultOf(integration);
+        if (failure) throw failed(provider, failure, nextAt);
         return { done: true, view: integrationView(provider, integration) };
       }
     }
@@ -124,9 +124,9 @@ function reauthRequired(provider: RegisteredProvider, integration: Integration, 
   });
 }
 
-function failed(provider: RegisteredProvider, integration: Integration, failure: StandingFailure): HubError {
-  const next = integration.nextRefreshAt ?? integration.nextSyncAt;
-  const seconds = next === null ? undefined : Math.max(1, Math.ceil((next.getTime() - Date.now()) / 1000));
+/** @param nextAt when it is tried again by itself */
+function failed(provider: RegisteredProvider, failure: StandingFailure, nextAt: Date | null): HubError {
+  const seconds = nextAt === null ? undefined : Math.max(1, Math.ceil((nextAt.getTime() - Date.now()) / 1000));
   return new HubError(
     problemOf(failure.code),
     `${provider.definition.label} gave no usable answer; it is tried again by itself.`,

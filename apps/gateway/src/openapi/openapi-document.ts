@@ -42,7 +42,7 @@ export function openApiDocument(routes: readonly RouteSpec[], publicUrl: string)
     paths,
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
-      schemas: { Problem: PROBLEM_SCHEMA },
+      schemas: { Problem: PROBLEM_SCHEMA, ...namedSchemas(routes) },
     },
   };
 }
@@ -100,7 +100,7 @@ function answers(route: RouteSpec): Json {
 
 /** Problems of the route itself, and those that every route of its kind may answer with. */
 function problems(route: RouteSpec): Json {
-  if (route.kind === 'page') return {};
+  if (route.kind === 'page') return errorPages(route);
   const usual: ProblemCode[] = [
     ...(route.scope === null ? [] : (['unauthorized', 'forbidden'] as const)),
     ...(route.path.includes(':provider') ? (['unknown_provider'] as const) : []),
@@ -123,15 +123,31 @@ function problems(route: RouteSpec): Json {
   );
 }
 
-function invalidRequestStatuses(route: RouteSpec): number[] {
-  return route.body ? [400, 413, 415, 422] : [400, 422];
+/** Also where no body is taken, one may be sent. */
+function invalidRequestStatuses({ method }: RouteSpec): number[] {
+  return method === 'GET' ? [400, 422] : [400, 413, 415, 422];
+}
+
+/** People are answered with a page whatever goes wrong. */
+function errorPages({ method, path, answers: usual }: RouteSpec): Json {
+  const statuses = [...(path.includes(':provider') ? [404] : []), ...(method === 'POST' ? [413, 415] : []), 500];
+  const page = { description: 'A plain page that says what is wrong.' };
+  return Object.fromEntries(statuses.filter((status) => !(status in usual)).map((status) => [status, page]));
+}
+
+/** Every schema that has a name of its own (zod's `meta({ id })`), to be told once. */
+function namedSchemas(routes: readonly RouteSpec[]): Json {
+  const schemas = routes.flatMap((route) => Object.values(route.answers).flatMap(({ schema }) => schema ?? []));
+  return Object.assign({}, ...schemas.map((schema) => rawSchema(schema, 'output').$defs)) as Json;
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
-  const {
-    $schema: _dialect,
-    id: _id,
-    ...rest
-  } = z.toJSONSchema(schema, { io, unrepresentable: 'any', reused: 'inline' }) as Record<string, unknown>;
+  const { $schema: _dialect, $defs: _named, ...rest } = rawSchema(schema, io);
   return rest;
+}
+
+/** Named schemas are referred to where the document keeps them. */
+function rawSchema(schema: z.ZodType, io: 'input' | 'output'): { readonly $defs?: Json } & Json {
+  const text = JSON.stringify(z.toJSONSchema(schema, { io, unrepresentable: 'any', reused: 'inline' }));
+  return JSON.parse(text.replaceAll('"#/$defs/', '"#/components/schemas/')) as Json;
 }

@@ -13,7 +13,7 @@ export class SyncConsumer {
   ) {}
 
   start(): void {
-    const ids = this.providers.all().map(({ definition }) => definition.id);
-    this.jobs.start('sync', ids, (work) => this.syncs.sync(work));
+    const lanes = this.providers.all().map(({ definition }) => ({ provider: definition.id }));
+    this.jobs.start('sync', lanes, (work) => this.syncs.sync(work));
   }
 }

@@ -6,7 +6,7 @@ import { HubLogger } from '@hub/telemetry';
 import { Injectable } from '@nestjs/common';
 import type { RefreshAnswer } from '../refresh/refresh-answer';
 import { CallLog } from './call-log';
-import { closes, held, isVerdict, reasonOf, wordOf } from './heard-answer';
+import { closes, held, isVerdict, reasonOf, wordOf, type HeldAnswer } from './heard-answer';
 
 /** Whether a provider may be asked: yes; as the one probe of an open breaker; not now. */
 export type Permission = 'ask' | 'probe' | 'put_off';
@@ -49,8 +49,13 @@ export class BreakerService {
     return (await this.breakers.takeProbe(breaker)) ? 'probe' : 'put_off';
   }
 
+  /** Hears of a grant, which is saved already: whatever goes wrong here costs nobody anything. */
+  async hearGrant(provider: string, answer: Extract<RefreshAnswer, { kind: 'granted' }>): Promise<void> {
+    await this.hear(provider, answer).catch((error: unknown) => this.noteUnseen(error));
+  }
+
   /** Hears an answer: opens or closes the breaker by it. @returns the answer to act on: a verdict may be held back */
-  async hear(provider: string, answer: RefreshAnswer): Promise<RefreshAnswer> {
+  async hear<Answer extends RefreshAnswer>(provider: string, answer: Answer): Promise<Answer | HeldAnswer> {
     const registration = this.registration(provider);
     if (!registration) return answer;
     const breaker = this.openBefore(provider);
@@ -102,8 +107,12 @@ export class BreakerService {
         if (mostUrgent) await this.jobs.ring('refresh', mostUrgent);
       }
     } catch (error) {
-      this.logger.warning('hub.provider.circuit_unseen', { 'error.type': (error as Error).name });
+      this.noteUnseen(error);
     }
+  }
+
+  private noteUnseen(error: unknown): void {
+    this.logger.warning('hub.provider.circuit_unseen', { 'error.type': (error as Error).name });
   }
 
   private async backlog(provider: string): Promise<{ id: string; orgId: string; provider: string; epoch: number }[]> {

@@ -36,7 +36,10 @@ export function isVerdict(answer: RefreshAnswer): boolean {
   return answer.kind === 'refused' && answer.failure.kind === 'definite' && answer.failure.code === 'invalid_grant';
 }
 
+/** A refusal that is not believed for now. */
+export type HeldAnswer = Extract<RefreshAnswer, { kind: 'refused' }>;
+
 /** The same refusal, not believed: it is the hub's or the provider's own trouble until a probe says otherwise. */
-export function held(answer: Extract<RefreshAnswer, { kind: 'refused' }>): RefreshAnswer {
+export function held(answer: HeldAnswer): HeldAnswer {
   return { ...answer, failure: failure('provider_misconfigured', 'refused_with_many_others') };
 }

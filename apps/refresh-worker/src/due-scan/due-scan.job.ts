@@ -50,6 +50,7 @@ export class DueScanJob {
       for (let start = 0; start < page.length; start += SCHEDULED_AT_ONCE) {
         const rung = await Promise.all(
           page
+            .filter(({ leasedForMs }) => leasedForMs === null)
             .slice(start, start + SCHEDULED_AT_ONCE)
             .map(({ id, orgId, provider, epoch, dueInMs }) =>
               this.jobs.schedule('refresh', { id, orgId, provider, epoch }, dueInMs),

@@ -3,6 +3,8 @@ import { JobConsumer } from '@hub/queues';
 import { Injectable } from '@nestjs/common';
 import { RefreshService } from './refresh.service';
 
+/** Refreshes of one provider that all workers together start in a second, where its definition says nothing else. */
+const USUAL_PER_SECOND = 40;
 /** A bell that rings too early by more than this was meant for another time. */
 const EARLY_MS = 15 * 60_000;
 
@@ -16,8 +18,10 @@ export class RefreshConsumer {
   ) {}
 
   start(): void {
-    const ids = this.providers.all().map(({ definition }) => definition.id);
-    this.jobs.start('refresh', ids, async (work) => {
+    const lanes = this.providers
+      .all()
+      .map(({ definition: { id, refresh } }) => ({ provider: id, perSecond: refresh.perSecond ?? USUAL_PER_SECOND }));
+    this.jobs.start('refresh', lanes, async (work) => {
       const outcome = await this.refreshes.refresh(work);
       // the ladder stands in the row, so a job is never tried again; one that came early by a wrong clock comes once more
       const early = outcome.kind === 'not_due' ? outcome.dueInMs : null;

@@ -1,5 +1,6 @@
 import { ProvidersModule } from '@hub/providers';
 import { Module } from '@nestjs/common';
+import { BreakerModule } from '../breaker/breaker.module';
 import { SpoolRepository } from '../spool/spool.repository';
 import { AnswerKeeper } from './answer-keeper.service';
 import { CredentialService } from './credential.service';
@@ -9,7 +10,7 @@ import { TokenEndpointService } from './token-endpoint.service';
 
 /** Refreshes of single integrations, and the spool of answers that wait for PostgreSQL. */
 @Module({
-  imports: [ProvidersModule],
+  imports: [ProvidersModule, BreakerModule],
   providers: [AnswerKeeper, CredentialService, RefreshConsumer, RefreshService, SpoolRepository, TokenEndpointService],
   exports: [RefreshConsumer, RefreshService],
 })

@@ -5,6 +5,7 @@ import { JobProducer, type Work } from '@hub/queues';
 import { SingleFlight } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
 import type { SpooledAnswer } from '../spool/spooled-answer';
+import { BreakerService } from '../breaker/breaker.service';
 import { AnswerKeeper, WORKER, type Kept } from './answer-keeper.service';
 import { CredentialService } from './credential.service';
 import { HeldLease } from './held-lease';
@@ -12,11 +13,12 @@ import { afterAnswer, type RefreshAnswer } from './refresh-answer';
 import { TokenEndpointService } from './token-endpoint.service';
 
 /**
- * What came of a wish to refresh: how the attempt was settled; or why there was none. `not_due` tells when it is, if the
+ * What came of a wish to refresh: how the attempt was settled; or why there was none (`put_off`: the breaker before the
+ * provider stands open). `not_due` tells when it is, if the
  * row is still the one that was rung for.
  */
 export type RefreshOutcome =
-  | { readonly kind: Kept['kind'] | 'gone' | 'busy' | 'not_asked' | 'draining' }
+  | { readonly kind: Kept['kind'] | 'gone' | 'busy' | 'not_asked' | 'put_off' | 'draining' }
   | { readonly kind: 'not_due'; readonly dueInMs: number | null };
 
 /** Keeps one credential fresh at a time: the only writer of refreshed tokens. */
@@ -31,6 +33,7 @@ export class RefreshService {
     private readonly credentials: CredentialService,
     private readonly tokenEndpoint: TokenEndpointService,
     private readonly answers: AnswerKeeper,
+    private readonly breakers: BreakerService,
     private readonly jobs: JobProducer,
   ) {}
 
@@ -40,7 +43,9 @@ export class RefreshService {
   }
 
   /** Refreshes an integration if the row says that it is due, and nobody is at it. */
-  refresh(work: Work): Promise<RefreshOutcome> {
+  async refresh(work: Work): Promise<RefreshOutcome> {
+    // nobody waits beside an attempt that runs here: their jobs would be held by this process, and die with it
+    if (this.attempts.has(work.id)) return { kind: 'busy' };
     return this.attempts.once(work.id, () => this.attempt(work));
   }
 
@@ -55,12 +60,14 @@ export class RefreshService {
   private async attempt(work: Work): Promise<RefreshOutcome> {
     if (this.isDraining) return { kind: 'draining' };
     if (this.answers.holds(work.id)) return { kind: 'parked' };
+    if ((await this.breakers.mayAsk(work.provider)) === 'put_off') return { kind: 'put_off' };
     const lease = await this.leases.claim(work.orgId as OrgId, work.id as IntegrationId, this.owner);
     if (!isLease(lease)) return whyNot(lease, work);
     const held = new HeldLease(lease);
-    const answer = await this.credentials.ask(held);
-    if (answer.kind === 'not_asked') return answer;
-    if (answer.kind === 'granted') return this.keep(held, answer);
+    const heard = await this.credentials.ask(held);
+    if (heard.kind === 'not_asked') return heard;
+    if (heard.kind === 'granted') return this.keep(held, heard);
+    const answer = await this.breakers.hear(work.provider, heard);
     const now = held.now();
     const change = afterAnswer(lease.integration, answer, now);
     const settlement = await this.leases.settle(held.lease, change, WORKER);
@@ -83,6 +90,8 @@ export class RefreshService {
       doubt: answer.doubt,
     };
     const kept = await this.answers.keep(spooled);
+    // only now: nothing may stand between an answer and its commit
+    if (!held.lease.lateGrant) await this.breakers.hearGrant(integration.provider, answer);
     if (kept.kind !== 'parked') await this.afterCommit(spooled, kept, held.now());
     return kept;
   }

@@ -13,7 +13,7 @@ export class RevocationConsumer {
   ) {}
 
   start(): void {
-    const ids = this.providers.all().map(({ definition }) => definition.id);
-    this.jobs.start('revocation', ids, (work) => this.revocations.revoke(work));
+    const lanes = this.providers.all().map(({ definition }) => ({ provider: definition.id }));
+    this.jobs.start('revocation', lanes, (work) => this.revocations.revoke(work));
   }
 }

@@ -1,5 +1,6 @@
 import { failure, type Failure } from '@hub/domain';
 import { asList, field, idField, labelField, numberField, textField } from '../../json-fields';
+import { isPage } from '../../wire-failure';
 import type { MetadataContext, MetadataReading, WireAnswer } from '../../provider-definition';
 
 /** Released quarterly, each supported for a year or more: https://shopify.dev/docs/api/usage/versioning */
@@ -46,7 +47,7 @@ export function readAdminFailure(answer: WireAnswer): Failure | undefined {
   if (status === 402) return failure('provider_unavailable', 'shop_frozen');
   if (status === 423) return failure('provider_unavailable', 'shop_locked');
   if (status === 430) return failure('rate_limited', reason);
-  if (status === 401) return failure('invalid_grant', reason);
+  if (status === 401 && !isPage(answer)) return failure('invalid_grant', reason);
   if (status === 403 && /non-expiring|no longer accepted/i.test(errorText(answer)))
     return failure('provider_misconfigured', 'non_expiring_token');
   if (status === 404) return failure('provider_misconfigured', reason);

@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MergedDemands } from './demand';
+
+/** A demand whose meetings are counted, each with its own outcome. */
+function counted() {
+  const demands = new MergedDemands<number>();
+  let met = 0;
+  const meet = async (): Promise<number> => {
+    await sleep(20);
+    met += 1;
+    return met;
+  };
+  return { ask: (key = 'a') => demands.of(key, meet), met: () => met };
+}
+
+describe('demands', () => {
+  it('of one key at the same moment share one outcome', async () => {
+    const { ask, met } = counted();
+    expect(await Promise.all([ask(), ask(), ask()])).toEqual([1, 1, 1]);
+    expect(met()).toBe(1);
+  });
+
+  it('of different keys are met apart', async () => {
+    const { ask, met } = counted();
+    const outcomes = await Promise.all([ask('a'), ask('b')]);
+    expect(outcomes.sort()).toEqual([1, 2]);
+    expect(met()).toBe(2);
+  });
+
+  it('of a single caller, one after the other, are met each time', async () => {
+    const { ask } = counted();
+    expect(await ask()).toBe(1);
+    expect(await ask()).toBe(2);
+  });
+
+  it('that come late in a storm are met by what met the storm', async () => {
+    const { ask, met } = counted();
+    await Promise.all([ask(), ask()]);
+    expect(await ask()).toBe(1);
+    expect(met()).toBe(1);
+  });
+
+  it('that fail fail for all who wait, and are met anew for the next', async () => {
+    const demands = new MergedDemands<string>();
+    const failing = () => Promise.reject(new Error('the database is away'));
+    const outcomes = await Promise.allSettled([demands.of('a', failing), demands.of('a', failing)]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(await demands.of('a', () => Promise.resolve('met'))).toBe('met');
+  });
+});

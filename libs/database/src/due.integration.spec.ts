@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto';
+import type { FlowId, OrgId } from '@hub/domain';
+import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
+import { DueRepository, type DueKind, type DueWork } from './due.repository';
+import type { HubDatabase } from './hub-database';
+
+const MINUTE = 60_000;
+
+describe('what falls due', () => {
+  let database: OwnDatabase;
+  let worker: HubDatabase;
+  let due: DueRepository;
+
+  beforeEach(async () => {
+    database = await cloneDatabase();
+    worker = await database.as('worker');
+    due = new DueRepository(worker);
+  });
+  afterEach(() => database.drop());
+
+  /** Stores a row of its own org; times are SQL. */
+  async function integration(columns: Record<string, string>): Promise<{ id: string; orgId: OrgId }> {
+    const [id, orgId] = [randomUUID(), randomUUID() as OrgId];
+    const all = { id: `'${id}'`, org_id: `'${orgId}'`, provider: "'notion'", access_token: "'x'", ...columns };
+    await database.sql(
+      `insert into public.integrations (${Object.keys(all).join(', ')}) values (${Object.values(all).join(', ')})`,
+    );
+    return { id, orgId };
+  }
+  const ids = (work: readonly DueWork[]): string[] => work.map(({ id }) => id);
+
+  it.each([
+    ['refresh', 'next_refresh_at'],
+    ['sync', 'next_sync_at'],
+  ] as [DueKind, string][])('for a %s comes from every org, the earliest first', async (kind, column) => {
+    const later = await integration({ [column]: "now() + interval '5 minutes'" });
+    const overdue = await integration({ [column]: "now() - interval '1 minute'" });
+    await integration({ [column]: "now() + interval '1 hour'" });
+    await integration({ [column]: 'null' });
+    await integration({ [column]: 'now()', status: "'reauth_required'" });
+    const found = await due.due(kind, 10 * MINUTE, 100);
+    expect(ids(found)).toEqual([overdue.id, later.id]);
+    expect(found[0]).toMatchObject({ orgId: overdue.orgId, provider: 'notion', epoch: 0, overdue: true });
+    expect(found[0]?.dueInMs).toBeLessThanOrEqual(-MINUTE);
+    expect(found[1]).toMatchObject({ overdue: false });
+    expect(found[1]?.dueInMs).toBeGreaterThan(4 * MINUTE);
+  });
+
+  it('for a refresh tells who is at it, and how long the token still lives', async () => {
+    await integration({
+      next_refresh_at: "now() - interval '3 minutes'",
+      lease_until: "now() + interval '30 seconds'",
+      expires_at: "now() + interval '5 minutes'",
+      epoch: '7',
+    });
+    await integration({ next_refresh_at: "now() - interval '2 minutes'", lease_until: "now() - interval '1 second'" });
+    const [leased, free] = await due.due('refresh', 0, 10);
+    expect(leased?.epoch).toBe(7);
+    expect(leased?.leasedForMs).toBeGreaterThan(25_000);
+    expect(leased?.lifeLeftMs).toBeGreaterThan(4 * MINUTE);
+    expect(free).toMatchObject({ leasedForMs: null, lifeLeftMs: null });
+  });
+
+  it('for a revocation comes from the outbox, without dead letters', async () => {
+    const insert = (next: string) =>
+      database.sql<{ id: string }>(
+        `insert into public.revocations (org_id, provider, integration_id, access_token, reason, next_attempt_at)
+         values (gen_random_uuid(), 'notion', gen_random_uuid(), 'x', 'disconnect', ${next}) returning id`,
+      );
+    const [now] = await insert('now()');
+    await insert('null');
+    await insert("now() + interval '1 hour'");
+    expect(ids(await due.due('revocation', MINUTE, 10))).toEqual([now?.id]);
+  });
+
+  it('comes page by page, each row once, also where many are due at the same moment', async () => {
+    await database.sql(
+      `insert into public.integrations (org_id, provider, access_token, next_refresh_at)
+       select gen_random_uuid(), 'notion', 'x', now() - (i / 10) * interval '1 microsecond' from generate_series(1, 57) as i`,
+    );
+    const pages: number[] = [];
+    const seen = new Set<string>();
+    for await (const page of due.duePages('refresh', 0, 10)) {
+      pages.push(page.length);
+      for (const { id } of page) seen.add(id);
+    }
+    expect(pages).toEqual([10, 10, 10, 10, 10, 7]);
+    expect(seen.size).toBe(57);
+  });
+
+  it('is shown to workers alone', async () => {
+    const gateway = new DueRepository(await database.as('gateway'));
+    await expect(gateway.due('refresh', 0, 1)).rejects.toMatchObject({ code: '42501' });
+    await expect(gateway.sweepFlows()).rejects.toMatchObject({ code: '42501' });
+  });
+
+  it('is shown without any token: the functions give ids, provider, schedule and lease', async () => {
+    await integration({
+      next_refresh_at: 'now()',
+      next_sync_at: 'now()',
+      access_token: "'canary'",
+      refresh_token: "'canary'",
+    });
+    const shown = [...(await due.due('refresh', MINUTE, 1)), ...(await due.due('sync', MINUTE, 1))];
+    expect(shown).toHaveLength(2);
+    expect(JSON.stringify(shown)).not.toContain('canary');
+  });
+
+  it('sweeps flows a day after their end, no earlier', async () => {
+    const flow = async (expired: string): Promise<FlowId> => {
+      const id = randomUUID() as FlowId;
+      await database.sql(
+        `insert into public.flows (id, org_id, provider, started_by, status, return_url, client_id, cookie_hash, expires_at)
+         values ($1, gen_random_uuid(), 'notion', 'ada', 'open', 'https://a.example', 'c', 'x', now() - interval '${expired}')`,
+        [id],
+      );
+      return id;
+    };
+    await flow('25 hours');
+    const kept = [await flow('23 hours'), await flow('-5 minutes')];
+    expect(await due.sweepFlows()).toBe(1);
+    const left = await database.sql<{ id: FlowId }>('select id from public.flows');
+    expect(left.map(({ id }) => id).sort()).toEqual(kept.sort());
+  });
+});

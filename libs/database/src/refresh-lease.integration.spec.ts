@@ -1,0 +1,407 @@
+import { randomUUID } from 'node:crypto';
+import {
+  afterFailure,
+  afterRefresh,
+  type Integration,
+  type IntegrationId,
+  type OrgId,
+  type ProviderId,
+  type SealedGrant,
+} from '@hub/domain';
+import { aConnect, ADA, aFreshGrant, WORKER } from '../../../test/factories/change';
+import { FAILURES } from '../../../test/factories/integration';
+import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
+import { IntegrationRepository } from './integration.repository';
+import { RefreshLeaseRepository, type Lease } from './refresh-lease.repository';
+
+const PROVIDER = 'google_drive' as ProviderId;
+
+describe('the lease of a refresh', () => {
+  let database: OwnDatabase;
+  let integrations: IntegrationRepository;
+  let leases: RefreshLeaseRepository;
+
+  beforeAll(async () => {
+    database = await cloneDatabase();
+    integrations = new IntegrationRepository(await database.as('gateway'));
+    leases = new RefreshLeaseRepository(await database.as('worker'));
+  });
+  afterAll(() => database.drop());
+
+  interface Stored {
+    readonly orgId: OrgId;
+    readonly id: IntegrationId;
+  }
+
+  /** A connected integration that is due, changed by these assignments. */
+  async function due(assignments = ''): Promise<Stored> {
+    const stored = { orgId: randomUUID() as OrgId, id: randomUUID() as IntegrationId };
+    await connect(stored);
+    await change(stored, "next_refresh_at = now() - interval '1 second'");
+    if (assignments !== '') await change(stored, assignments);
+    return stored;
+  }
+
+  const connect = ({ orgId, id }: Stored) =>
+    integrations.storeConnect({ orgId, id, provider: PROVIDER, change: aConnect(), actor: ADA }, () =>
+      Promise.resolve(true),
+    );
+  const change = ({ id }: Stored, assignments: string) =>
+    database.sql(`update public.integrations set ${assignments} where id = $1`, [id]);
+  const claim = ({ orgId, id }: Stored, owner = 'worker-1') => leases.claim(orgId, id, owner);
+  const row = async ({ id }: Stored): Promise<Record<string, unknown> | undefined> => {
+    const [found] = await database.sql<Record<string, unknown>>('select * from public.integrations where id = $1', [
+      id,
+    ]);
+    return found && { ...found, epoch: Number(found.epoch), settled_epoch: Number(found.settled_epoch) };
+  };
+  const eventsOf = async ({ id }: Stored): Promise<string[]> =>
+    (
+      await database.sql<{ name: string }>(
+        'select name from public.audit_events where integration_id = $1 order by seq',
+        [id],
+      )
+    )
+      .map(({ name }) => name)
+      .filter((name) => name !== 'integration.connected');
+  const inbox = ({ id }: Stored) => database.sql('select * from public.token_inbox where integration_id = $1', [id]);
+  const revocations = ({ id }: Stored) =>
+    database.sql<Record<string, unknown>>('select * from public.revocations where integration_id = $1', [id]);
+
+  /** A claim that must succeed. */
+  async function held(stored: Stored, owner?: string): Promise<Lease> {
+    const lease = await claim(stored, owner);
+    if ('reason' in lease) throw new Error(lease.reason);
+    return lease;
+  }
+
+  const granted = (integration: Integration, grant: SealedGrant) => afterRefresh(integration, grant, new Date(), 0.5);
+  const refused = (integration: Integration, cause: (typeof FAILURES)[keyof typeof FAILURES]) =>
+    afterFailure(integration, cause, new Date());
+
+  describe('is claimed', () => {
+    it('with the row as it stands, its sealed tokens, a new epoch and a time by the database’s clock', async () => {
+      const stored = await due();
+      const before = await row(stored);
+      expect(await claim(stored)).toMatchObject({
+        orgId: stored.orgId,
+        integrationId: stored.id,
+        epoch: 1,
+        owner: 'worker-1',
+        integration: { id: stored.id, status: 'connected' },
+        accessToken: before?.access_token,
+        refreshToken: before?.refresh_token,
+        inDoubt: false,
+        lateGrant: null,
+        claimedAt: expect.any(Date),
+        leaseMs: expect.any(Number),
+      });
+      expect(await row(stored)).toMatchObject({
+        epoch: 1,
+        settled_epoch: 0,
+        phase: 'claimed',
+        lease_owner: 'worker-1',
+        lease_until: expect.any(Date),
+      });
+    });
+
+    it('by one of fifty workers at once', async () => {
+      const stored = await due();
+      const outcomes = await Promise.all(Array.from({ length: 50 }, (_, place) => claim(stored, `worker-${place}`)));
+      expect(outcomes.filter((outcome) => !('reason' in outcome))).toHaveLength(1);
+      for (const outcome of outcomes) if ('reason' in outcome) expect(outcome.reason).toBe('busy');
+      expect((await row(stored))?.epoch).toBe(1);
+    });
+
+    it.each([
+      ['not_due', "next_refresh_at = now() + interval '1 minute'"],
+      ['not_due', 'next_refresh_at = null'],
+      ['not_due', "status = 'reauth_required'"],
+      ['busy', "phase = 'claimed', lease_owner = 'x', lease_until = now() + interval '1 minute'"],
+    ])('not, since it is %s: %s', async (reason, assignments) => {
+      const stored = await due(assignments);
+      const before = await row(stored);
+      expect(await claim(stored)).toMatchObject({ reason });
+      expect(await row(stored)).toEqual(before);
+    });
+
+    it('not where the row is gone, or another org’s', async () => {
+      const stored = await due();
+      expect(await claim({ ...stored, id: randomUUID() as IntegrationId })).toMatchObject({ reason: 'gone' });
+      expect(await claim({ ...stored, orgId: randomUUID() as OrgId })).toMatchObject({ reason: 'gone' });
+    });
+
+    it('again once the lease before is over, knowing whether an answer may be lost', async () => {
+      const crashed = await due("phase = 'claimed', epoch = 1, lease_until = now() - interval '1 second'");
+      expect(await claim(crashed)).toMatchObject({ epoch: 2, inDoubt: false });
+      const sent = await due("phase = 'sending', epoch = 1, lease_until = now() - interval '1 second'");
+      expect(await claim(sent)).toMatchObject({ epoch: 2, inDoubt: true });
+    });
+  });
+
+  describe('is marked as sending', () => {
+    it('once the provider is about to be asked, and begins anew', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      await change(stored, "lease_until = now() + interval '1 second'");
+      const marked = await leases.markSending(lease);
+      expect(marked?.claimedMs).toBeGreaterThanOrEqual(lease.claimedMs);
+      expect(await row(stored)).toMatchObject({ phase: 'sending', epoch: 1 });
+      const [longer] = await database.sql(
+        "select 1 from public.integrations where id = $1 and lease_until > now() + interval '3 seconds'",
+        [stored.id],
+      );
+      expect(longer).toBeDefined();
+    });
+
+    it.each([
+      [
+        'somebody else claims it',
+        (stored: Stored) =>
+          change(stored, "lease_until = now() - interval '1 second'").then(() => held(stored, 'other')),
+      ],
+      ['the org connects anew', connect],
+      [
+        'the row goes',
+        ({ orgId }: Stored) =>
+          integrations.disconnect(orgId, PROVIDER, { revoke: false, reason: 'disconnect', actor: ADA, detail: {} }),
+      ],
+    ] as [string, (stored: Stored) => Promise<unknown>][])('no more after %s', async (_what, happens) => {
+      const stored = await due();
+      const lease = await held(stored);
+      await happens(stored);
+      expect(await leases.markSending(lease)).toBeUndefined();
+    });
+
+    it('no more after it was given back', async () => {
+      const lease = await held(await due());
+      await leases.release(lease);
+      expect(await leases.markSending(lease)).toBeUndefined();
+    });
+  });
+
+  describe('is settled', () => {
+    it('with the grant, the events and the end of the lease in one transaction', async () => {
+      const stored = await due(
+        "status = 'refresh_failing', failed_refreshes = 2, refresh_failure_code = 'rate_limited', refresh_failure_at = now()",
+      );
+      const lease = await held(stored);
+      const grant = aFreshGrant();
+      const outcome = await leases.settle(lease, granted(lease.integration, grant), WORKER);
+      expect(outcome).toMatchObject({
+        kind: 'saved',
+        integration: { status: 'connected', failedRefreshes: 0, refreshFailure: null, expiresAt: grant.expiresAt },
+      });
+      expect(await row(stored)).toMatchObject({
+        access_token: grant.accessToken,
+        refresh_token: grant.refreshToken,
+        phase: 'idle',
+        lease_owner: null,
+        lease_until: null,
+        epoch: 1,
+        settled_epoch: 1,
+        settled_at: expect.any(Date),
+      });
+      expect(await eventsOf(stored)).toEqual(['refresh.succeeded', 'integration.recovered']);
+    });
+
+    it('keeping the refresh token that the provider did not replace', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      await leases.settle(lease, granted(lease.integration, aFreshGrant({ refreshToken: undefined })), WORKER);
+      expect((await row(stored))?.refresh_token).toBe(lease.refreshToken);
+    });
+
+    it('with a failure, leaving the token in hand', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      await leases.settle(lease, refused(lease.integration, FAILURES.down), WORKER);
+      expect(await row(stored)).toMatchObject({
+        access_token: lease.accessToken,
+        status: 'refresh_failing',
+        failed_refreshes: 1,
+        refresh_failure_code: 'provider_unavailable',
+        settled_epoch: 1,
+      });
+      expect(await eventsOf(stored)).toEqual(['refresh.failed']);
+    });
+
+    it('with a verdict', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      await leases.settle(lease, refused(lease.integration, FAILURES.revoked), WORKER);
+      expect(await row(stored)).toMatchObject({ status: 'reauth_required', next_refresh_at: null });
+    });
+
+    it('once, though it is told twice: the first word of it may have been lost', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      const outcome = granted(lease.integration, aFreshGrant());
+      await leases.settle(lease, outcome, WORKER);
+      expect(await leases.settle(lease, outcome, WORKER)).toMatchObject({ kind: 'saved' });
+      expect(await eventsOf(stored)).toEqual(['refresh.succeeded']);
+    });
+
+    it('by a later time each: a success moves lastSyncAt strictly forward, whatever the clocks say', async () => {
+      const stored = await due("last_sync_at = now() + interval '1 hour'");
+      const before = (await row(stored))?.last_sync_at as Date;
+      const lease = await held(stored);
+      await leases.settle(lease, granted(lease.integration, aFreshGrant()), WORKER);
+      expect(((await row(stored))?.last_sync_at as Date).getTime()).toBeGreaterThan(before.getTime() - 1);
+      const [later] = await database.sql('select 1 from public.integrations where id = $1 and last_sync_at > $2', [
+        stored.id,
+        before,
+      ]);
+      expect(later).toBeDefined();
+    });
+  });
+
+  describe('that has passed on', () => {
+    /** A lease whose row somebody else has claimed since. */
+    async function overtaken(): Promise<{ stored: Stored; lease: Lease; winner: Lease }> {
+      const stored = await due();
+      const lease = await held(stored);
+      await change(stored, "lease_until = now() - interval '1 second'");
+      return { stored, lease, winner: await held(stored, 'winner') };
+    }
+
+    it('writes nothing, and its failure is forgotten', async () => {
+      const { stored, lease } = await overtaken();
+      const before = await row(stored);
+      expect(await leases.settle(lease, refused(lease.integration, FAILURES.revoked), WORKER)).toEqual({
+        kind: 'late',
+        epoch: 2,
+      });
+      expect(await row(stored)).toEqual(before);
+      expect(await eventsOf(stored)).toEqual([]);
+    });
+
+    it('has its grant kept, sealed, for whoever claims next', async () => {
+      const { stored, lease, winner } = await overtaken();
+      const grant = aFreshGrant();
+      expect(await leases.settle(lease, granted(lease.integration, grant), WORKER)).toMatchObject({ kind: 'late' });
+      expect(await inbox(stored)).toMatchObject([
+        { access_token: grant.accessToken, refresh_token: grant.refreshToken, issued_at: grant.issuedAt },
+      ]);
+      expect(await eventsOf(stored)).toEqual(['refresh.in_doubt']);
+      await leases.release(winner);
+      expect(await claim(stored)).toMatchObject({ lateGrant: grant });
+    });
+
+    it('holds the winner’s verdict back, so that the late grant is looked at first', async () => {
+      const { stored, lease, winner } = await overtaken();
+      const grant = aFreshGrant();
+      await leases.settle(lease, granted(lease.integration, grant), WORKER);
+      expect(await leases.settle(winner, refused(winner.integration, FAILURES.revoked), WORKER)).toMatchObject({
+        kind: 'late_grant_waits',
+      });
+      expect(await row(stored)).toMatchObject({ status: 'connected', phase: 'idle' });
+      const next = await held(stored);
+      expect(next.lateGrant).toEqual(grant);
+      await leases.settle(next, granted(next.integration, grant), WORKER);
+      expect(await row(stored)).toMatchObject({ status: 'connected', access_token: grant.accessToken });
+      expect(await inbox(stored)).toEqual([]);
+    });
+
+    it('lifts a verdict that has fallen without its grant', async () => {
+      const { stored, lease, winner } = await overtaken();
+      await leases.settle(winner, refused(winner.integration, FAILURES.revoked), WORKER);
+      expect((await row(stored))?.status).toBe('reauth_required');
+      await leases.settle(lease, granted(lease.integration, aFreshGrant()), WORKER);
+      expect(await row(stored)).toMatchObject({ status: 'refresh_failing', next_refresh_at: expect.any(Date) });
+      expect(await claim(stored)).toMatchObject({ lateGrant: expect.any(Object) });
+    });
+
+    it('gives way to a newer grant of the winner', async () => {
+      const { stored, lease, winner } = await overtaken();
+      const older = aFreshGrant({ issuedAt: new Date(Date.now() - 5_000) });
+      await leases.settle(winner, granted(winner.integration, aFreshGrant()), WORKER);
+      await leases.settle(lease, granted(lease.integration, older), WORKER);
+      await change(stored, 'next_refresh_at = now()');
+      expect(await claim(stored)).toMatchObject({ lateGrant: null });
+    });
+
+    it('to a new connect never comes back into the row', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      const grant = aFreshGrant();
+      await connect(stored);
+      const connected = await row(stored);
+      expect(await leases.settle(lease, granted(lease.integration, grant), WORKER)).toMatchObject({ kind: 'late' });
+      expect(await row(stored)).toMatchObject({ access_token: connected?.access_token, status: 'connected' });
+      await change(stored, 'next_refresh_at = now()');
+      expect(await claim(stored)).toMatchObject({ lateGrant: null });
+    });
+
+    it('to a disconnect gives its grant back to the provider', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      const grant = aFreshGrant();
+      await integrations.disconnect(stored.orgId, PROVIDER, {
+        revoke: false,
+        reason: 'disconnect',
+        actor: ADA,
+        detail: {},
+      });
+      expect(await leases.settle(lease, granted(lease.integration, grant), WORKER)).toEqual({ kind: 'gone' });
+      expect(await revocations(stored)).toMatchObject([
+        {
+          org_id: stored.orgId,
+          access_token: grant.accessToken,
+          refresh_token: grant.refreshToken,
+          account_id: 'account-1',
+          reason: 'late_grant',
+          next_attempt_at: expect.any(Date),
+        },
+      ]);
+      expect(await row(stored)).toBeUndefined();
+    });
+
+    it('to a disconnect has nothing to give back where nothing was granted', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      await integrations.disconnect(stored.orgId, PROVIDER, {
+        revoke: false,
+        reason: 'disconnect',
+        actor: ADA,
+        detail: {},
+      });
+      expect(await leases.settle(lease, refused(lease.integration, FAILURES.down), WORKER)).toEqual({ kind: 'gone' });
+      expect(await revocations(stored)).toEqual([]);
+    });
+  });
+
+  describe('is given back', () => {
+    it('without a word about the grant', async () => {
+      const stored = await due();
+      const before = await row(stored);
+      await leases.release(await held(stored));
+      expect(await row(stored)).toMatchObject({
+        status: 'connected',
+        access_token: before?.access_token,
+        next_refresh_at: before?.next_refresh_at,
+        phase: 'idle',
+        lease_owner: null,
+        lease_until: null,
+        settled_epoch: 1,
+      });
+      expect(await eventsOf(stored)).toEqual([]);
+      expect(await claim(stored)).toMatchObject({ epoch: 2 });
+    });
+
+    it('without forgetting that an earlier answer may be lost', async () => {
+      const stored = await due("phase = 'sending', epoch = 1, lease_until = now() - interval '1 second'");
+      await leases.release(await held(stored));
+      expect(await claim(stored)).toMatchObject({ inDoubt: true });
+    });
+
+    it('and does not touch one that somebody else holds by now', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      await change(stored, "lease_until = now() - interval '1 second'");
+      await held(stored, 'winner');
+      await leases.release(lease);
+      expect(await row(stored)).toMatchObject({ phase: 'claimed', lease_owner: 'winner', epoch: 2 });
+    });
+  });
+});

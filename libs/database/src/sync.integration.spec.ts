@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import { afterSync, afterSyncFailure, type IntegrationId, type OrgId, type ProviderId } from '@hub/domain';
+import { aConnect, ADA, WORKER } from '../../../test/factories/change';
+import { FAILURES } from '../../../test/factories/integration';
+import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
+import { IntegrationRepository } from './integration.repository';
+import { SyncRepository, type SyncTarget } from './sync.repository';
+
+const PROVIDER = 'notion' as ProviderId;
+const HOUR = 3_600_000;
+
+describe('a metadata sync', () => {
+  let database: OwnDatabase;
+  let integrations: IntegrationRepository;
+  let syncs: SyncRepository;
+
+  beforeAll(async () => {
+    database = await cloneDatabase();
+    integrations = new IntegrationRepository(await database.as('gateway'));
+    syncs = new SyncRepository(await database.as('worker'));
+  });
+  afterAll(() => database.drop());
+
+  interface Stored {
+    readonly orgId: OrgId;
+    readonly id: IntegrationId;
+  }
+
+  const connect = ({ orgId, id }: Stored) =>
+    integrations.storeConnect({ orgId, id, provider: PROVIDER, change: aConnect(), actor: ADA }, () =>
+      Promise.resolve(true),
+    );
+  const change = ({ id }: Stored, assignments: string) =>
+    database.sql(`update public.integrations set ${assignments} where id = $1`, [id]);
+  const row = async ({ id }: Stored): Promise<Record<string, unknown>> =>
+    (await database.sql<Record<string, unknown>>('select * from public.integrations where id = $1', [id]))[0] ?? {};
+  async function stored(): Promise<Stored> {
+    const made = { orgId: randomUUID() as OrgId, id: randomUUID() as IntegrationId };
+    await connect(made);
+    return made;
+  }
+  async function loaded(of: Stored): Promise<SyncTarget> {
+    const target = await syncs.load(of.orgId, of.id);
+    if (!target) throw new Error('gone');
+    return target;
+  }
+  const synced = () => afterSync({ metadata: { workspaceName: 'Ada' }, account: null }, new Date(), HOUR, 0);
+
+  it('loads the integration with its sealed access token, and whether there is a refresh token', async () => {
+    const of = await stored();
+    expect(await loaded(of)).toMatchObject({
+      integration: { id: of.id, orgId: of.orgId },
+      accessToken: (await row(of)).access_token,
+      hasRefreshToken: true,
+      connectedAt: (await row(of)).connected_at,
+      loadedAt: expect.any(Date),
+    });
+    await change(of, 'refresh_token = null');
+    expect((await loaded(of)).hasRefreshToken).toBe(false);
+  });
+
+  it('finds nothing where the row is gone, or another org’s', async () => {
+    const of = await stored();
+    expect(await syncs.load(of.orgId, randomUUID() as IntegrationId)).toBeUndefined();
+    expect(await syncs.load(randomUUID() as OrgId, of.id)).toBeUndefined();
+  });
+
+  it('writes metadata and schedule, and nothing of the refresh', async () => {
+    const of = await stored();
+    const before = await row(of);
+    const integration = await syncs.settle(await loaded(of), synced(), WORKER);
+    expect(integration).toMatchObject({ metadata: { workspaceName: 'Ada' }, lastSyncAt: expect.any(Date) });
+    const after = await row(of);
+    for (const column of [
+      'access_token',
+      'refresh_token',
+      'status',
+      'epoch',
+      'phase',
+      'next_refresh_at',
+      'failed_refreshes',
+    ])
+      expect([column, after[column]]).toEqual([column, before[column]]);
+    expect(after.sync_settled_at).toBeInstanceOf(Date);
+  });
+
+  it('does not hinder a refresh under way, nor is hindered', async () => {
+    const of = await stored();
+    const target = await loaded(of);
+    await change(of, "epoch = 3, phase = 'sending', lease_until = now() + interval '1 minute'");
+    expect(await syncs.settle(target, synced(), WORKER)).toBeDefined();
+    expect(await row(of)).toMatchObject({ epoch: 3, phase: 'sending' });
+  });
+
+  it('of an earlier connect writes nothing: the metadata may be another account’s', async () => {
+    const of = await stored();
+    const target = await loaded(of);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await connect(of);
+    expect(await syncs.settle(target, synced(), WORKER)).toBeUndefined();
+    expect((await row(of)).metadata).toEqual({});
+  });
+
+  it('writes also where the time of the connect has microseconds', async () => {
+    const of = await stored();
+    await change(of, "connected_at = '2026-11-22T12:00:00.123456Z'");
+    expect(await syncs.settle(await loaded(of), synced(), WORKER)).toBeDefined();
+  });
+
+  it('of a disconnected org writes nothing', async () => {
+    const of = await stored();
+    const target = await loaded(of);
+    await integrations.disconnect(of.orgId, PROVIDER, { revoke: false, reason: 'disconnect', actor: ADA, detail: {} });
+    expect(await syncs.settle(target, synced(), WORKER)).toBeUndefined();
+  });
+
+  it('may end the grant by the provider’s definite word', async () => {
+    const of = await stored();
+    const target = await loaded(of);
+    await syncs.settle(target, afterSyncFailure(target.integration, FAILURES.revoked, new Date(), HOUR), WORKER);
+    expect(await row(of)).toMatchObject({ status: 'reauth_required', next_sync_at: null, next_refresh_at: null });
+  });
+
+  it('whose refused token was refreshed meanwhile ends nothing', async () => {
+    const of = await stored();
+    const target = await loaded(of);
+    await change(of, "access_token = 'sealed-newer'");
+    const verdict = afterSyncFailure(target.integration, FAILURES.revoked, new Date(), HOUR);
+    expect(await syncs.settle(target, verdict, WORKER)).toBeUndefined();
+    expect((await row(of)).status).toBe('connected');
+  });
+
+  describe('that needs a fresh token', () => {
+    it('makes the refresh due and knows whose end to wait for', async () => {
+      const of = await stored();
+      const asked = await syncs.askForRefresh(of.orgId, of.id);
+      expect(asked).toEqual({ epoch: 1 });
+      const [due] = await database.sql('select 1 from public.integrations where id = $1 and next_refresh_at <= now()', [
+        of.id,
+      ]);
+      expect(due).toBeDefined();
+      expect(await syncs.hasSettled(of.orgId, of.id, 1)).toBe(false);
+      await change(of, 'epoch = 1, settled_epoch = 1');
+      expect(await syncs.hasSettled(of.orgId, of.id, 1)).toBe(true);
+    });
+
+    it('waits for the refresh that is under way', async () => {
+      const of = await stored();
+      await change(of, "epoch = 5, settled_epoch = 4, phase = 'sending', lease_until = now() + interval '1 minute'");
+      expect(await syncs.askForRefresh(of.orgId, of.id)).toEqual({ epoch: 5 });
+    });
+
+    it('waits for the next one where the last was given back with its answer in doubt', async () => {
+      const of = await stored();
+      await change(of, "epoch = 5, settled_epoch = 5, phase = 'sending', lease_until = null");
+      expect(await syncs.askForRefresh(of.orgId, of.id)).toEqual({ epoch: 6 });
+    });
+
+    it('waits for nothing once the row is gone', async () => {
+      const of = { orgId: randomUUID() as OrgId, id: randomUUID() as IntegrationId };
+      expect(await syncs.askForRefresh(of.orgId, of.id)).toBeUndefined();
+      expect(await syncs.hasSettled(of.orgId, of.id, 9)).toBe(true);
+    });
+  });
+});

@@ -1,0 +1,62 @@
+import { lossOf, lossViolations, silentLossOf, type LostFamily } from './families';
+import type { History, Limits, Violation } from './history';
+import { lapsesOf, unknownLapses, type Lapse } from './lapses';
+import { recordViolations } from './records';
+import { spendsOf } from './spends';
+import { timelines } from './timeline';
+
+/** What a history shows. */
+export interface Findings {
+  readonly tokens: number;
+  /** Refreshes that the hub stored. */
+  readonly refreshes: number;
+  /** Calls at the token endpoint, whatever came of them. */
+  readonly attempts: number;
+  /** Refresh tokens that were presented again because an answer was lost. */
+  readonly inDoubt: number;
+  /** Lapses that a hub could have prevented. */
+  readonly lapses: number;
+  /** Lapses while the provider gave nobody a token. */
+  readonly excusedLapses: number;
+  readonly longestLapseMs: number;
+  readonly doubleSpends: number;
+  readonly familiesLost: readonly LostFamily[];
+  readonly silentLosses: number;
+  readonly violations: readonly Violation[];
+}
+
+/** Holds the sandbox's log, the table and the audit trail against each other and against what must never be. Pure. */
+export function checkHistory(history: History, limits: Limits): Findings {
+  const lines = timelines(history);
+  const lapses = lines.flatMap((line) => lapsesOf(line, history, limits));
+  const spends = lines.map((line) => spendsOf(line, history));
+  const losses = lines.map((line) => lossOf(line, history)).filter((loss) => loss !== undefined);
+  const silent = lines.map((line) => silentLossOf(line, history)).filter((violation) => violation !== undefined);
+  const unexcused = lapses.filter(({ excused }) => !excused);
+  const doubles = spends.flatMap(({ violations }) => violations);
+  return {
+    tokens: lines.length,
+    refreshes: lines.reduce((sum, { commits }) => sum + commits.length, 0),
+    attempts: history.presentations.length,
+    inDoubt: spends.reduce((sum, { inDoubt }) => sum + inDoubt, 0),
+    lapses: unexcused.length,
+    excusedLapses: lapses.length - unexcused.length,
+    longestLapseMs: Math.max(0, ...lapses.map(({ from, until }) => until - from)),
+    doubleSpends: doubles.length,
+    familiesLost: losses,
+    silentLosses: silent.length,
+    violations: [
+      ...unexcused.map(lapseViolation),
+      ...unknownLapses(history, lapses),
+      ...doubles,
+      ...losses.flatMap((loss) => lossViolations(loss, limits)),
+      ...silent,
+      ...lines.flatMap((line) => recordViolations(line, history)),
+    ],
+  };
+}
+
+function lapseViolation({ integrationId, from, until }: Lapse): Violation {
+  const seconds = ((until - from) / 1000).toFixed(1);
+  return { kind: 'lapse', integrationId, at: from, what: `had no valid token for ${seconds} s` };
+}

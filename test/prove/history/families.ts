@@ -1,0 +1,57 @@
+import type { History, Limits, Violation } from './history';
+import { interruptionOf, wasCommitted, type Timeline } from './timeline';
+
+/** A grant that came to its end during the scenario. */
+export interface LostFamily {
+  readonly integrationId: string;
+  /** `ended`: its provider ended it, as the scenario wanted; `struck`: an answer was lost on the way; `unexplained`. */
+  readonly cause: 'ended' | 'struck' | 'unexplained';
+  /** From the loss to the event that tells of it. */
+  readonly reportedAfterMs: number;
+  readonly at: number;
+}
+
+/** Whether an integration came to need a person, and why. */
+export function lossOf(timeline: Timeline, history: History): LostFamily | undefined {
+  const { subject, trail, presentations } = timeline;
+  const verdict = trail.findLast(({ name }) => name === 'integration.reauth_required');
+  if (!verdict || subject.row?.status !== 'reauth_required') return undefined;
+  const ended = history.ended.get(subject.account);
+  if (ended !== undefined && ended <= verdict.at)
+    return { integrationId: subject.id, cause: 'ended', reportedAfterMs: 0, at: verdict.at };
+  const last = presentations.findLast(({ accepted, at }) => accepted && at <= verdict.at);
+  const strike = last && interruptionOf(timeline, last, verdict.at, history.interruptions);
+  const isStruck = last !== undefined && !wasCommitted(timeline, last.at, verdict.at);
+  if (isStruck && (strike || last.answer !== 'sent')) {
+    const lostAt = Math.max(last.at, strike ? strike.at + strike.forMs : last.at);
+    return { integrationId: subject.id, cause: 'struck', reportedAfterMs: verdict.at - lostAt, at: verdict.at };
+  }
+  return { integrationId: subject.id, cause: 'unexplained', reportedAfterMs: 0, at: verdict.at };
+}
+
+/** What is wrong with a loss. */
+export function lossViolations(loss: LostFamily, limits: Limits): Violation[] {
+  const { integrationId, at, reportedAfterMs } = loss;
+  if (loss.cause === 'unexplained')
+    return [{ kind: 'family_lost', integrationId, at, what: 'needs a person, and nothing explains why' }];
+  if (reportedAfterMs <= limits.reportedWithinMs) return [];
+  const seconds = (reportedAfterMs / 1000).toFixed(1);
+  return [{ kind: 'late_report', integrationId, at, what: `its loss was told of only ${seconds} s later` }];
+}
+
+/**
+ * A family that is lost although the hub believes it well: the row's refresh token is not the one that the provider
+ * waits for.
+ */
+export function silentLossOf({ subject, presentations }: Timeline, history: History): Violation | undefined {
+  const { row } = subject;
+  if (!row || row.status === 'reauth_required') return undefined;
+  const handedOut = presentations.findLast(({ accepted, handedOut: grant }) => accepted && grant !== null)?.handedOut;
+  const newest = history.rotation === 'rotating' ? (handedOut?.refresh ?? subject.refreshPrint) : subject.refreshPrint;
+  const isEnded = history.ended.has(subject.account);
+  if (row.refreshPrint === newest && !isEnded) return undefined;
+  const what = isEnded
+    ? 'its grant was ended, and the hub does not say so'
+    : `holds refresh token ${row.refreshPrint ?? 'none'}, its provider waits for ${newest ?? 'none'}`;
+  return { kind: 'silent_loss', integrationId: subject.id, at: history.until, what };
+}

@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KillLoop, type KillOptions } from '../faults/kill-loop';
+import type { Row, Scenario, Surroundings } from '../scenario';
+import { LIMITS_OF_A_MINUTE, rowOf, Trial } from '../trial';
+
+/** A provider answers after a while, so that kills strike refreshes under way. */
+const ANSWER_MS = 40;
+const LIFE_SECONDS = 60;
+
+interface Killing {
+  readonly manner: KillOptions['manner'];
+  /** Seconds for which a spent refresh token may come again. */
+  readonly graceSeconds: number;
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+/** Shopify's definition with the sandbox's grace turned as the scenario needs it: the hub's manners stay the same. */
+async function runKilling(surroundings: Surroundings, killing: Killing): Promise<Row> {
+  const trial = await Trial.prepare(surroundings, { servers: await surroundings.sharedServers(), workers: 4 });
+  await trial.hub.sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: ANSWER_MS, jitterMs: ANSWER_MS });
+  await trial.seed({
+    provider: 'shopify',
+    count: killing.tokens,
+    lifeSeconds: LIFE_SECONDS,
+    due: 'spread',
+    knobs: { rotationGrace: killing.graceSeconds },
+  });
+  await trial.begin();
+  const kills = new KillLoop(trial.hub.workers, { everyMs: 200, manner: killing.manner });
+  kills.start();
+  await sleep(killing.seconds * 1000);
+  await kills.stop();
+  const recoveryMs = await trial.recovery();
+  await trial.settle();
+  // an orderly end may not cost an answer, so it explains nothing
+  if (killing.manner === 'SIGKILL') trial.interruptions.push(...kills.interruptions);
+  const findings = await trial.findings('shopify', LIMITS_OF_A_MINUTE);
+  const ends = kills.interruptions.length;
+  const reported = Math.max(0, ...findings.familiesLost.map(({ reportedAfterMs }) => reportedAfterMs));
+  const note = [
+    `${findings.inDoubt} in doubt`,
+    ...(findings.familiesLost.length > 0
+      ? [
+          `${(findings.familiesLost.length / ends).toFixed(2)} lost per kill, told within ${(reported / 1000).toFixed(1)} s`,
+        ]
+      : []),
+  ].join(', ');
+  const mayLose = killing.manner === 'SIGKILL' && killing.graceSeconds === 0;
+  const claims = mayLose
+    ? []
+    : [{ holds: findings.familiesLost.length === 0, what: 'no family is lost, whatever was struck' }];
+  return rowOf(findings, { faults: ends, recoveryMs, note, claims });
+}
+
+export const kills: readonly Scenario[] = [
+  {
+    name: 'kill-grace',
+    proves: 'workers killed every 200 ms, provider with a grace window: nothing lapses, is lost or spent twice',
+    weight: 4,
+    run: async (surroundings) => {
+      const size = surroundings.isLong ? { tokens: 2_000, seconds: 600 } : { tokens: 600, seconds: 120 };
+      return runKilling(surroundings, { manner: 'SIGKILL', graceSeconds: 30, ...size });
+    },
+  },
+  {
+    name: 'kill-strict',
+    proves: 'the same with a strict provider: every lost family was struck by a kill, and all are told of in 60 s',
+    weight: 4,
+    run: async (surroundings) => {
+      const size = surroundings.isLong ? { tokens: 2_000, seconds: 600 } : { tokens: 600, seconds: 100 };
+      return runKilling(surroundings, { manner: 'SIGKILL', graceSeconds: 0, ...size });
+    },
+  },
+  {
+    name: 'stop-strict',
+    proves: 'workers asked to end all the time, strict provider: nothing is lost',
+    weight: 4,
+    run: async (surroundings) => {
+      const size = surroundings.isLong ? { tokens: 1_000, seconds: 300 } : { tokens: 400, seconds: 45 };
+      return runKilling(surroundings, { manner: 'SIGTERM', graceSeconds: 0, ...size });
+    },
+  },
+];

@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TcpProxy } from '../faults/tcp-proxy';
+import type { Row, Scenario, Surroundings } from '../scenario';
+import type { OwnServers } from '../servers/own-servers';
+import { LIMITS_OF_A_MINUTE, rowOf, Trial } from '../trial';
+
+const LIFE_SECONDS = 60;
+const TOKENS = 200;
+/** The fleet runs undisturbed for a while first, so that queues and timers are as in a hub that has run for long. */
+const WARM_UP_MS = 5_000;
+
+interface Disturbance {
+  /** A strict provider where no answer may be lost, since servers alone are struck. */
+  readonly strict: boolean;
+  readonly lineToRedis?: boolean;
+  /** Does the harm. @returns how often */
+  readonly disturb: (trial: Trial, servers: OwnServers, line: TcpProxy | undefined) => Promise<number>;
+}
+
+async function runDisturbed(surroundings: Surroundings, { strict, lineToRedis, disturb }: Disturbance): Promise<Row> {
+  const servers = await surroundings.ownServers();
+  const line = lineToRedis ? await TcpProxy.start(addressOf(servers.redisUrl)) : undefined;
+  if (line) surroundings.atEnd(() => line.stop());
+  const trial = await Trial.prepare(surroundings, {
+    servers,
+    workers: 2,
+    ...(line && { reach: { redisPort: line.port } }),
+  });
+  await trial.hub.sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: 20, jitterMs: 20 });
+  await trial.seed({
+    provider: 'shopify',
+    count: TOKENS,
+    lifeSeconds: LIFE_SECONDS,
+    due: 'spread',
+    knobs: { rotationGrace: strict ? 0 : 30 },
+  });
+  await trial.begin();
+  await sleep(WARM_UP_MS);
+  const faults = await disturb(trial, servers, line);
+  const recoveryMs = await trial.recovery();
+  await sleep(WARM_UP_MS); // what a fault left behind shows a little later
+  await trial.settle();
+  const findings = await trial.findings('shopify', LIMITS_OF_A_MINUTE);
+  const claims = [{ holds: findings.familiesLost.length === 0, what: 'no family is lost, whatever was away' }];
+  return rowOf(findings, { faults, recoveryMs, claims, note: `${findings.inDoubt} in doubt` });
+}
+
+function addressOf(url: string): { host: string; port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port) };
+}
+
+/** Does something again and again. @returns how often */
+async function repeated(times: number, everyMs: number, act: () => Promise<void>): Promise<number> {
+  for (let done = 0; done < times; done += 1) {
+    const startedMs = performance.now();
+    await act();
+    await sleep(Math.max(0, everyMs - (performance.now() - startedMs)));
+  }
+  return times;
+}
+
+export const stores: readonly Scenario[] = [
+  {
+    name: 'redis-flushed',
+    proves: 'FLUSHALL every 30 s: every job and scheduler is gone, nothing lapses',
+    weight: 1,
+    run: (surroundings) =>
+      runDisturbed(surroundings, {
+        strict: true,
+        disturb: (_trial, servers) => repeated(surroundings.isLong ? 20 : 3, 30_000, () => servers.flushRedis()),
+      }),
+  },
+  {
+    name: 'redis-down',
+    proves: 'Redis is away for most of a token life: nothing lapses',
+    weight: 1,
+    run: (surroundings) =>
+      runDisturbed(surroundings, {
+        strict: true,
+        disturb: async (_trial, servers) => {
+          await servers.killRedis();
+          await sleep(surroundings.isLong ? 300_000 : 50_000);
+          await servers.startRedis();
+          return 1;
+        },
+      }),
+  },
+  {
+    name: 'redis-wiped',
+    proves: 'Redis crashes and comes back empty, again and again: nothing lapses',
+    weight: 1,
+    run: (surroundings) =>
+      runDisturbed(surroundings, {
+        strict: true,
+        disturb: (_trial, servers) => repeated(surroundings.isLong ? 20 : 4, 15_000, () => servers.wipeRedis()),
+      }),
+  },
+  {
+    name: 'redis-half-open',
+    proves: 'the line to Redis stands and nothing comes through: nothing lapses',
+    weight: 1,
+    run: (surroundings) =>
+      runDisturbed(surroundings, {
+        strict: true,
+        lineToRedis: true,
+        disturb: async (_trial, _servers, line) => {
+          line?.become('half_open');
+          await sleep(surroundings.isLong ? 300_000 : 50_000);
+          line?.become('open');
+          line?.reset();
+          return 1;
+        },
+      }),
+  },
+  {
+    name: 'postgres-restarts',
+    proves: 'PostgreSQL crashes again and again, strict provider: no answer is lost, nothing lapses',
+    weight: 2,
+    run: (surroundings) =>
+      runDisturbed(surroundings, {
+        strict: true,
+        disturb: (trial, servers) =>
+          repeated(surroundings.isLong ? 20 : 6, 10_000, () =>
+            trial.away(async () => {
+              await servers.crashPostgres();
+              await servers.startPostgres();
+            }),
+          ),
+      }),
+  },
+  {
+    name: 'both-down',
+    proves: 'PostgreSQL and Redis are away together for a good part of the margin: nothing lapses',
+    weight: 2,
+    run: (surroundings) =>
+      runDisturbed(surroundings, {
+        strict: true,
+        disturb: (trial, servers) =>
+          repeated(surroundings.isLong ? 6 : 2, 40_000, () =>
+            trial.away(async () => {
+              await Promise.all([servers.crashPostgres(), servers.killRedis()]);
+              await sleep(8_000); // two of fifteen minutes, scaled to a minute
+              await Promise.all([servers.startPostgres(), servers.startRedis()]);
+            }),
+          ),
+      }),
+  },
+];

@@ -1,0 +1,183 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seedFleet, type FleetOrder, type Member } from './fleet/fleet';
+import type { AppProcess } from './fleet/app-process';
+import { ProveHub, type HubOptions } from './fleet/prove-hub';
+import { checkHistory, type Findings } from './history/check-history';
+import { readPresentations, readSubjects, readTrail } from './history/collect';
+import type { History, Interruption, Limits, Outage, Violation } from './history/history';
+import { LapseWatch } from './lapse-watch';
+import type { Claim, Row, Surroundings } from './scenario';
+
+/** A token that lives a minute leaves twenty seconds and more when its refresh first falls due. */
+export const LIMITS_OF_A_MINUTE: Limits = { marginMs: 20_000, longestRungMs: 10_000, reportedWithinMs: 60_000 };
+
+/** The limits for tokens of another life. */
+export function limitsFor(lifeSeconds: number): Limits {
+  const marginMs = (lifeSeconds * 1000) / 3;
+  return { marginMs, longestRungMs: Math.max(5_000, marginMs / 2), reportedWithinMs: 60_000 };
+}
+
+/** Everything due at the end of a fault must be done with within this time. */
+export const RECOVERED_WITHIN_MS = 30_000;
+
+/** One run of a scenario: a hub, its fleets, and what was written down meanwhile. */
+export class Trial {
+  readonly interruptions: Interruption[] = [];
+  readonly outages: Outage[] = [];
+  /** Accounts whose grant the provider ended, as the scenario wanted. */
+  readonly ended = new Map<string, number>();
+  readonly watch: LapseWatch;
+  private readonly fleets = new Map<string, Member[]>();
+  private from = 0;
+
+  private constructor(
+    readonly hub: ProveHub,
+    readonly surroundings: Surroundings,
+  ) {
+    this.watch = new LapseWatch(hub.database);
+  }
+
+  static async prepare(surroundings: Surroundings, options: Omit<HubOptions, 'dist' | 'logFolder'>): Promise<Trial> {
+    const hub = await ProveHub.prepare({ ...options, dist: surroundings.dist, logFolder: surroundings.logFolder });
+    surroundings.atEnd(() => hub.stop());
+    return new Trial(hub, surroundings);
+  }
+
+  /** Stores a fleet; its history starts here. */
+  async seed(order: FleetOrder): Promise<Member[]> {
+    this.from ||= await this.hub.database.now();
+    const members = await seedFleet(this.hub, order);
+    this.fleets.set(order.provider, [...(this.fleets.get(order.provider) ?? []), ...members]);
+    return members;
+  }
+
+  /** Starts workers and watch. */
+  async begin(): Promise<void> {
+    this.watch.start();
+    await this.hub.startApps();
+  }
+
+  /** The provider gives nobody a token while this lasts. */
+  async outage(length: () => Promise<void>): Promise<void> {
+    const from = Date.now();
+    await length();
+    this.outages.push({ from, until: Date.now() });
+  }
+
+  /** A worker stands still while this lasts, with all that it has asked for. */
+  async standstill(worker: AppProcess, length: () => Promise<void>): Promise<void> {
+    const at = Date.now();
+    await length();
+    this.interruptions.push({ at, forMs: Date.now() - at, struck: worker.recentlyAsked(at) });
+  }
+
+  /** The provider ends the grants of these for good. */
+  async end(members: readonly Member[]): Promise<void> {
+    for (const { provider, account } of members) {
+      this.ended.set(account, Date.now());
+      await this.hub.sandbox.revoke(provider, account);
+    }
+  }
+
+  /** A server that all need is away while this lasts. */
+  async away(length: () => Promise<void>): Promise<void> {
+    const at = Date.now();
+    await length();
+    this.interruptions.push({ at, forMs: Date.now() - at, struck: 'all' });
+  }
+
+  /**
+   * Waits until all that is due now has been settled, as it is after a fault.
+   *
+   * @returns how long it took, in milliseconds
+   */
+  async recovery(withinMs = 2 * RECOVERED_WITHIN_MS): Promise<number> {
+    const startedMs = performance.now();
+    const now = new Date(await this.hub.database.now());
+    while (performance.now() - startedMs < withinMs) {
+      const [left] = await this.hub.database
+        .rows<{ count: string }>(
+          `select count(*) from public.integrations
+           where next_refresh_at <= $1 and status <> 'reauth_required'`,
+          [now],
+        )
+        .catch(() => []);
+      if (left?.count === '0') return performance.now() - startedMs;
+      await sleep(100);
+    }
+    return Infinity;
+  }
+
+  /** Waits until no refresh is under way or in doubt, then stops the workers in good order. */
+  async settle(withinMs = 60_000): Promise<void> {
+    const endsAt = performance.now() + withinMs;
+    while (performance.now() < endsAt) {
+      const [left] = await this.hub.database
+        .rows<{ count: string }>(
+          `select count(*) from public.integrations where status <> 'reauth_required'
+             and ((phase <> 'idle' and (lease_until is null or lease_until < now()))
+                  or next_refresh_at < now() - interval '3 seconds')`,
+        )
+        .catch(() => []);
+      if (left?.count === '0') break;
+      await sleep(200);
+    }
+    await this.hub.stopWorkers();
+    await this.watch.stop();
+  }
+
+  /** Holds all that was written down against the rules, for the fleets of one provider. */
+  async findings(provider: string, limits: Limits, rotation: History['rotation'] = 'rotating'): Promise<Findings> {
+    const members = this.fleets.get(provider) ?? [];
+    const ids = new Set(members.map(({ id }) => id));
+    const until = await this.hub.database.now();
+    const history: History = {
+      rotation,
+      from: this.from,
+      until,
+      subjects: await readSubjects(this.hub, members),
+      presentations: await readPresentations(this.hub, provider),
+      trail: (await readTrail(this.hub)).filter(({ integrationId }) => ids.has(integrationId)),
+      interruptions: this.interruptions,
+      outages: this.outages,
+      samples: this.watch.samples.map((sample) => ({ ...sample, lapsed: sample.lapsed.filter((id) => ids.has(id)) })),
+      ended: this.ended,
+    };
+    return checkHistory(history, limits);
+  }
+}
+
+/** A row of the table from what a history shows. */
+export function rowOf(
+  findings: Findings,
+  more: { faults: number; recoveryMs?: number; note?: string; claims?: readonly Claim[] },
+): Row {
+  const { familiesLost, lapses, excusedLapses } = findings;
+  const explained = familiesLost.filter(({ cause }) => cause !== 'unexplained').length;
+  const recovery: Claim[] =
+    more.recoveryMs === undefined
+      ? []
+      : [
+          {
+            holds: more.recoveryMs <= RECOVERED_WITHIN_MS,
+            what: `all that was due at the end of the fault was done within ${RECOVERED_WITHIN_MS / 1000} s`,
+          },
+        ];
+  return {
+    tokens: findings.tokens,
+    refreshes: findings.refreshes,
+    faults: more.faults,
+    lapses: { count: lapses, ...(excusedLapses > 0 && { note: `${excusedLapses} beyond help` }) },
+    doubleSpends: { count: findings.doubleSpends },
+    familiesLost: { count: familiesLost.length - explained, ...(explained > 0 && { note: `${explained} explained` }) },
+    silentLosses: { count: findings.silentLosses },
+    recoveryMs: more.recoveryMs ?? null,
+    note: more.note ?? '',
+    claims: [...recovery, ...(more.claims ?? [])],
+    violations: findings.violations.map(told),
+  };
+}
+
+function told({ kind, integrationId, at, what }: Violation): string {
+  return `${kind} ${integrationId ?? ''} ${new Date(at).toISOString()}: ${what}`;
+}

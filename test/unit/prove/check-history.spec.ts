@@ -1,0 +1,222 @@
+import { checkHistory, type Findings } from '../../prove/history/check-history';
+import type { History, ViolationKind } from '../../prove/history/history';
+import { aHistory, aSubject, granted, LIMITS, refused, stored, told } from './histories';
+
+const check = (otherwise: Partial<History>): Findings => checkHistory(aHistory(otherwise), LIMITS);
+const kindsOf = ({ violations }: Findings): ViolationKind[] => violations.map(({ kind }) => kind);
+
+/** One refresh, granted at 40 s and stored a moment later. */
+const REFRESHED = {
+  presentations: [granted(40_000, 0)],
+  trail: [stored(40_100)],
+  subjects: [aSubject({ refreshPrint: 'r1', accessPrint: 'a1', expiresAt: 100_100, nextRefreshAt: 80_000 })],
+};
+
+describe('a clean history', () => {
+  it('has nothing to find where nothing happened', () => {
+    expect(kindsOf(check({}))).toEqual([]);
+  });
+
+  it('has nothing to find where a refresh was asked for once, granted and stored', () => {
+    const findings = check({ ...REFRESHED, until: 90_000 });
+    expect(kindsOf(findings)).toEqual([]);
+    expect(findings).toMatchObject({ tokens: 1, refreshes: 1, attempts: 1, lapses: 0, doubleSpends: 0 });
+  });
+
+  it('has nothing to find where a row is gone', () => {
+    expect(
+      kindsOf(check({ subjects: [aSubject(null)], trail: [told(20_000, 'integration.disconnected')], until: 90_000 })),
+    ).toEqual([]);
+  });
+});
+
+describe('lapses', () => {
+  it('are found where a token ended before its successor was stored', () => {
+    const findings = check({
+      ...REFRESHED,
+      presentations: [granted(63_000, 0)],
+      trail: [stored(63_500)],
+      subjects: [aSubject({ refreshPrint: 'r1', expiresAt: 123_500 })],
+      until: 70_000,
+    });
+    expect(kindsOf(findings)).toEqual(['lapse']);
+    expect(findings.longestLapseMs).toBe(3_500);
+  });
+
+  it('are found where no successor ever came', () => {
+    expect(kindsOf(check({ until: 60_001 }))).toEqual(['lapse']);
+    expect(kindsOf(check({ until: 60_000 }))).toEqual([]);
+  });
+
+  it('are excused only if the provider was unable during the whole margin', () => {
+    const late = { ...REFRESHED, presentations: [granted(75_000, 0)], trail: [stored(75_000)], until: 80_000 };
+    const subjects = [aSubject({ refreshPrint: 'r1', expiresAt: 135_000 })];
+    const whole = check({ ...late, subjects, outages: [{ from: 30_000, until: 72_000 }] });
+    expect(whole).toMatchObject({ lapses: 0, excusedLapses: 1 });
+    const beganLate = check({ ...late, subjects, outages: [{ from: 41_000, until: 72_000 }] });
+    expect(kindsOf(beganLate)).toEqual(['lapse']);
+    const endedEarly = check({ ...late, subjects, outages: [{ from: 30_000, until: 49_000 }] });
+    expect(kindsOf(endedEarly)).toEqual(['lapse']);
+  });
+
+  it('end with the verdict: what waits for a person is not connected', () => {
+    const trail = [told(50_000, 'refresh.failed'), told(50_000, 'integration.reauth_required')];
+    const subjects = [aSubject({ status: 'reauth_required', failureCode: 'invalid_grant', nextRefreshAt: null })];
+    const findings = check({ subjects, trail, ended: new Map([['account of i1', 10_000]]), until: 200_000 });
+    expect(kindsOf(findings)).toEqual([]);
+  });
+
+  it('that the table showed and the trail does not know are found', () => {
+    const samples = [{ at: 45_000, lapsed: ['i1'], oldestDueMs: 0 }];
+    expect(kindsOf(check({ samples }))).toEqual(['lapse_seen']);
+  });
+});
+
+describe('double spends', () => {
+  const twice = (second: number, more = {}): Partial<History> => ({
+    ...REFRESHED,
+    presentations: [granted(40_000, 0), granted(second, 0, more)],
+    until: 90_000,
+  });
+
+  it('are found where a token was presented after its successor was stored', () => {
+    expect(kindsOf(check(twice(45_000)))).toEqual(['double_spend']);
+  });
+
+  it('are found where the provider refused the second presentation too', () => {
+    const presentations = [granted(40_000, 0), refused(45_000, 0)];
+    expect(kindsOf(check({ ...REFRESHED, presentations, until: 90_000 }))).toEqual(['double_spend']);
+  });
+
+  it('are found where two presentations were under way together', () => {
+    expect(kindsOf(check(twice(40_050, { overlapping: true })))).toContain('double_spend');
+  });
+
+  it('are found where a token came again and nothing explains it', () => {
+    const findings = check({
+      ...REFRESHED,
+      presentations: [granted(40_000, 0), granted(45_000, 0)],
+      trail: [stored(45_100)],
+      subjects: [aSubject({ refreshPrint: 'r1', expiresAt: 105_100 })],
+    });
+    expect(kindsOf(findings)).toEqual(['unexplained_repeat']);
+  });
+
+  it('are none where the answer was lost, or its worker was killed before it was stored', () => {
+    const again = {
+      trail: [stored(45_100)],
+      subjects: [aSubject({ refreshPrint: 'r1', expiresAt: 105_100 })],
+    };
+    const lost = check({ ...again, presentations: [granted(40_000, 0, { answer: 'lost' }), granted(45_000, 0)] });
+    expect(lost).toMatchObject({ doubleSpends: 0, inDoubt: 1, violations: [] });
+    const killed = { at: 40_010, forMs: 0, struck: [{ integrationId: 'i1', at: 39_990 }] };
+    const struck = check({
+      ...again,
+      presentations: [granted(40_000, 0), granted(45_000, 0)],
+      interruptions: [killed],
+    });
+    expect(struck).toMatchObject({ doubleSpends: 0, inDoubt: 1, violations: [] });
+  });
+
+  it('are not excused by the death of a worker that had asked about somebody else, or long before', () => {
+    const presentations = [granted(40_000, 0), granted(45_000, 0)];
+    const base = {
+      presentations,
+      trail: [stored(45_100)],
+      subjects: [aSubject({ refreshPrint: 'r1', expiresAt: 105_100 })],
+    };
+    const other = { at: 40_010, forMs: 0, struck: [{ integrationId: 'i2', at: 39_990 }] };
+    const before = { at: 39_000, forMs: 0, struck: [{ integrationId: 'i1', at: 38_000 }] };
+    const asked = { at: 40_010, forMs: 0, struck: [{ integrationId: 'i1', at: 5_000 }] };
+    for (const interruption of [other, before, asked])
+      expect(kindsOf(check({ ...base, interruptions: [interruption] }))).toEqual(['unexplained_repeat']);
+  });
+
+  it('do not exist where refresh tokens last', () => {
+    const subjects = [aSubject({ refreshPrint: 'r0', expiresAt: 100_100 })];
+    expect(kindsOf(check({ ...twice(45_000), subjects, rotation: 'lasting' }))).toEqual([]);
+  });
+});
+
+describe('lost families', () => {
+  const LOST = {
+    subjects: [aSubject({ status: 'reauth_required', failureCode: 'token_refresh_failed', nextRefreshAt: null })],
+    presentations: [granted(40_000, 0), refused(46_000, 0)],
+    trail: [told(46_100, 'refresh.failed'), told(46_100, 'integration.reauth_required')],
+  };
+  const kill = { at: 40_020, forMs: 0, struck: [{ integrationId: 'i1', at: 39_990 }] };
+
+  it('are explained by a kill between send and commit', () => {
+    const findings = check({ ...LOST, interruptions: [kill] });
+    expect(kindsOf(findings)).toEqual([]);
+    expect(findings.familiesLost).toEqual([
+      { integrationId: 'i1', cause: 'struck', reportedAfterMs: 6_080, at: 46_100 },
+    ]);
+  });
+
+  it('are found where nothing was struck', () => {
+    expect(kindsOf(check(LOST))).toEqual(expect.arrayContaining(['family_lost']));
+  });
+
+  it('are found where the answer had been stored before the kill', () => {
+    const trail = [stored(40_010), ...LOST.trail];
+    const subjects = [aSubject({ ...LOST.subjects[0]?.row, expiresAt: 100_010, refreshPrint: 'r1' })];
+    expect(kindsOf(check({ ...LOST, subjects, trail, interruptions: [kill] }))).toContain('family_lost');
+  });
+
+  it('are found where they were told of too late', () => {
+    const trail = [told(101_000, 'refresh.failed'), told(101_000, 'integration.reauth_required')];
+    const findings = check({
+      ...LOST,
+      presentations: [granted(40_000, 0), refused(101_000, 0)],
+      trail,
+      interruptions: [kill],
+      until: 110_000,
+    });
+    expect(kindsOf(findings)).toContain('late_report');
+  });
+
+  it('are as wanted where the provider ended the grant', () => {
+    const ended = new Map([['account of i1', 30_000]]);
+    const findings = check({ ...LOST, presentations: [refused(46_000, 0, 'closed')], ended });
+    expect(kindsOf(findings)).toEqual([]);
+    expect(findings.familiesLost).toMatchObject([{ cause: 'ended' }]);
+  });
+
+  it('are silent losses where the row holds a token that its provider no longer waits for', () => {
+    const findings = check({ presentations: [granted(40_000, 0)], until: 50_000 });
+    expect(kindsOf(findings)).toEqual(['silent_loss']);
+  });
+
+  it('are silent losses where a grant was ended and the hub does not say so', () => {
+    const findings = check({ ended: new Map([['account of i1', 30_000]]) });
+    expect(kindsOf(findings)).toEqual(['silent_loss']);
+  });
+});
+
+describe('trail, table and log', () => {
+  it('differ where a refresh was stored that nobody granted', () => {
+    const findings = check({
+      trail: [stored(40_100)],
+      subjects: [aSubject({ expiresAt: 100_100 })],
+    });
+    expect(kindsOf(findings)).toContain('audit_differs');
+  });
+
+  it('differ where the row ends at another time than the trail tells', () => {
+    const subjects = [aSubject({ refreshPrint: 'r1', expiresAt: 100_099 })];
+    expect(kindsOf(check({ ...REFRESHED, subjects, until: 90_000 }))).toEqual(['audit_differs']);
+  });
+
+  it('differ where the row has another status than the trail tells', () => {
+    const subjects = [aSubject({ status: 'refresh_failing', failureCode: 'provider_unavailable', failedRefreshes: 1 })];
+    expect(kindsOf(check({ subjects }))).toEqual(['status_differs']);
+  });
+
+  it('differ where a connected row still shows a failure, or will never be refreshed again', () => {
+    expect(kindsOf(check({ subjects: [aSubject({ failureCode: 'rate_limited', failedRefreshes: 1 })] }))).toEqual([
+      'status_differs',
+    ]);
+    expect(kindsOf(check({ subjects: [aSubject({ nextRefreshAt: null })] }))).toEqual(['status_differs']);
+  });
+});
