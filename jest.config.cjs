@@ -20,7 +20,9 @@ function esmPackages(directory, found = new Set()) {
   }
   return found;
 }
-const esm = [...esmPackages(path.join(__dirname, 'node_modules'))].map((name) => name.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'));
+const esm = [...esmPackages(path.join(__dirname, 'node_modules'))].map((name) =>
+  name.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'),
+);
 
 const shared = {
   rootDir: __dirname,
@@ -29,7 +31,7 @@ const shared = {
   transform: { '^.+\\.(t|m?j)s$': ['@swc/jest', { ...swc, sourceMaps: 'inline', swcrc: false }] },
   transformIgnorePatterns: [`/node_modules/(?!(?:.*/node_modules/)?(?:${esm.join('|')})/)`],
   moduleNameMapper: { '^@hub/([a-z-]+)$': '<rootDir>/libs/$1/src/index.ts' },
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.hub'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.hub', '<rootDir>/.cache/'],
   cacheDirectory: '<rootDir>/.cache/jest',
 };
 

@@ -3,13 +3,13 @@ import { Agent, request, type Dispatcher } from 'undici';
 import { load, type LoadResult } from './load';
 
 const CONCURRENCY = 8;
-const FOR_MS = 6_000;
-const WARM_MS = 1_500;
+const FOR_MS = 3_000;
+const WARM_MS = 1_000;
 
 /** Where connects go: the hub, or the floor. */
 export interface ConnectTarget {
   /** Starts one. @returns where the consent is given, and what must come along to the callback */
-  start(number: number): Promise<{ consentUrl: string; cookie?: string }>;
+  start(): Promise<{ consentUrl: string; cookie?: string }>;
   /** The callback's address as this process reaches it. */
   reach(callbackUrl: string): string;
 }
@@ -18,14 +18,14 @@ const agent = new Agent({ connections: CONCURRENCY });
 
 /** Whole connects, one after the other by each of several browsers: start, consent, callback. */
 export async function measureConnects(target: ConnectTarget): Promise<LoadResult> {
-  const connect = async (number: number): Promise<void> => {
-    const { consentUrl, cookie } = await target.start(number);
+  const connect = async (): Promise<void> => {
+    const { consentUrl, cookie } = await target.start();
     const callback = await redirectOf(consentUrl);
     const end = await redirectOf(target.reach(callback), cookie);
     if (/[?&]error=/.test(end)) throw new Error(`a connect was refused: ${end}`);
   };
   await load({ concurrency: CONCURRENCY, forMs: WARM_MS }, connect);
-  return load({ concurrency: CONCURRENCY, forMs: FOR_MS }, (number) => connect(number + 1_000_000));
+  return load({ concurrency: CONCURRENCY, forMs: FOR_MS }, connect);
 }
 
 /** POST with JSON, for a start. */

@@ -3,25 +3,19 @@ export interface LoadResult {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  readonly count: number;
 }
 
-/**
- * Does one thing again and again, several at once, for a while.
- *
- * @param act is given a number of its own each time; the first failure ends the load
- */
+/** Does one thing again and again, several at once, for a while. The first failure ends it. */
 export async function load(
   { concurrency, forMs }: { concurrency: number; forMs: number },
-  act: (number: number) => Promise<void>,
+  act: () => Promise<void>,
 ): Promise<LoadResult> {
   const tookMs: number[] = [];
   const startedAt = performance.now();
-  let number = 0;
   const worker = async (): Promise<void> => {
     while (performance.now() - startedAt < forMs) {
       const begunAt = performance.now();
-      await act(number++);
+      await act();
       tookMs.push(performance.now() - begunAt);
     }
   };
@@ -32,8 +26,25 @@ export async function load(
     perSecond: tookMs.length / seconds,
     p50Ms: quantile(tookMs, 0.5),
     p99Ms: quantile(tookMs, 0.99),
-    count: tookMs.length,
   };
+}
+
+const ROUNDS = 2;
+
+/** Measures several things in turns, so that what else the machine does strikes all of them alike. @returns the mean of each */
+export async function inTurns(measures: readonly (() => Promise<LoadResult>)[]): Promise<LoadResult[]> {
+  const results: LoadResult[][] = measures.map(() => []);
+  for (let round = 0; round < ROUNDS; round += 1)
+    for (const [place, measure] of measures.entries()) results[place]?.push(await measure());
+  return results.map((rounds) => ({
+    perSecond: mean(rounds.map((one) => one.perSecond)),
+    p50Ms: mean(rounds.map((one) => one.p50Ms)),
+    p99Ms: mean(rounds.map((one) => one.p99Ms)),
+  }));
+}
+
+function mean(figures: readonly number[]): number {
+  return figures.reduce((sum, one) => sum + one, 0) / Math.max(1, figures.length);
 }
 
 /** Microseconds that one call takes, in the mean of the better half of several rounds: noise only ever adds. */
@@ -45,7 +56,7 @@ export function microsecondsOf(act: () => void, rounds = 20, perRound = 500): nu
     return ((performance.now() - startedAt) * 1_000) / perRound;
   }).sort((a, b) => a - b);
   const better = took.slice(0, Math.ceil(rounds / 2));
-  return better.reduce((sum, one) => sum + one, 0) / better.length;
+  return mean(better);
 }
 
 function quantile(sorted: readonly number[], share: number): number {

@@ -35,7 +35,7 @@ describe('the document', () => {
     expect(document['openapi']).toMatch(/^3\.1\.\d$/);
     expect(document['info']).toMatchObject({ title: expect.any(String), version: expect.any(String) });
     expect(document['servers']).toEqual([{ url: hub.publicUrl }]);
-    const schemes = Object.keys((document['components']?.['securitySchemes'] ?? {}));
+    const schemes = Object.keys(document['components']?.['securitySchemes'] ?? {});
     expect(operations().length).toBeGreaterThan(15);
     for (const { path, method, operation } of operations()) {
       expect(path).toMatch(/^\//);

@@ -268,7 +268,8 @@ describe('the schedule of syncs', () => {
 
 describe('while a provider refuses the hub for all orgs', () => {
   it('forced refreshes are put off without a call, tokens are served, and all is well again by itself', async () => {
-    const all = await Promise.all(Array.from({ length: 7 }, () => connected('google_drive')));
+    const short = { accessTokenSeconds: SHORT_LIFE_SECONDS };
+    const all = await Promise.all(Array.from({ length: 7 }, () => connected('google_drive', short)));
     const refused = await connected('google_drive');
     await hub.sandbox.revoke('google_drive', refused.account.name);
     await refused.caller.refresh('google_drive');
@@ -287,9 +288,7 @@ describe('while a provider refuses the hub for all orgs', () => {
     } finally {
       await hub.sandbox.call('DELETE', '/settings/google_drive');
     }
-    await Promise.all(
-      all.slice(0, 6).map(({ caller }) => hub.event(caller, 'integration.recovered', { withinMs: 100_000 })),
-    );
+    await Promise.all(all.slice(0, 5).map(({ caller }) => hub.event(caller, 'integration.recovered')));
     for (const { caller } of all) expect((await caller.read('google_drive')).body.status).toBe('connected');
-  }, 150_000);
+  });
 });

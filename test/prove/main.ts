@@ -1,4 +1,5 @@
 import { cpSync, rmSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import path from 'node:path';
 import { chosen, readCommandLine, type Wish } from './command-line';
 import { formatTable, formatTroubles, isProven } from './report';
@@ -7,6 +8,9 @@ import type { Scenario, Surroundings } from './scenario';
 import { SCENARIOS } from './scenarios';
 import { ROOT } from './servers/launchers';
 import { OwnServers } from './servers/own-servers';
+
+/** More runnable processes than this for each processor: somebody else works here too. */
+const BUSY = 3;
 
 /** The apps' records of the last run, one folder for each scenario. */
 const LOGS = path.join(ROOT, '.cache/prove-logs');
@@ -73,6 +77,10 @@ async function prove(wish: Wish, scenarios: readonly Scenario[]): Promise<boolea
     );
     const troubles = formatTroubles(outcomes);
     say(`\n${formatTable(outcomes)}\n`);
+    const [load = 0] = loadavg();
+    const busy = load > BUSY * availableParallelism();
+    if (busy && troubles !== '')
+      say(`The machine was busy (load ${load.toFixed(1)}): lapses may be of its making. Run the proof alone.\n`);
     if (troubles !== '')
       say(`${troubles}\n\nSeed ${wish.seed}. The records of all apps lie in ${path.relative(ROOT, LOGS)}.`);
     return outcomes.every(isProven);

@@ -21,7 +21,7 @@ export interface RefreshWorkerInTest {
 /** A metadata sync worker in this process. */
 export interface SyncWorkerInTest {
   readonly syncs: SyncService;
-  start(): void;
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 

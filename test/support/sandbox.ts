@@ -47,7 +47,7 @@ export async function startSandbox(): Promise<OwnSandbox> {
   };
   return {
     admin,
-    endpoints: world.endpoints() as Record<string, object>,
+    endpoints: world.endpoints(),
     credentials: world.credentials(),
     async grant(provider, account) {
       const { grants } = await admin.call<{ grants: [SeededGrant] }>('POST', `/grants/${provider}`, {

@@ -121,11 +121,6 @@ export class Stack {
     return found;
   }
 
-  /** Everything that any process has written. */
-  get logs(): string[] {
-    return [...this.processes.values()].flatMap(({ lines }) => lines);
-  }
-
   /** A caller of an org; without one, of an org that nobody else has. */
   as(org: string = randomUUID(), claims: Omit<Claims, 'org'> = {}): Caller {
     return new Caller(this.base, { org, ...claims }, this.conformity);

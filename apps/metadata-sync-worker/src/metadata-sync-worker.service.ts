@@ -17,7 +17,7 @@ export class MetadataSyncWorkerService {
     private readonly database: HubDatabase,
     due: DueRepository,
     producer: JobProducer,
-    connections: RedisConnections,
+    private readonly connections: RedisConnections,
     logger: HubLogger,
     private readonly consumer: JobConsumer,
     private readonly syncConsumer: SyncConsumer,
@@ -26,7 +26,8 @@ export class MetadataSyncWorkerService {
     this.watch = new OverdueWatch(due, producer, connections, logger);
   }
 
-  start(): void {
+  async start(): Promise<void> {
+    await this.connections.known();
     this.syncConsumer.start();
     this.watch.start({
       kind: 'sync',

@@ -23,7 +23,7 @@ export class RefreshWorkerService {
     private readonly database: HubDatabase,
     due: DueRepository,
     producer: JobProducer,
-    connections: RedisConnections,
+    private readonly connections: RedisConnections,
     logger: HubLogger,
     private readonly consumer: JobConsumer,
     private readonly scan: DueScanJob,
@@ -37,6 +37,7 @@ export class RefreshWorkerService {
   }
 
   async start(): Promise<void> {
+    await this.connections.known();
     await this.refreshes.takeUp();
     this.refreshConsumer.start();
     this.revocationConsumer.start();
@@ -47,7 +48,7 @@ export class RefreshWorkerService {
       everyMs: LOOK_FOR_REFRESHES_MS,
       hasLease: true,
       runHere: (work) => this.refreshes.refresh(work),
-      atLook: () => this.scan.keepScheduled(),
+      atLook: () => void this.scan.keepScheduled(),
     });
     this.watch.start({
       kind: 'revocation',

@@ -31,8 +31,13 @@ export class JobProducer {
     });
   }
 
-  /** Rings for work now: a job of that name that waits for its hour is pulled forward. */
-  async ring(job: JobName, work: Work): Promise<RingOutcome> {
+  /** Rings for work now: a job of that name that waits for its hour is pulled forward. @returns false if Redis took nothing */
+  async ring(job: JobName, work: Work): Promise<boolean> {
+    return (await this.ringAndTell(job, work)) !== 'lost';
+  }
+
+  /** The same, and tells what came of it. */
+  async ringAndTell(job: JobName, work: Work): Promise<RingOutcome> {
     let outcome: RingOutcome = 'rung';
     const isTaken = await this.guarded(job, work, async (queue) => {
       const known = await queue.getJob(JOBS[job].jobId(work));

@@ -228,10 +228,11 @@ describe('jobs', () => {
     });
     await bell.producer.ring('refresh', aWork());
     await eventually('the begin', () => Promise.resolve(consumer.running === 1));
-    const drained = consumer.drain();
-    await bell.producer.ring('refresh', aWork());
-    await drained;
+    await consumer.drain();
     expect([finished, consumer.running]).toEqual([1, 0]);
+    await bell.producer.ring('refresh', aWork());
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(finished).toBe(1);
     expect(await bell.jobs('refresh')).toHaveLength(1);
   });
 });
@@ -311,14 +312,11 @@ describe('without Redis', () => {
   it('a consumer drains all the same', async () => {
     const connections = new RedisConnections({ redisUrl: 'redis://127.0.0.1:1' }, logger);
     const producer = new JobProducer({ redisPrefix: 'test' }, connections, logger);
-    const copies = jest.spyOn(Redis.prototype, 'duplicate'); // BullMQ's own, which a process takes with it when it ends
     const consumer = new JobConsumer({ redisPrefix: 'test' }, connections, producer, logger);
     consumer.start('refresh', [{ provider: PROVIDER }], () => Promise.resolve('done'));
     const before = performance.now();
     await consumer.drain();
-    expect(performance.now() - before).toBeLessThan(5_000);
+    expect(performance.now() - before).toBeLessThan(10_000);
     connections.close();
-    for (const { value } of copies.mock.results) (value as Redis).disconnect();
-    copies.mockRestore();
   });
 });

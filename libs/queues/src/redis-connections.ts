@@ -1,14 +1,19 @@
+import { setTimeout } from 'node:timers/promises';
 import type { HubConfig } from '@hub/config';
 import type { HubLogger } from '@hub/telemetry';
 import { Redis } from 'ioredis';
 
 /** So long a connection that ends keeps its process. */
 const GOODBYE_MS = 200;
+/** So long a start waits to hear whether Redis is there. */
+const FIRST_WORD_MS = 2_000;
 
 /** Redis as it is needed: for those who ring it answers at once or fails; for those who listen it waits for its return. */
 export class RedisConnections {
   private readonly open: Redis[] = [];
   private isDown = false;
+  private hearFirst: () => void;
+  private readonly firstWord = new Promise<void>((resolve) => (this.hearFirst = resolve));
 
   constructor(
     private readonly config: Pick<HubConfig, 'redisUrl'>,
@@ -50,10 +55,16 @@ export class RedisConnections {
 
   /** One record for each outage, not one for each attempt. */
   private note(isDown: boolean): void {
+    this.hearFirst();
     if (isDown === this.isDown) return;
     this.isDown = isDown;
     if (isDown) this.logger.warning('redis.unavailable');
     else this.logger.info('redis.available');
+  }
+
+  /** Comes back once it is known whether Redis is there; before that the first rings would be lost for nothing. */
+  async known(): Promise<void> {
+    await Promise.race([this.firstWord, setTimeout(FIRST_WORD_MS, undefined, { ref: false })]);
   }
 
   get available(): boolean {

@@ -2,7 +2,7 @@ import type { DueKind, DueRepository, DueWork } from '@hub/database';
 import type { JobProducer, RedisConnections, RingOutcome, Work } from '@hub/queues';
 import type { HubLogger } from '@hub/telemetry';
 import { FairRuns } from './fair-runs';
-import { nextLookMs, watchAct } from './watch-plan';
+import { nextLookMs, SHORTEST_LOOK_MS, watchAct } from './watch-plan';
 
 /** One kind of work that is watched. */
 export interface WatchDuty {
@@ -13,12 +13,14 @@ export interface WatchDuty {
   readonly hasLease: boolean;
   /** Does one piece of work in this process, without the queue. Must be safe beside others who do the same. */
   readonly runHere: (work: Work) => Promise<unknown>;
-  /** Called at each look, such as to keep a scheduler in Redis alive. */
-  readonly atLook?: () => Promise<void>;
+  /** Called at each look, such as to keep a scheduler in Redis alive. Nobody waits for what it begins. */
+  readonly atLook?: () => void;
 }
 
-/** Most that one look takes on; the next look finds the rest. */
-const LOOK_LIMIT = 500;
+/** Most that one look takes on of one provider, so that one which is ill hides nobody; the next look finds the rest. */
+const SHARE = 500;
+const PAGE = 500;
+const MOST_PAGES = 20;
 const RINGS_AT_ONCE = 25;
 const MOST_RUNS = 32;
 const MOST_RUNS_OF_A_PROVIDER = 8;
@@ -60,16 +62,32 @@ export class OverdueWatch {
 
   private async look(duty: WatchDuty): Promise<void> {
     const seen = await this.lookOnce(duty).catch((error: unknown) => this.noteBlindness(error));
-    this.after(nextLookMs(seen ?? [], duty.everyMs, Math.random()), () => void this.look(duty));
+    const nextMs = seen ? nextLookMs(seen, duty.everyMs, Math.random()) : SHORTEST_LOOK_MS;
+    this.after(nextMs, () => void this.look(duty));
   }
 
   private async lookOnce(duty: WatchDuty): Promise<DueWork[]> {
-    const seen = await this.due.due(duty.kind, duty.everyMs, LOOK_LIMIT);
+    const seen = await this.everyonesShare(duty);
     this.isBlind = false;
     for (let start = 0; start < seen.length; start += RINGS_AT_ONCE)
       await Promise.all(seen.slice(start, start + RINGS_AT_ONCE).map((work) => this.attend(duty, work)));
-    await duty.atLook?.();
+    duty.atLook?.();
     return seen;
+  }
+
+  private async everyonesShare(duty: WatchDuty): Promise<DueWork[]> {
+    const shares = new Map<string, DueWork[]>();
+    let pages = 0;
+    for await (const page of this.due.duePages(duty.kind, duty.everyMs, PAGE)) {
+      for (const work of page) {
+        const share = shares.get(work.provider) ?? [];
+        if (share.length < SHARE) share.push(work);
+        shares.set(work.provider, share);
+      }
+      pages += 1;
+      if (pages === MOST_PAGES) break;
+    }
+    return [...shares.values()].flat();
   }
 
   /** One record for each time that the database is away. */
@@ -83,7 +101,7 @@ export class OverdueWatch {
     const act = watchAct(due, this.connections.available, duty.everyMs);
     switch (act.kind) {
       case 'ring':
-        if (isInVain(await this.producer.ring(duty.kind, work), duty)) this.runHere(duty, work);
+        if (isInVain(await this.producer.ringAndTell(duty.kind, work), duty)) this.runHere(duty, work);
         return;
       case 'run_here':
         return this.runHere(duty, work);

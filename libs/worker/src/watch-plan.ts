@@ -13,7 +13,7 @@ export type WatchAct =
   | { readonly kind: 'look_again'; readonly inMs: number };
 
 /** However short the lives are, the database is not asked more often. */
-const SHORTEST_LOOK_MS = 2_000;
+export const SHORTEST_LOOK_MS = 2_000;
 /** Timers may be early by a millisecond, and a lease that still holds would put the work off to the next look. */
 const AFTER_MS = 50;
 /** Looks that fit into what is left of the token that is worst off. */

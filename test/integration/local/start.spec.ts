@@ -17,6 +17,7 @@ beforeAll(async () => {
     PORT: String(await drawPort()),
     HUB_DATA_DIR: path.join(parent(), 'data'),
     HUB_ENV_FILE: path.join(parent(), 'no.env'), // a developer's own settings are not for tests
+    npm_lifecycle_event: 'start', // as npm sets it: the stack then ends when we do, however we end
   };
 });
 

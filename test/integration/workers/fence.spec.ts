@@ -1,5 +1,5 @@
 import { IntegrationRepository } from '@hub/database';
-import { afterConnect, type ProviderId } from '@hub/domain';
+import { afterConnect } from '@hub/domain';
 import { sealGrant } from '@hub/token-vault';
 import { eventually } from '../../support/eventually';
 import { refreshWorker, type RefreshWorkerInTest } from '../../support/running-worker';
@@ -151,7 +151,7 @@ async function reconnect({ stored }: Connected, tokens: { accessToken: string; r
     )[0]!.inputs.shop,
   };
   const change = afterConnect({ ...connected, inputs, grant: sealed }, new Date(), 0);
-  await gateway.storeConnect({ orgId, provider: provider as ProviderId, id, change, actor: USER }, () =>
+  await gateway.storeConnect({ orgId, provider: provider, id, change, actor: USER }, () =>
     Promise.resolve(true),
   );
 }

@@ -6,12 +6,14 @@ let worker: RefreshWorkerInTest;
 
 beforeAll(async () => {
   stand = await WorkerStand.set();
+});
+afterAll(() => stand.clear());
+// a worker of its own for each test: one that saw the failures of the test before would open a breaker
+beforeEach(async () => {
+  await stand.closeBreakers();
   worker = await refreshWorker(stand.settings.workerConfig());
 });
-afterAll(async () => {
-  await worker.stop();
-  await stand.clear();
-});
+afterEach(() => worker.stop());
 
 const refresh = async ({ stored }: Connected) => worker.refreshes.refresh(await stored.work());
 /** The API refuses the access token, so that a reactive provider is asked for a fresh one. */

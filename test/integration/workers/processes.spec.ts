@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../support/eventually';
 import { freePort } from '../../support/free-port';
 import { HubProcess } from '../../support/hub-process';
+import { TcpProxy } from '../../support/tcp-proxy';
 import { WorkerStand, type Connected } from './worker-stand';
 
 let stand: WorkerStand;
@@ -63,6 +65,30 @@ describe.each(['refresh-worker', 'metadata-sync-worker'])('%s', (app) => {
     expect(stderr).toContain('TOKEN_KEYS is missing');
   });
 });
+
+it.each(['refresh-worker', 'metadata-sync-worker'])(
+  '%s outlives a Redis and a PostgreSQL that go away',
+  async (app) => {
+    const url = new URL(stand.settings.environment['REDIS_URL']!);
+    const door = await TcpProxy.before(url.hostname, Number(url.port));
+    url.host = `127.0.0.1:${door.port}`;
+    const process = await worker(app, { REDIS_URL: url.href });
+    await door.shut();
+    await stand.database.setAway(true);
+    await sleep(4_000);
+    await stand.database.setAway(false);
+    const due = await stand.due('shopify', { syncInSeconds: -1 });
+    const done = app === 'refresh-worker' ? 'refresh.succeeded' : 'sync.completed';
+    await eventually('work', async () => (await due.stored.events()).includes(done), { withinMs: 20_000 });
+    await door.reopen();
+    await sleep(1_000);
+    expect(process.isRunning).toBe(true);
+    expect(records(process, 'hub.worker.crashed')).toEqual([]);
+    await process.stop();
+    await door.shut();
+  },
+  90_000,
+);
 
 it('a refresh that was sent when SIGTERM comes is finished and saved', async () => {
   const due = await sentButNotAnswered('notion', 1500);

@@ -191,7 +191,7 @@ describe('an API that is ill', () => {
 it('a worker that starts does what is due, and comes back at the next time', async () => {
   const own = await syncWorker(stand.settings.workerConfig({ SYNC_EVERY: '3s' }));
   const connected = await justConnected('shopify');
-  own.start();
+  await own.start();
   await eventually('three syncs', async () => {
     const completed = await connected.stored.eventsNamed('sync.completed');
     return completed.length >= 3;

@@ -75,6 +75,11 @@ export class WorkerStand {
     return { account: this.newAccount(provider), stored };
   }
 
+  /** Forgets that a provider was ill. */
+  async closeBreakers(): Promise<void> {
+    await this.database.sql('delete from public.provider_breakers');
+  }
+
   /** Makes a refresh due now, as a caller's wish or the next rung of the ladder would. */
   async makeDue({ stored }: Connected): Promise<void> {
     await this.database.sql('update public.integrations set next_refresh_at = now() where id = $1', [stored.id]);

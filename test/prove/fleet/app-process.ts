@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { ROOT } from '../servers/launchers';
@@ -40,6 +41,25 @@ export interface Ending {
   readonly asked: readonly Asked[];
 }
 
+/** A start takes a processor for a second: as many at once as there are processors, and the others wait for their turn. */
+class Turns {
+  private free = availableParallelism();
+  private readonly waiting: (() => void)[] = [];
+
+  async enter(): Promise<void> {
+    if (this.free === 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    else this.free -= 1;
+  }
+
+  leave(): void {
+    const next = this.waiting.shift();
+    if (next) next();
+    else this.free += 1;
+  }
+}
+
+const STARTS = new Turns();
+
 /** One app as a process of its own, compiled, started as often as a scenario wants. */
 export class AppProcess {
   /** Its last records, over all its runs. */
@@ -70,6 +90,11 @@ export class AppProcess {
   }
 
   async start(): Promise<void> {
+    await STARTS.enter();
+    await this.startNow().finally(() => STARTS.leave());
+  }
+
+  private async startNow(): Promise<void> {
     const { app, dist, environment, preloads = [] } = this.spec;
     // on a leash: it ends with this process, even if that is killed
     const loaded = [path.join(ROOT, 'test/support/leash.cjs'), ...preloads].flatMap((file) => ['--require', file]);

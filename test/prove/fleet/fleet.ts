@@ -7,6 +7,8 @@ import type { ProveHub } from './prove-hub';
 
 const GRANTS_AT_ONCE = 1_000;
 const ROWS_AT_ONCE = 200;
+/** How old a spread fleet's oldest token is: its refresh falls due some seconds later, when the workers have started. */
+const OLDEST_OF_LIFE = 0.3;
 
 /** A fleet of integrations, each of an org of its own, with one provider. */
 export interface FleetOrder {
@@ -19,7 +21,7 @@ export interface FleetOrder {
   /**
    * When the first refreshes fall due:
    *
-   * - `spread`: as in a hub that has run for long: evenly over the time between two refreshes.
+   * - `spread`: one after another, from some seconds after the start on.
    * - a number: all at once, with so many seconds of life left.
    * - `fresh`: all were granted just now.
    */
@@ -124,7 +126,7 @@ function timesOf(
     const expiresAt = now + due * 1000;
     return { issuedAt: new Date(expiresAt - life), expiresAt: new Date(expiresAt), nextRefreshAt: new Date(now) };
   }
-  const age = due === 'fresh' ? 0 : (life / 2) * share;
+  const age = due === 'fresh' ? 0 : life * OLDEST_OF_LIFE * share;
   return { issuedAt: new Date(now - age), expiresAt: new Date(now - age + life) };
 }
 

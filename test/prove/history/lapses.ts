@@ -41,12 +41,13 @@ function explains(outage: Outage, expiresAt: number, { marginMs, longestRungMs }
 
 /** What the looks at the table saw must be what the trail tells: a lapse seen where the trail tells of none is a bug in either. */
 export function unknownLapses(history: History, known: readonly Lapse[]): Violation[] {
+  const judged = judgedTimes(history);
   const seen = new Map<string, number>();
   for (const { at, lapsed } of history.samples)
     for (const id of lapsed) {
-      const isKnown = known.some(
-        (lapse) => lapse.integrationId === id && at >= lapse.from - 1 && at <= lapse.until + LOOK_MS,
-      );
+      const isKnown =
+        known.some((lapse) => lapse.integrationId === id && at >= lapse.from - 1 && at <= lapse.until + LOOK_MS) ||
+        judged.some((time) => time.integrationId === id && at >= time.from - LOOK_MS && at <= time.until + LOOK_MS);
       if (!isKnown && !seen.has(id)) seen.set(id, at);
     }
   return [...seen].map(([integrationId, at]) => ({
@@ -55,6 +56,18 @@ export function unknownLapses(history: History, known: readonly Lapse[]): Violat
     at,
     what: 'the table showed a token that was over, and the trail knows of no lapse then',
   }));
+}
+
+/** From each verdict to the success that undid it: a verdict that is looked into once more shows as failing meanwhile. */
+function judgedTimes({ trail, until }: History): { integrationId: string; from: number; until: number }[] {
+  return trail
+    .filter(({ name }) => name === 'integration.reauth_required')
+    .map(({ integrationId, at, seq }) => {
+      const undone = trail.find(
+        (event) => event.integrationId === integrationId && event.seq > seq && event.name === 'refresh.succeeded',
+      );
+      return { integrationId, from: at, until: undone?.at ?? until };
+    });
 }
 
 /** A look may be answered a moment after it was asked. */

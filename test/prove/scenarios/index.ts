@@ -1,7 +1,19 @@
 import type { Scenario } from '../scenario';
+import { clocks } from './clocks';
+import { herd } from './herd';
 import { kills } from './kills';
+import { provider } from './provider';
+import { races } from './races';
 import { rules } from './rules';
 import { stores } from './stores';
 
-/** All scenarios, the short ones first. */
-export const SCENARIOS: readonly Scenario[] = [...rules, ...stores, ...kills];
+/** All scenarios in the order of their start: those that take little of the machine first, those that take all of it last. */
+export const SCENARIOS: readonly Scenario[] = [
+  ...rules,
+  ...provider,
+  ...clocks,
+  ...races,
+  ...stores,
+  ...herd,
+  ...kills,
+];

@@ -59,7 +59,7 @@ export const kills: readonly Scenario[] = [
     proves: 'workers killed every 200 ms, provider with a grace window: nothing lapses, is lost or spent twice',
     weight: 4,
     run: async (surroundings) => {
-      const size = surroundings.isLong ? { tokens: 2_000, seconds: 600 } : { tokens: 600, seconds: 120 };
+      const size = surroundings.isLong ? { tokens: 2_000, seconds: 600 } : { tokens: 600, seconds: 110 };
       return runKilling(surroundings, { manner: 'SIGKILL', graceSeconds: 30, ...size });
     },
   },
@@ -68,7 +68,7 @@ export const kills: readonly Scenario[] = [
     proves: 'the same with a strict provider: every lost family was struck by a kill, and all are told of in 60 s',
     weight: 4,
     run: async (surroundings) => {
-      const size = surroundings.isLong ? { tokens: 2_000, seconds: 600 } : { tokens: 600, seconds: 100 };
+      const size = surroundings.isLong ? { tokens: 2_000, seconds: 600 } : { tokens: 600, seconds: 90 };
       return runKilling(surroundings, { manner: 'SIGKILL', graceSeconds: 0, ...size });
     },
   },
@@ -77,7 +77,7 @@ export const kills: readonly Scenario[] = [
     proves: 'workers asked to end all the time, strict provider: nothing is lost',
     weight: 4,
     run: async (surroundings) => {
-      const size = surroundings.isLong ? { tokens: 1_000, seconds: 300 } : { tokens: 400, seconds: 45 };
+      const size = surroundings.isLong ? { tokens: 1_000, seconds: 300 } : { tokens: 400, seconds: 40 };
       return runKilling(surroundings, { manner: 'SIGTERM', graceSeconds: 0, ...size });
     },
   },

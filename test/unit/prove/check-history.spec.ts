@@ -66,6 +66,19 @@ describe('lapses', () => {
     expect(kindsOf(findings)).toEqual([]);
   });
 
+  it('are none between a verdict and the success that undid it', () => {
+    const trail = [told(50_000, 'refresh.failed'), told(50_000, 'integration.reauth_required'), stored(80_000)];
+    const history = {
+      presentations: [granted(80_000, 0)],
+      subjects: [aSubject({ refreshPrint: 'r1', expiresAt: 140_000 })],
+      trail,
+      until: 90_000,
+    };
+    const looks = (...times: number[]) => times.map((at) => ({ at, lapsed: ['i1'], oldestDueMs: 0 }));
+    expect(kindsOf(check({ ...history, samples: looks(65_000, 79_000) }))).toEqual([]);
+    expect(kindsOf(check({ ...history, samples: looks(85_000) }))).toEqual(['lapse_seen']);
+  });
+
   it('that the table showed and the trail does not know are found', () => {
     const samples = [{ at: 45_000, lapsed: ['i1'], oldestDueMs: 0 }];
     expect(kindsOf(check({ samples }))).toEqual(['lapse_seen']);

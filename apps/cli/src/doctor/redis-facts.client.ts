@@ -17,6 +17,7 @@ export async function readRedisFacts(url: string): Promise<RedisFacts> {
     commandTimeout: CONNECT_MS,
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
+    disconnectTimeout: 200, // it would keep the command waiting
   });
   let met: unknown;
   redis.on('error', (error) => (met = error)); // `connect` itself only says that the connection is closed

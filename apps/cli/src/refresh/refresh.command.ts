@@ -37,7 +37,7 @@ export function addRefreshCommand(program: Command, { environment, terminal }: S
         if (!(await ring(environment, { id, orgId: org, provider, epoch })))
           terminal.complain('Redis takes no ring: the workers’ watch picks it up within half a minute.');
         const after = await waitFor(integrations, request);
-        terminal.print(outcomeOf(provider, after));
+        terminal.print(outcomeOf(request.integration, after));
       });
     });
 }
@@ -91,13 +91,17 @@ async function waitFor(
 }
 
 /** @throws CommandRefused if it did not succeed */
-function outcomeOf(provider: ProviderId, after: Integration | undefined): string {
+function outcomeOf(before: Integration, after: Integration | undefined): string {
+  const { provider } = before;
   if (!after) throw new CommandRefused(`No worker was through with ${provider} after 10 s: is one running?`);
-  if (after.status === 'connected')
+  const hasWorked = (after.lastSyncAt?.getTime() ?? 0) > (before.lastSyncAt?.getTime() ?? 0);
+  if (after.status === 'connected' && hasWorked)
     return `${provider} is connected; its token ends ${after.expiresAt ? `at ${after.expiresAt.toISOString()}` : 'at no known time'}.`;
-  const failure = after.refreshFailure?.code ?? 'unknown reason';
   const outlook = after.nextRefreshAt
     ? `It is tried again at ${after.nextRefreshAt.toISOString()}.`
     : 'Its user has to connect again.';
+  if (after.status === 'connected')
+    throw new CommandRefused(`${provider} was put off: its provider is not asked just now. ${outlook}`);
+  const failure = after.refreshFailure?.code ?? 'unknown reason';
   throw new CommandRefused(`${provider} is ${after.status}: ${failure}. ${outlook}`);
 }

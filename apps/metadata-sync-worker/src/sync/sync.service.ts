@@ -79,10 +79,15 @@ export class SyncService {
 
   private changeAfter({ target, reading }: Read, now: Date): Change {
     const { syncEveryMs } = this.config;
-    return reading.ok
-      ? afterSync(reading, now, syncEveryMs, Math.random())
-      : afterSyncFailure(target.integration, reading.failure, now, syncEveryMs);
+    if (reading.ok) return afterSync(reading, now, syncEveryMs, Math.random());
+    const change = afterSyncFailure(target.integration, reading.failure, now, syncEveryMs);
+    return reading.failure.code === 'internal' ? tellOfSeal(change, reading.failure.reason) : change;
   }
+}
+
+/** A sealed token that does not open may have been tampered with: the trail tells of it by its own name. */
+function tellOfSeal(change: Change, reason: string): Change {
+  return { ...change, events: [{ name: 'seal.open_failed', detail: { reason } }, ...change.events] };
 }
 
 /** The database's time, carried on by the monotonic clock. */

@@ -1,5 +1,5 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
-import { DueRepository } from '@hub/database';
+import { DueRepository, type DueWork } from '@hub/database';
 import { JobProducer, RefreshScanScheduler } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
@@ -47,18 +47,18 @@ export class DueScanJob {
   private async scheduleDue(): Promise<number> {
     let scheduled = 0;
     for await (const page of this.due.duePages('refresh', SCANS_AHEAD * this.config.refreshScanEveryMs, PAGE)) {
-      for (let start = 0; start < page.length; start += SCHEDULED_AT_ONCE) {
-        const rung = await Promise.all(
-          page
-            .filter(({ leasedForMs }) => leasedForMs === null)
-            .slice(start, start + SCHEDULED_AT_ONCE)
-            .map(({ id, orgId, provider, epoch, dueInMs }) =>
-              this.jobs.schedule('refresh', { id, orgId, provider, epoch }, dueInMs),
-            ),
+      const free = page.filter(({ leasedForMs }) => leasedForMs === null);
+      for (let start = 0; start < free.length; start += SCHEDULED_AT_ONCE) {
+        const taken = await Promise.all(
+          free.slice(start, start + SCHEDULED_AT_ONCE).map((work) => this.schedule(work)),
         );
-        scheduled += rung.filter(Boolean).length;
+        scheduled += taken.filter(Boolean).length;
       }
     }
     return scheduled;
+  }
+
+  private schedule({ id, orgId, provider, epoch, dueInMs }: DueWork): Promise<boolean> {
+    return this.jobs.schedule('refresh', { id, orgId, provider, epoch }, dueInMs);
   }
 }

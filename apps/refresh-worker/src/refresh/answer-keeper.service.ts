@@ -78,7 +78,7 @@ export class AnswerKeeper {
     }
   }
 
-  /** One round over what is parked; the first that fails ends it, for PostgreSQL is still away. */
+  /** One round over what is parked; the first that fails ends it and goes to the end of the row, so that none blocks the others. */
   private async commitOnce(): Promise<boolean> {
     for (const [name, answer] of this.parked) {
       try {
@@ -88,7 +88,9 @@ export class AnswerKeeper {
         this.logger.info('hub.refresh.committed_late', { ...idsOf(answer), outcome: settlement.kind });
         await this.onCommitted(answer, settlement);
       } catch {
-        return false; // told when it was parked
+        this.parked.delete(name); // told when it was parked
+        this.parked.set(name, answer);
+        return false;
       }
     }
     return true;

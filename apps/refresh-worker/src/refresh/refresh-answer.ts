@@ -2,7 +2,11 @@ import {
   afterFailure,
   afterRefresh,
   afterVerification,
+  failure,
   giveUp,
+  lifeMs,
+  retryDelayMs,
+  RUNGS,
   type Change,
   type EventDraft,
   type Failure,
@@ -58,21 +62,27 @@ export function afterAnswer(
   }
 }
 
-function afterRefusal(integration: RefreshState, failure: Failure, doubt: Doubt | null, now: Date): Change {
-  if (failure.code !== 'invalid_grant' || doubt === null || HARMLESS.has(doubt.retry))
-    return afterFailure(integration, failure, now);
+function afterRefusal(integration: RefreshState, refusal: Failure, doubt: Doubt | null, now: Date): Change {
+  if (refusal.code !== 'invalid_grant' || doubt === null || HARMLESS.has(doubt.retry))
+    return afterFailure(integration, refusal, now);
   // most likely the lost answer held the successor: the person must sign in again, and the code tells why
   const lost: Failure = {
     code: 'token_refresh_failed',
     kind: 'definite',
-    reason: `answer_lost_then_${failure.reason}`,
+    reason: `answer_lost_then_${refusal.reason}`,
   };
   return giveUp(integration, lost, now);
 }
 
+/** Nothing mends itself here: it is tried at the slowest pace of the ladder until an operator has done something. */
 function afterUnopened(integration: RefreshState, reason: string, now: Date): Change {
-  const change = afterFailure(integration, { code: 'internal', kind: 'ours', reason }, now);
-  return { ...change, events: [{ name: 'seal.open_failed', detail: { reason } }, ...change.events] };
+  const change = afterFailure(integration, failure('internal', reason), now);
+  const next = new Date(now.getTime() + retryDelayMs(RUNGS, lifeMs(integration)));
+  return {
+    patch: { ...change.patch, nextRefreshAt: next },
+    events: [{ name: 'seal.open_failed', detail: { reason } }, ...change.events],
+    next,
+  };
 }
 
 /** A doubt is told before what came of it. */

@@ -1,0 +1,106 @@
+import type { DatabaseFacts } from './database-facts.repository';
+import { databaseFindings, keyUseFinding } from './database-findings';
+import { bad, findingLine, good, warning, type Finding } from './finding';
+import { redisFindings } from './redis-findings';
+import { nodeFinding } from './runtime-findings';
+
+const kindsOf = (findings: readonly Finding[]): string[] => findings.map(({ kind }) => kind);
+
+describe('a finding', () => {
+  it.each([
+    [good('Node 24'), '✓ Node 24'],
+    [warning('Redis keeps nothing', 'set appendonly yes'), '! Redis keeps nothing → set appendonly yes'],
+    [bad('No tables', 'migrate'), '✗ No tables → migrate'],
+  ])('is one line with its mark, and what mends it', (finding, line) => {
+    expect(findingLine(finding)).toBe(line);
+  });
+});
+
+describe('Node', () => {
+  it.each([
+    ['18.20.4', 'bad'],
+    ['20.18.3', 'bad'],
+    ['20.19.0', 'good'],
+    ['20.20.2', 'good'],
+    ['21.0.0', 'good'],
+    ['26.10.0', 'good'],
+  ])('%s is %s', (version, kind) => {
+    expect(nodeFinding(version).kind).toBe(kind);
+  });
+});
+
+describe('PostgreSQL', () => {
+  const facts: DatabaseFacts = {
+    version: '18.4',
+    versionNumber: 180_004,
+    database: 'hub',
+    isReadOnly: false,
+    synchronousCommit: 'on',
+    fsync: 'on',
+    login: { name: 'hub_worker_hub', isSuperuser: false, bypassesPolicies: false, ownsTables: false },
+    orgTables: [{ name: 'integrations', enabled: true, forced: true }],
+    migrations: ['A1', 'B2'],
+    asynchronousStandbys: [],
+    clockAheadMs: 12,
+  };
+  const examined = (different: Partial<DatabaseFacts>): Finding[] =>
+    databaseFindings({ ...facts, ...different }, ['A1', 'B2']);
+
+  it('is in order', () => {
+    expect(new Set(kindsOf(examined({})))).toEqual(new Set(['good']));
+  });
+
+  it.each([
+    ['bad', /too old/, { version: '14.2', versionNumber: 140_002 }],
+    ['bad', /is a standby/, { isReadOnly: true }],
+    ['bad', /is a superuser and bypasses/, { login: { ...facts.login, isSuperuser: true, bypassesPolicies: true } }],
+    ['bad', /is of the tables’ owner/, { login: { ...facts.login, ownsTables: true } }],
+    ['bad', /There are no tables/, { orgTables: [] }],
+    ['bad', /not forced on flows/, { orgTables: [{ name: 'flows', enabled: true, forced: false }] }],
+    ['bad', /not forced on flows/, { orgTables: [{ name: 'flows', enabled: false, forced: true }] }],
+    ['bad', /Migrations are missing: B2 →/, { migrations: ['A1'] }],
+    ['warning', /ahead of this release: C3/, { migrations: ['A1', 'B2', 'C3'] }],
+    ['warning', /cannot be read/, { migrations: null }],
+    ['warning', /synchronous_commit off/, { synchronousCommit: 'off' }],
+    ['warning', /fsync off/, { fsync: 'off' }],
+    ['warning', /Asynchronous standbys: replica-1/, { asynchronousStandbys: ['replica-1'] }],
+    ['bad', /5\.1 s ahead/, { clockAheadMs: 5_100 }],
+    ['bad', /-7\.0 s ahead/, { clockAheadMs: -7_000 }],
+  ] as [Finding['kind'], RegExp, Partial<DatabaseFacts>][])('has one %s finding: %s', (kind, words, different) => {
+    const ill = examined(different).filter((finding) => finding.kind !== 'good');
+    expect(kindsOf(ill)).toEqual([kind]);
+    expect(ill.map(findingLine).join()).toMatch(words);
+  });
+});
+
+describe('the keys in use', () => {
+  it.each([
+    ['good', [{ keyId: 'k1', values: 4 }], /4 values/],
+    ['good', [], /0 values/],
+    [
+      'bad',
+      [
+        { keyId: 'k1', values: 4 },
+        { keyId: 'k0', values: 2 },
+      ],
+      /k0 \(2\)/,
+    ],
+    ['bad', [{ keyId: null, values: 1 }], /no sealed value \(1\)/],
+    ['warning', null, /was not looked at/],
+  ] as const)('are %s: %j', (kind, uses, words) => {
+    const finding = keyUseFinding(uses, ['k1', 'k2']);
+    expect(finding.kind).toBe(kind);
+    expect(findingLine(finding)).toMatch(words);
+  });
+});
+
+describe('Redis', () => {
+  it.each([
+    [{ version: '7.0.15', evictionPolicy: 'noeviction', appendOnly: true }, ['good', 'good', 'good']],
+    [{ version: '6.2.0', evictionPolicy: 'noeviction', appendOnly: false }, ['good', 'good', 'warning']],
+    [{ version: '9.1.0', evictionPolicy: 'allkeys-lru', appendOnly: true }, ['good', 'warning', 'good']],
+    [{ version: '5.0.7', evictionPolicy: 'noeviction', appendOnly: true }, ['bad', 'good', 'good']],
+  ])('%j', (facts, kinds) => {
+    expect(kindsOf(redisFindings(facts))).toEqual(kinds);
+  });
+});

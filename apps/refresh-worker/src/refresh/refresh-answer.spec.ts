@@ -1,0 +1,79 @@
+import { failure, type RefreshState, type Sealed } from '@hub/domain';
+import type { RefreshRetry } from '@hub/providers';
+import { afterAnswer, afterGranted } from './refresh-answer';
+
+const NOON = new Date('2026-11-22T12:00:00Z');
+const connected: RefreshState = {
+  status: 'connected',
+  issuedAt: new Date('2026-11-22T11:20:00Z'),
+  expiresAt: new Date('2026-11-22T12:20:00Z'),
+  refreshExpiresAt: null,
+  nextRefreshAt: NOON,
+  failedRefreshes: 0,
+};
+const refused = failure('invalid_grant', 'invalid_grant');
+const names = (change: { events: readonly { name: string }[] }) => change.events.map(({ name }) => name);
+
+describe('a refusal', () => {
+  it('without a doubt is the word about this grant', () => {
+    const change = afterAnswer(connected, { kind: 'refused', failure: refused, doubt: null }, NOON);
+    expect(change.patch).toMatchObject({ status: 'reauth_required', refreshFailure: { code: 'invalid_grant' } });
+    expect(names(change)).toEqual(['refresh.failed', 'integration.reauth_required']);
+  });
+
+  it.each<RefreshRetry>(['none', 'probe', 'grace:600'])(
+    'after a lost answer is laid to it where retry is %s',
+    (retry) => {
+      const doubt = { retry, lost: 'timeout' };
+      const change = afterAnswer(connected, { kind: 'refused', failure: refused, doubt }, NOON);
+      expect(change.patch).toMatchObject({
+        status: 'reauth_required',
+        refreshFailure: { code: 'token_refresh_failed' },
+      });
+      expect(change.events[0]).toEqual({
+        name: 'refresh.in_doubt',
+        detail: { retry, lost: 'timeout', outcome: 'invalid_grant' },
+      });
+    },
+  );
+
+  it.each<RefreshRetry>(['nonRotating', 'idempotent'])('has another reason where a token stays good: %s', (retry) => {
+    const doubt = { retry, lost: 'timeout' };
+    const change = afterAnswer(connected, { kind: 'refused', failure: refused, doubt }, NOON);
+    expect(change.patch).toMatchObject({ refreshFailure: { code: 'invalid_grant' } });
+  });
+
+  it('that is none about the grant never ends it, doubt or not', () => {
+    const down = failure('provider_unavailable', 'http_503');
+    const change = afterAnswer(
+      connected,
+      { kind: 'refused', failure: down, doubt: { retry: 'none', lost: 'x' } },
+      NOON,
+    );
+    expect(change.patch.status).toBe('refresh_failing');
+  });
+});
+
+it('a grant after a doubt tells of both', () => {
+  const grant = {
+    accessToken: 'hub1.a' as Sealed,
+    refreshToken: undefined,
+    issuedAt: NOON,
+    expiresAt: null,
+    refreshExpiresAt: null,
+    scope: undefined,
+  };
+  const change = afterGranted(connected, { grant, doubt: { retry: 'idempotent', lost: 'timeout' } }, NOON, 0);
+  expect(names(change)).toEqual(['refresh.in_doubt', 'refresh.succeeded']);
+});
+
+it('a token that does not open is put off, costs no attempt and no connection', () => {
+  const change = afterAnswer(connected, { kind: 'unopened', reason: 'refresh_token_not_authentic' }, NOON);
+  expect(change.patch).toMatchObject({
+    status: 'refresh_failing',
+    failedRefreshes: 0,
+    refreshFailure: { code: 'internal' },
+    nextRefreshAt: new Date('2026-11-22T12:08:00Z'),
+  });
+  expect(names(change)).toEqual(['seal.open_failed', 'refresh.failed']);
+});

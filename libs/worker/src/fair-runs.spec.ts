@@ -1,0 +1,77 @@
+import { FairRuns } from './fair-runs';
+
+/** Runs that last until they are let go, and the order in which they began. */
+function heldRuns(most: number, mostOfALane: number) {
+  const began: string[] = [];
+  const errors: unknown[] = [];
+  const ends = new Map<string, () => void>();
+  const runs = new FairRuns(most, mostOfALane, (error) => errors.push(error));
+  const add = (lane: string, key: string) =>
+    runs.add({
+      key,
+      lane,
+      start: () => {
+        began.push(key);
+        return new Promise<void>((resolve) => ends.set(key, resolve));
+      },
+    });
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+  const end = async (key: string) => {
+    ends.get(key)?.();
+    await settled();
+  };
+  return { runs, began, errors, add, end, settled };
+}
+
+it('lanes take turns', async () => {
+  const { began, add, end, settled } = heldRuns(1, 1);
+  for (const key of ['a1', 'a2', 'a3']) add('a', key);
+  add('b', 'b1');
+  await settled();
+  for (const key of ['a1', 'a2', 'b1']) await end(key);
+  expect(began.indexOf('b1')).toBeLessThan(began.indexOf('a3'));
+});
+
+it('no lane takes more than its share, nor all together more than the bound', async () => {
+  const { began, add, end, settled } = heldRuns(3, 2);
+  for (const key of ['a1', 'a2', 'a3']) add('a', key);
+  for (const key of ['b1', 'b2']) add('b', key);
+  await settled();
+  expect([...began].sort()).toEqual(['a1', 'a2', 'b1']);
+  await end('b1');
+  expect([...began].sort()).toEqual(['a1', 'a2', 'b1', 'b2']);
+});
+
+it('what waits or runs already is not added again, and may be afterwards', async () => {
+  const { began, add, end, settled } = heldRuns(1, 1);
+  add('a', 'a1');
+  add('a', 'a1');
+  await settled();
+  await end('a1');
+  add('a', 'a1');
+  await settled();
+  expect(began).toEqual(['a1', 'a1']);
+});
+
+it('a run that throws is told of and holds nobody up', async () => {
+  const { runs, errors, began, add, settled } = heldRuns(1, 1);
+  const bug = new Error('bug');
+  runs.add({ key: 'x', lane: 'a', start: () => Promise.reject(bug) });
+  add('a', 'a1');
+  await settled();
+  expect([errors, began]).toEqual([[bug], ['a1']]);
+});
+
+it('stopping starts nothing more and waits for what runs', async () => {
+  const { runs, began, add, end, settled } = heldRuns(1, 1);
+  add('a', 'a1');
+  add('a', 'a2');
+  await settled();
+  let isStopped = false;
+  const stopped = runs.stop().then(() => (isStopped = true));
+  await settled();
+  expect(isStopped).toBe(false);
+  await end('a1');
+  await stopped;
+  expect(began).toEqual(['a1']);
+});

@@ -1,0 +1,342 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { RefreshLeaseRepository, type Lease } from '@hub/database';
+import { afterFailure, afterRefresh, type Change, type IntegrationId, type OrgId } from '@hub/domain';
+import { JobConsumer, JobProducer, RedisConnections } from '@hub/queues';
+import { HubLogger } from '@hub/telemetry';
+import { sealGrant, TokenVault } from '@hub/token-vault';
+import { WORKER } from '../../factories/change';
+import { FAILURES } from '../../factories/integration';
+import { hub } from '../../support/command-line';
+import { cloneDatabase, type OwnDatabase } from '../../support/database';
+import { eventually } from '../../support/eventually';
+import { storeIntegration, type Wanted } from '../../support/stored-integration';
+import { testServers } from '../../support/test-servers';
+
+const key = randomBytes(32);
+const vault = new TokenVault([{ id: 'k1', key }]);
+const anOrg = (): OrgId => randomUUID() as OrgId;
+
+let database: OwnDatabase;
+let environment: Record<string, string>;
+
+beforeAll(async () => {
+  database = await cloneDatabase();
+  environment = {
+    DATABASE_URL: database.workerUrl,
+    REDIS_URL: testServers().redisUrl,
+    REDIS_PREFIX: `test-${database.name}`,
+    TOKEN_KEYS: `k1:${key.toString('base64')}`,
+    AUTH_JWT_SECRET: randomBytes(32).toString('hex'),
+    AUTH_ISSUER: 'hub',
+    AUTH_AUDIENCE: 'hub',
+  };
+});
+afterAll(() => database.drop());
+
+const store = (different: Partial<Wanted> = {}, by = vault) =>
+  storeIntegration(database, by, {
+    provider: 'google_drive',
+    grant: { accessToken: 'access', refreshToken: 'refresh', account: 'ada@example.com', accountId: 'a-1' },
+    dueInSeconds: 1_800,
+    syncInSeconds: 1_800,
+    ...different,
+  });
+
+describe('hub integrations list', () => {
+  const list = (orgId: OrgId, ...more: string[]) => hub(['integrations', 'list', '--org', orgId, ...more], environment);
+
+  it('shows what the org has connected, and nothing of another', async () => {
+    const { orgId } = await store();
+    await store({ orgId, provider: 'notion', status: 'reauth_required' });
+    await store({ provider: 'shopify' });
+    const { exitCode, out, err } = await list(orgId);
+    expect([exitCode, err]).toEqual([0, '']);
+    const [head, drive, notion, ...more] = out.trim().split('\n');
+    expect(head).toMatch(/^PROVIDER +STATUS +ACCOUNT +EXPIRES +NEXT REFRESH +LAST SYNC +FAILURE$/);
+    expect(drive).toMatch(/^google_drive +connected +ada@example\.com +\d{4}-.*Z +\d{4}-.*Z +- +-$/);
+    expect(notion).toMatch(/^notion +reauth_required .*invalid_grant × 1/);
+    expect(more).toEqual([]);
+  });
+
+  it('gives the same as JSON', async () => {
+    const { orgId, id } = await store();
+    const { exitCode, out } = await list(orgId, '--json');
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(out)).toMatchObject([
+      { id, provider: 'google_drive', status: 'connected', account: { id: 'a-1', label: 'ada@example.com' } },
+    ]);
+    expect(out).not.toMatch(/hub1\./);
+  });
+
+  it('says that there is nothing', async () => {
+    expect(await list(anOrg())).toEqual({ exitCode: 0, out: 'This org has connected nothing.\n', err: '' });
+    expect((await list(anOrg(), '--json')).out).toBe('[]\n');
+  });
+
+  it('works with the gateway’s login as well', async () => {
+    const { orgId } = await store();
+    const { out } = await hub(['integrations', 'list', '--org', orgId], {
+      ...environment,
+      DATABASE_URL: database.gatewayUrl,
+    });
+    expect(out).toContain('google_drive');
+  });
+
+  it.each([
+    ['no DATABASE_URL', '', /DATABASE_URL is missing/],
+    ['another kind of URL', 'mysql://canary@host/db', /DATABASE_URL must be a URL that starts with postgres/],
+    [
+      'nobody at the port',
+      'postgres://canary:canary@127.0.0.1:1/hub',
+      /PostgreSQL refuses: .*ECONNREFUSED.*Check DATABASE_URL/,
+    ],
+  ])('says what is wrong with %s, without the secret', async (_what, DATABASE_URL, words) => {
+    const { exitCode, out, err } = await hub(['integrations', 'list', '--org', anOrg()], {
+      ...environment,
+      DATABASE_URL,
+    });
+    expect([exitCode, out]).toEqual([1, '']);
+    expect(err).toMatch(words);
+    expect(err).not.toContain('canary');
+  });
+});
+
+describe('hub refresh', () => {
+  const refresh = (orgId: OrgId, provider = 'google_drive', changed: Record<string, string> = {}) =>
+    hub(['refresh', '--org', orgId, '--provider', provider], { ...environment, ...changed });
+
+  /** The provider grants anew. */
+  const granted = ({ integration }: Lease): Change => {
+    const now = new Date();
+    const grant = {
+      accessToken: 'new-access',
+      refreshToken: 'new-refresh',
+      expiresInSeconds: 3_600,
+      refreshExpiresInSeconds: null,
+      scopes: undefined,
+    };
+    return afterRefresh(integration, sealGrant(vault, integration, grant, now), now, 0);
+  };
+
+  /** What a worker does about one integration. */
+  async function settle(
+    leases: RefreshLeaseRepository,
+    of: { orgId: string; id: string },
+    decide: (lease: Lease) => Change,
+  ) {
+    const lease = await leases.claim(of.orgId as OrgId, of.id as IntegrationId, 'test');
+    if (!('reason' in lease)) await leases.settle(lease, decide(lease), WORKER);
+  }
+
+  /** A worker that settles what it is rung for as `decide` says; it ends with the test. */
+  async function withWorker(decide: (lease: Lease) => Change, act: () => Promise<void>): Promise<void> {
+    const config = { redisUrl: testServers().redisUrl, redisPrefix: environment.REDIS_PREFIX ?? '' };
+    const logger = HubLogger.forApp('test', 'silent');
+    const connections = new RedisConnections(config, logger);
+    const producer = new JobProducer(config, connections, logger);
+    const consumer = new JobConsumer(config, connections, producer, logger);
+    const leases = new RefreshLeaseRepository(await database.as('worker'));
+    consumer.start('refresh', [{ provider: 'google_drive' }], async (work) => {
+      await settle(leases, work, decide);
+      return 'done';
+    });
+    try {
+      await act();
+    } finally {
+      await consumer.drain();
+      await producer.close();
+      connections.close();
+    }
+  }
+
+  it('has a worker refresh it at once, and tells that it is connected', async () => {
+    const { orgId } = await store();
+    await withWorker(granted, async () => {
+      const { exitCode, out, err } = await refresh(orgId);
+      expect([exitCode, err]).toEqual([0, '']);
+      expect(out).toMatch(/^google_drive is connected; its token ends at \d{4}-/);
+    });
+  });
+
+  it('tells that it failed, and when it is tried again', async () => {
+    const { orgId } = await store();
+    await withWorker(
+      ({ integration }) => afterFailure(integration, FAILURES.down, new Date()),
+      async () => {
+        const { exitCode, out, err } = await refresh(orgId);
+        expect([exitCode, out]).toEqual([1, '']);
+        expect(err).toMatch(/google_drive is refresh_failing: provider_unavailable\. It is tried again at \d{4}-/);
+      },
+    );
+  });
+
+  it('tells that its user must come', async () => {
+    const { orgId } = await store();
+    await withWorker(
+      ({ integration }) => afterFailure(integration, FAILURES.revoked, new Date()),
+      async () => {
+        const { exitCode, err } = await refresh(orgId);
+        expect(exitCode).toBe(1);
+        expect(err).toMatch(/google_drive is reauth_required: invalid_grant\. Its user has to connect again/);
+      },
+    );
+  });
+
+  it('does not take for a success that a worker has put it off, as while the provider is down for all', async () => {
+    const stored = await store();
+    const leases = new RefreshLeaseRepository(await database.as('worker'));
+    const answer = refresh(stored.orgId);
+    await eventually('the row to be due', async () => ((await stored.row()).next_refresh_at ?? Infinity) <= new Date());
+    const lease = await leases.claim(stored.orgId, stored.id, 'test');
+    if (!('reason' in lease)) await leases.release(lease);
+    const { exitCode, err } = await answer;
+    expect(exitCode).toBe(1);
+    expect(err).toMatch(/google_drive was put off: its provider is not asked just now\. It is tried again at/);
+  });
+
+  it('asks nothing where only a new connect helps', async () => {
+    const { orgId } = await store({ status: 'reauth_required' });
+    const { exitCode, err } = await refresh(orgId);
+    expect(exitCode).toBe(1);
+    expect(err).toMatch(/google_drive needs its user: .*invalid_grant.*A new connect mends it/);
+  });
+
+  it('says that nothing is connected', async () => {
+    expect(await refresh(anOrg())).toMatchObject({ exitCode: 1, err: 'This org has not connected google_drive.\n' });
+  });
+
+  it('takes no provider that is not there', async () => {
+    const { exitCode, err } = await refresh(anOrg(), 'dropbox');
+    expect(exitCode).toBe(2);
+    expect(err).toMatch(/The providers are .*google_drive/);
+  });
+
+  it.each([
+    ['away', 'redis://127.0.0.1:1'],
+    ['not set', ''],
+  ])('without Redis (%s) says who picks it up, and waits for it all the same', async (_how, REDIS_URL) => {
+    const stored = await store();
+    const leases = new RefreshLeaseRepository(await database.as('worker'));
+    const answer = refresh(stored.orgId, 'google_drive', { REDIS_URL });
+    await eventually('the row to be due', async () => ((await stored.row()).next_refresh_at ?? Infinity) <= new Date());
+    await settle(leases, stored, granted); // as the watch of a worker does
+    expect(await answer).toMatchObject({
+      exitCode: 0,
+      out: expect.stringMatching(/^google_drive is connected/),
+      err: expect.stringMatching(/^Redis takes no ring: the workers’ watch picks it up/),
+    });
+  });
+
+  it('says after ten seconds that no worker was through with it', async () => {
+    const { orgId } = await store();
+    const { exitCode, out, err } = await refresh(orgId);
+    expect([exitCode, out]).toEqual([1, '']);
+    expect(err).toMatch(/No worker was through with google_drive after 10 s/);
+  });
+});
+
+describe('hub doctor', () => {
+  const doctor = (changed: Record<string, string> = {}) => hub(['doctor'], { ...environment, ...changed });
+  const ill = ({ out }: { out: string }): string[] => out.split('\n').filter((line) => line.startsWith('✗'));
+
+  it('finds nothing to mend in a sound installation, a line for each check', async () => {
+    await store();
+    const answer = await doctor({
+      NOTION_CLIENT_ID: 'id',
+      NOTION_CLIENT_SECRET: 'secret',
+      PUBLIC_URL: 'https://hub.example',
+    });
+    expect(ill(answer)).toEqual([]);
+    expect(answer).toMatchObject({ exitCode: 0, err: '' });
+    for (const words of [
+      /✓ Node \d+/,
+      /✓ Settings can be used/,
+      /✓ Token keys: k1 seals/,
+      /✓ PostgreSQL \d+\.\d+, database e2e_/,
+      /✓ The login \S+ is bound by row-level security/,
+      /✓ Row-level security is forced on all 6 tables/,
+      /✓ Migrations are up to date/,
+      /! A crash may forget commits/, // the servers of tests are in a hurry
+      /✓ No asynchronous standby is visible/,
+      /✓ The database's clock is -?\d+\.\d s ahead/,
+      /✓ Every sealed value in sight opens with a known key \(\d+ values\)/,
+      /✓ Redis \d+\.\d+/,
+      /Redis evicts nothing/,
+      /✓ Notion has credentials; redirect URL to register: https:\/\/hub\.example\/functions\/v1\/integrations-callback\/notion/,
+      /! Shopify has no credentials → set SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET/,
+      /✓ Zapier needs no credentials/,
+    ])
+      expect(answer.out).toMatch(words);
+  });
+
+  it('shows no secret', async () => {
+    const { out, err } = await doctor({ NOTION_CLIENT_ID: 'id', NOTION_CLIENT_SECRET: 'canary' });
+    expect(out + err).not.toContain('canary');
+    expect(out + err).not.toContain(key.toString('base64'));
+  });
+
+  it('finds sealed values whose key is gone', async () => {
+    const stranger = new TokenVault([{ id: 'old', key: randomBytes(32) }]);
+    const { id } = await store({}, stranger);
+    const answer = await doctor();
+    expect(ill(answer)).toEqual([
+      expect.stringMatching(/Sealed with keys that are not in TOKEN_KEYS: old \(2\) → add those keys again/),
+    ]);
+    expect(answer.exitCode).toBe(1);
+    await database.sql('delete from public.integrations where id = $1', [id]);
+  });
+
+  it('finds a superuser in DATABASE_URL', async () => {
+    const answer = await doctor({ DATABASE_URL: database.adminUrl });
+    expect(ill(answer)).toEqual([
+      expect.stringMatching(/The login postgres is a superuser and bypasses row-level security/),
+    ]);
+  });
+
+  it('finds policies that somebody has switched off, and migrations that are missing', async () => {
+    await database.sql('alter table public.flows no force row level security');
+    await database.sql("delete from public.hub_migrations where name like 'CreateNarrowDoors%'");
+    try {
+      expect(ill(await doctor())).toEqual([
+        expect.stringMatching(/Row-level security is not forced on flows/),
+        expect.stringMatching(/Migrations are missing: CreateNarrowDoors\d+ → run `npm run migrate`/),
+      ]);
+    } finally {
+      await database.sql('alter table public.flows force row level security');
+      await database.sql(
+        "insert into public.hub_migrations (timestamp, name) values (1795392400000, 'CreateNarrowDoors1795392400000')",
+      );
+    }
+  });
+
+  it('says that it looked at no keys as the gateway, which may not look across orgs', async () => {
+    const answer = await doctor({ DATABASE_URL: database.gatewayUrl });
+    expect(ill(answer)).toEqual([]);
+    expect(answer.out).toMatch(/! Which keys are in use was not looked at/);
+  });
+
+  it('tells of servers that cannot be reached, and goes on', async () => {
+    const answer = await doctor({
+      DATABASE_URL: 'postgres://u:canary@127.0.0.1:1/hub',
+      REDIS_URL: 'redis://:canary@127.0.0.1:1',
+    });
+    expect(answer.exitCode).toBe(1);
+    expect(ill(answer)).toEqual([
+      expect.stringMatching(/PostgreSQL cannot be examined → PostgreSQL refuses: .*ECONNREFUSED/),
+      expect.stringMatching(/Redis cannot be reached \(.*ECONNREFUSED.*\) → check REDIS_URL/),
+    ]);
+    expect(answer.out).toMatch(/Zapier needs no credentials/);
+    expect(answer.out).not.toContain('canary');
+  });
+
+  it('tells every mistake of the settings, each once, and examines what it can', async () => {
+    const answer = await doctor({ TOKEN_KEYS: 'k1:short', AUTH_ISSUER: '', PORT: 'x' });
+    expect(ill(answer).sort()).toEqual([
+      expect.stringMatching(/✗ Settings → AUTH_ISSUER is missing/),
+      expect.stringMatching(/✗ Settings → PORT must be a port/),
+      expect.stringMatching(/✗ Settings → TOKEN_KEYS, key 1/),
+    ]);
+    expect(answer.out).toMatch(/✓ PostgreSQL/);
+    expect(answer.exitCode).toBe(1);
+  });
+});

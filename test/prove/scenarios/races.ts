@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bearerOf } from '../../support/bearer';
+import type { Member } from '../fleet/fleet';
+import { chances } from '../model/world';
+import { readPresentations, readTrail } from '../history/collect';
+import type { Scenario } from '../scenario';
+import { limitsFor, LIMITS_OF_A_MINUTE, rowOf, Trial } from '../trial';
+
+const CALLERS = 1_000;
+
+/** Calls the gateway for an integration's org. @returns the HTTP status */
+async function call(base: string, { orgId, provider }: Member, method: string, path: string): Promise<number> {
+  const answer = await fetch(`${base}/functions/v1/integrations/${provider}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${await bearerOf({ org: orgId })}` },
+  });
+  await answer.arrayBuffer();
+  return answer.status;
+}
+
+export const races: readonly Scenario[] = [
+  {
+    name: 'thousand-callers',
+    proves: '1,000 forced refreshes and token reads at once, two gateways, two workers: one call at the provider',
+    weight: 2,
+    run: async (surroundings) => {
+      const trial = await Trial.prepare(surroundings, {
+        servers: await surroundings.sharedServers(),
+        workers: 2,
+        gateways: 2,
+      });
+      await trial.hub.sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: 4_000 });
+      const [member] = await trial.seed({
+        provider: 'shopify',
+        count: 1,
+        lifeSeconds: 3_600,
+        due: 'fresh',
+        knobs: { rotationGrace: 0 },
+      });
+      if (!member) throw new Error('nothing was seeded');
+      // past the first third of its life, in which a read does not refresh
+      await trial.hub.database.rows("update public.integrations set issued_at = issued_at - interval '30 minutes'");
+      await trial.begin();
+      const bases = trial.hub.gateways.map(({ base }) => base);
+      const statuses = await Promise.all(
+        Array.from({ length: CALLERS }, (_, caller) => {
+          const base = bases[caller % bases.length] ?? '';
+          return caller % 4 < 2
+            ? call(base, member, 'POST', '/refresh')
+            : call(base, member, 'GET', '/token?minTtl=3600');
+        }),
+      );
+      await trial.settle();
+      const findings = await trial.findings('shopify', limitsFor(3_600));
+      const answered = statuses.filter((status) => status === 200).length;
+      return rowOf(findings, {
+        faults: CALLERS,
+        note: `${findings.attempts} call at the provider, ${answered} callers got 200`,
+        claims: [
+          { holds: findings.attempts === 1, what: `one call at the provider (${findings.attempts})` },
+          { holds: answered === CALLERS, what: `every caller got 200 (${answered} of ${CALLERS})` },
+        ],
+      });
+    },
+  },
+  {
+    name: 'sync-and-disconnect',
+    proves: 'syncs, forced refreshes and disconnects race with refreshes: nothing comes back, nothing else is hurt',
+    weight: 2,
+    run: async (surroundings) => {
+      const trial = await Trial.prepare(surroundings, {
+        servers: await surroundings.sharedServers(),
+        workers: 2,
+        syncWorkers: 1,
+        gateways: 1,
+        settings: { SYNC_EVERY: '10s' },
+      });
+      await trial.hub.sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: 300, jitterMs: 300 });
+      const fleet = await trial.seed({
+        provider: 'shopify',
+        count: 80,
+        lifeSeconds: 60,
+        due: 'spread',
+        knobs: { rotationGrace: 0 },
+        syncInSeconds: 1,
+      });
+      await trial.begin();
+      const base = trial.hub.gateways[0]?.base ?? '';
+      const chance = chances(surroundings.seed);
+      const leaving = fleet.filter((_, place) => place % 2 === 0);
+      const endsAt = performance.now() + (surroundings.isLong ? 300_000 : 60_000);
+      const troubles: string[] = [];
+      const one = async (member: Member): Promise<void> => {
+        const disconnectsAt = performance.now() + chance() * 50_000;
+        while (performance.now() < endsAt) {
+          await sleep(1_000 + chance() * 6_000);
+          if (leaving.includes(member) && performance.now() > disconnectsAt) {
+            const due = call(base, member, 'POST', '/refresh');
+            await sleep(chance() * 600); // somewhere inside the refresh
+            const status = await call(base, member, 'DELETE', '');
+            if (status !== 204) troubles.push(`disconnect of ${member.id} was answered ${status}`);
+            await due;
+            return;
+          }
+          await call(base, member, 'POST', chance() < 0.7 ? '/sync' : '/refresh');
+        }
+      };
+      await Promise.all(fleet.map(one));
+      await trial.settle();
+      const findings = await trial.findings('shopify', LIMITS_OF_A_MINUTE);
+      const trail = await readTrail(trial.hub);
+      const ghosts = leaving.filter((member) => hasGhost(member, trail));
+      const rows = await trial.hub.database.rows<{ id: string; last_sync_at: Date | null }>(
+        'select id, last_sync_at from public.integrations',
+      );
+      const left = rows.filter(({ id }) => leaving.some((member) => member.id === id)).length;
+      const unsynced = rows.filter(({ last_sync_at: at }) => at === null).length;
+      const kept = await keptGrants(trial, leaving);
+      return rowOf(findings, {
+        faults: leaving.length,
+        note: `${leaving.length} disconnected, ${kept} of their refreshes came back late and went to revocation`,
+        claims: [
+          { holds: left === 0, what: `rows of disconnected integrations are gone (${left} are not)` },
+          { holds: ghosts.length === 0, what: `nothing is stored after a disconnect (${ghosts.length} were)` },
+          { holds: unsynced === 0, what: `all others are synced (${unsynced} are not)` },
+          { holds: troubles.length === 0, what: troubles[0] ?? 'every disconnect is answered 204' },
+          { holds: findings.familiesLost.length === 0, what: 'no family is lost' },
+        ],
+      });
+    },
+  },
+];
+
+function hasGhost({ id }: Member, trail: readonly { integrationId: string; seq: number; name: string }[]): boolean {
+  const gone = trail.find((event) => event.integrationId === id && event.name === 'integration.disconnected');
+  return (
+    gone !== undefined &&
+    trail.some((event) => event.integrationId === id && event.seq > gone.seq && event.name === 'refresh.succeeded')
+  );
+}
+
+/** Refreshes that were granted to an integration which was gone when the answer came. */
+async function keptGrants(trial: Trial, leaving: readonly Member[]): Promise<number> {
+  const trail = await readTrail(trial.hub);
+  const presentations = await readPresentations(trial.hub, 'shopify');
+  return leaving.filter(({ id, account }) => {
+    const granted = presentations.filter((presentation) => presentation.account === account && presentation.accepted);
+    const stored = trail.filter(({ integrationId, name }) => integrationId === id && name === 'refresh.succeeded');
+    return granted.length > stored.length;
+  }).length;
+}
