@@ -84,10 +84,9 @@ module.exports = {
     },
     {
       name: 'no-undeclared-packages',
-      comment:
-        'What is imported is found, and stands in package.json. (Plain modules load some packages by paths of their own.)',
+      comment: 'What is imported is found, and stands in package.json.',
       severity: 'error',
-      from: { pathNot: '[.]mjs$' },
+      from: {},
       to: { dependencyTypes: ['unknown', 'undetermined', 'npm-no-pkg', 'npm-unknown'] },
     },
     {
@@ -102,6 +101,9 @@ module.exports = {
     exclude: { path: '(^|/)(dist|coverage)/' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
   },
 };

@@ -60,11 +60,15 @@ export function addressOf(host, port) {
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
+/** Which database a URL means, whoever logs in: host, port and name. */
+export function databaseOf(url) {
+  const { hostname, port, pathname } = new URL(url);
+  return `${hostname}:${port || 5432}${pathname}`;
+}
+
 /** A stack's own corner of a Redis that it may share with others. */
 export function redisPrefix(databaseUrl) {
-  const { hostname, port, pathname } = new URL(databaseUrl);
-  const database = `${hostname}:${port || 5432}${pathname}`;
-  return `hub-${createHash('sha256').update(database).digest('hex').slice(0, 8)}`;
+  return `hub-${createHash('sha256').update(databaseOf(databaseUrl)).digest('hex').slice(0, 8)}`;
 }
 
 /**

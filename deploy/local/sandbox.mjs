@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { mainOf } from './apps.mjs';
-import { isGiven, plainEnvironment } from './environment.mjs';
+import { isGiven, plainEnvironment, setting } from './environment.mjs';
 import { isLoopback } from './ports.mjs';
 
 const HOST = '127.0.0.1';
@@ -35,7 +35,8 @@ export async function askSandbox(port) {
 }
 
 /**
- * Points the providers that nobody gave credentials for at the sandbox.
+ * Points the providers that nobody gave credentials for at the sandbox. With an endpoints file from outside, that file
+ * alone says where providers are: the sandbox lends its credentials only to those that it names.
  * @param {Record<string, string>} given environment and .env
  * @param {{ endpoints: Record<string, object>, credentials: Record<string, string>, providers: Array<{ id: string, prefix: string | null }> }} sandbox
  * @param {string} dataDir
@@ -46,12 +47,14 @@ export function sandboxSettings(given, sandbox, dataDir) {
   const isReal = ({ prefix }) =>
     prefix !== null && ['CLIENT_ID', 'CLIENT_SECRET'].some((half) => isGiven(given, `${prefix}_${half}`));
   const pretended = sandbox.providers.filter((provider) => !isReal(provider));
+  const givenFile = setting(given, 'PROVIDER_ENDPOINTS_FILE');
+  const named = givenFile === undefined ? sandbox.endpoints : readEndpoints(givenFile);
   const environment = {};
-  for (const { prefix } of pretended.filter((provider) => provider.prefix !== null))
+  for (const { prefix } of pretended.filter(({ id, prefix }) => prefix !== null && Object.hasOwn(named, id)))
     for (const [name, value] of Object.entries(sandbox.credentials))
       if (name.startsWith(`${prefix}_CLIENT_`)) environment[name] = value;
 
-  if (!isGiven(given, 'PROVIDER_ENDPOINTS_FILE')) {
+  if (givenFile === undefined) {
     const file = path.join(dataDir, 'provider-endpoints.json');
     const endpoints = Object.fromEntries(
       pretended.map(({ id }) => [id, sandbox.endpoints[id]]).filter(([, value]) => value),
@@ -59,16 +62,25 @@ export function sandboxSettings(given, sandbox, dataDir) {
     fs.writeFileSync(file, `${JSON.stringify(endpoints, null, 2)}\n`);
     environment.PROVIDER_ENDPOINTS_FILE = file;
   }
-  const endpointsFile = environment.PROVIDER_ENDPOINTS_FILE ?? given.PROVIDER_ENDPOINTS_FILE;
-  if (!isGiven(given, 'OUTBOUND_ALLOW_PRIVATE') && namesLoopback(endpointsFile))
+  const endpoints = readEndpoints(environment.PROVIDER_ENDPOINTS_FILE ?? givenFile);
+  if (!isGiven(given, 'OUTBOUND_ALLOW_PRIVATE') && namesLoopback(endpoints))
     environment.OUTBOUND_ALLOW_PRIVATE = 'true';
   return { environment, real: sandbox.providers.filter(isReal).map(({ id }) => id) };
 }
 
-/** Whether some provider lies on this machine; an endpoints file that is wrong is the apps' to complain about. */
-function namesLoopback(file) {
+/** What an endpoints file holds; one that is wrong counts as empty, and is the apps' to complain about. */
+function readEndpoints(file) {
   try {
-    const endpoints = JSON.parse(fs.readFileSync(file, 'utf8'));
+    const content = JSON.parse(fs.readFileSync(file, 'utf8'));
+    return typeof content === 'object' && content !== null ? content : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Whether some provider lies on this machine. */
+function namesLoopback(endpoints) {
+  try {
     const urls = Object.values(endpoints).flatMap((provider) => Object.values(provider));
     return urls.some((url) => isLoopback(new URL(url).hostname));
   } catch {

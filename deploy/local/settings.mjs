@@ -15,6 +15,7 @@ import { Refusal } from './refusal.mjs';
  * @property {string} POSTGRES_PASSWORD of the superuser
  * @property {string} REDIS_PASSWORD
  * @property {{ gateway: string, worker: string }} DATABASE_PASSWORDS of the apps' logins
+ * @property {string[]} [DATABASES_WITH_LOGINS] databases from outside in which npm start has made the apps' logins
  * @property {number} [POSTGRES_PORT]
  * @property {number} [REDIS_PORT]
  * @property {number} [SANDBOX_PORT]

@@ -1,5 +1,15 @@
 import path from 'node:path';
-import { addressOf, APPS, asLogin, givenDatabase, isLocalOnly, localDefaults, mainOf, redisPrefix } from './apps.mjs';
+import {
+  addressOf,
+  APPS,
+  asLogin,
+  databaseOf,
+  givenDatabase,
+  isLocalOnly,
+  localDefaults,
+  mainOf,
+  redisPrefix,
+} from './apps.mjs';
 import { ensureBuilt } from './compile.mjs';
 import { openDataDir } from './data-dir.mjs';
 import { dataDirOf, hubEnvironment, setting } from './environment.mjs';
@@ -14,7 +24,7 @@ import { forPeople } from './root.mjs';
 import { stopCommands } from './run.mjs';
 import { askSandbox, sandboxSettings, sandboxSpec } from './sandbox.mjs';
 import { placeForPostgres } from './server-place.mjs';
-import { keptSettings } from './settings.mjs';
+import { changeSettings, keptSettings } from './settings.mjs';
 import { choosePorts, requireGatewayPort } from './stack-ports.mjs';
 import { Supervisor } from './supervisor.mjs';
 import { localToken } from './token.mjs';
@@ -122,7 +132,17 @@ export class Stack {
         `The database in ${folder} was made with another settings.json than the one there: bring that file back, or move ${folder} away to begin anew.`,
       );
     }
+    if (given) await this.#keepDatabase(databaseOf(given));
     return { adminUrl: url, logins };
+  }
+
+  /** So that the operators' commands know later that its URL was an administrator's. */
+  async #keepDatabase(database) {
+    if (this.#kept.DATABASES_WITH_LOGINS?.includes(database)) return;
+    await changeSettings(this.#dataDir.path, (settings) => ({
+      ...settings,
+      DATABASES_WITH_LOGINS: [...new Set([...(settings.DATABASES_WITH_LOGINS ?? []), database])],
+    }));
   }
 
   async #startPostgres() {
@@ -180,7 +200,10 @@ export class Stack {
     for (const name of ['DATABASE_ADMIN_URL', 'DATABASE_ADMIN_URL_FILE']) delete shared[name]; // for migrations only
     if (isLocalOnly(shared)) shared.HUB_LOCAL ??= 'true';
     else delete shared.HUB_LOCAL;
-    if (sandbox.real.length > 0)
+    if (!sandbox.environment.PROVIDER_ENDPOINTS_FILE)
+      this.notes.providers =
+        'Providers as PROVIDER_ENDPOINTS_FILE says; one that it does not name and that has no credentials is not configured.';
+    else if (sandbox.real.length > 0)
       this.notes.providers = `Real providers, since their credentials are given: ${sandbox.real.join(', ')}. The sandbox plays all others.`;
 
     const specs = APPS.map((app) => {

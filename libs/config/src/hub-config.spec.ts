@@ -174,7 +174,10 @@ describe('every mistake', () => {
       ],
     ],
     [{ AUTH_JWT_SECRET: 'x'.repeat(31) }, ['AUTH_JWT_SECRET is too short: it needs at least 32 bytes']],
-    [{ AUTH_JWKS_URL: 'ftp://keys' }, ['AUTH_JWKS_URL must be an absolute https URL']],
+    [
+      { AUTH_JWKS_URL: 'ftp://keys' },
+      ['AUTH_JWKS_URL must be an absolute https URL (http only to loopback, with OUTBOUND_ALLOW_PRIVATE)'],
+    ],
     [{ AUTH_ORG_CLAIM: 'app_metadata..org_id' }, ['AUTH_ORG_CLAIM must be a dotted path such as app_metadata.org_id']],
     [{ REFRESH_SCAN_EVERY: '0s' }, ['REFRESH_SCAN_EVERY must be a duration such as 30s, 10m or 1h']],
     [{ TRUST_PROXY: '10.0.0.0/8, proxy' }, ['TRUST_PROXY: "proxy" is no address and no CIDR']],

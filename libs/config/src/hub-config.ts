@@ -136,8 +136,10 @@ function readAuth(reader: SettingReader): AuthConfig {
   const bearer = readBearerSettings(reader);
   if (jwksUrl === undefined && bearer.jwtSecret === null)
     reader.mistakes.add('AUTH_JWKS_URL or AUTH_JWT_SECRET is missing: without one no caller can be verified');
-  if (jwksUrl !== undefined && !['https:', 'http:'].includes(parseUrl(jwksUrl)?.protocol ?? ''))
-    reader.mistakes.add('AUTH_JWKS_URL must be an absolute https URL');
+  if (jwksUrl !== undefined && !isKeySetUrl(jwksUrl, reader.flag('OUTBOUND_ALLOW_PRIVATE')))
+    reader.mistakes.add(
+      'AUTH_JWKS_URL must be an absolute https URL (http only to loopback, with OUTBOUND_ALLOW_PRIVATE)',
+    );
   return { ...bearer, jwksUrl: jwksUrl ?? null };
 }
 
@@ -155,6 +157,12 @@ export function readBearerSettings(reader: SettingReader): BearerSettings {
     audience: reader.required('AUTH_AUDIENCE', 'the `aud` of your bearer tokens'),
     orgClaim,
   };
+}
+
+/** Whoever could change keys on their way could be anyone: plain http is for this machine alone. */
+function isKeySetUrl(text: string, allowPrivate: boolean): boolean {
+  const url = parseUrl(text);
+  return url?.protocol === 'https:' || (url?.protocol === 'http:' && allowPrivate && isLoopback(url.hostname));
 }
 
 function readLocal(reader: SettingReader, host: string, publicUrl: string): HubConfig['local'] {

@@ -233,6 +233,15 @@ describe('flows', () => {
       expect(await complete(early.flow.orgId, early.flow.id)).toBe(false);
     });
 
+    it('are not completed once their org has disconnected: nothing may be stored', async () => {
+      const { flow } = await taken();
+      await gateway.withOrg(flow.orgId, (manager) =>
+        manager.query("select * from hub.disconnect($1, false, 'disconnect')", [flow.provider]),
+      );
+      expect((await row(flow.id))?.status).toBe('cancelled');
+      expect(await gateway.withOrg(flow.orgId, (manager) => completeFlow(manager, flow.id))).toBe(false);
+    });
+
     it('stay ended, whatever is said of them later', async () => {
       const { flow } = await taken();
       await gateway.withOrg(flow.orgId, (manager) => completeFlow(manager, flow.id));

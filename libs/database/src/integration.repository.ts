@@ -74,13 +74,22 @@ export class IntegrationRepository {
    * @returns the integration; or why nothing was stored: the flow has ended, or the org's row is another one by now
    */
   async storeConnect(
-    connect: { orgId: OrgId; provider: ProviderId; id: IntegrationId; change: Change; actor: Actor },
+    connect: {
+      orgId: OrgId;
+      provider: ProviderId;
+      id: IntegrationId;
+      /** The account's id as the decision saw it: a row of another one by now is left alone. Absent: whatever it is. */
+      accountBefore?: string | null;
+      change: Change;
+      actor: Actor;
+    },
     finish: (manager: EntityManager) => Promise<boolean>,
   ): Promise<ConnectStored> {
-    const { orgId, provider, id, change, actor } = connect;
+    const { orgId, provider, id, accountBefore, change, actor } = connect;
     return this.database
       .withOrg(orgId, async (manager): Promise<ConnectStored> => {
         if (!(await finish(manager))) return { kind: 'flow_ended' };
+        if (!(await isStillOf(manager, id, accountBefore))) throw new Overtaken();
         const { at } = await selectOne<{ at: Date }>(
           manager,
           "select date_trunc('milliseconds', clock_timestamp()) as at",
@@ -202,6 +211,20 @@ const FORGOTTEN_BY_CONNECT = {
 
 /** Undoes the transaction although nothing failed: what was to be written has been overtaken. */
 class Overtaken extends Error {}
+
+/** Whether the row, locked from here on, is still of that account. A row that is gone stands in nobody's way. */
+async function isStillOf(
+  manager: EntityManager,
+  id: IntegrationId,
+  accountBefore: string | null | undefined,
+): Promise<boolean> {
+  if (accountBefore === undefined) return true;
+  const [row] = await manager.query<{ account_id: string | null }[]>(
+    'select account_id from public.integrations where id = $1 for update',
+    [id],
+  );
+  return row === undefined || row.account_id === accountBefore;
+}
 
 async function replaceGrant(
   manager: EntityManager,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { providerCatalog } from '@hub/providers';
 import { Client, escapeIdentifier, escapeLiteral } from 'pg';
 import { migrationDataSource } from './data-source';
@@ -26,6 +27,10 @@ const PROVISION_LOCK = 7_264_001;
 const NO_RIGHT = '42501';
 const NO_SUCH_DATABASE = '3D000';
 const ALREADY_THERE = ['42P04', '23505'];
+/** A row of a shared catalog that somebody else has just written (unique violation, tuple concurrently updated). */
+const MADE_BY_ANOTHER = ['23505', 'XX000'];
+const ROLE_TRIES = 10;
+const ROLE_PAUSE_MS = 100;
 
 /**
  * Brings a database to where this release needs it: database, roles, schema, catalog of providers, logins. Safe to run
@@ -113,7 +118,19 @@ async function checkServer(admin: Client): Promise<void> {
     throw new Error(`The hub needs PostgreSQL 15 or newer, this server is ${server?.name ?? 'unknown'}.`);
 }
 
+/** Roles belong to the whole server, and no lock does: a provision of another database may be at them at the same moment. */
 async function makeRoles(admin: Client): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await makeAndGrantRoles(admin);
+    } catch (error) {
+      if (tries === ROLE_TRIES || !MADE_BY_ANOTHER.includes(codeOf(error) ?? '')) throw error;
+      await sleep(Math.random() * ROLE_PAUSE_MS);
+    }
+  }
+}
+
+async function makeAndGrantRoles(admin: Client): Promise<void> {
   for (const role of ROLES) {
     await admin.query(`do $$ begin
       create role ${role} nologin nosuperuser nobypassrls nocreaterole nocreatedb;

@@ -40,6 +40,7 @@ export const EVENT_NAMES = [
   'webhook.rejected',
   'auth.failed',
   'auth.forbidden',
+  'denials.suppressed',
   'request.invalid',
   'seal.open_failed',
 ] as const;

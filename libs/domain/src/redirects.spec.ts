@@ -78,14 +78,14 @@ describe('parameters of the landing', () => {
       { success: 'notion' },
       'https://app.example.com/integrations?success=notion',
     ],
-    ['https://app.example.com', { success: 'notion' }, 'https://app.example.com/?success=notion'],
+    ['https://app.example.com', { success: 'notion' }, 'https://app.example.com?success=notion'],
     ['https://app.example.com/x?tab=1', { success: 'notion' }, 'https://app.example.com/x?tab=1&success=notion'],
     [
       'https://app.example.com/x',
       { error: 'access_denied', provider: 'notion' },
       'https://app.example.com/x?error=access_denied&provider=notion',
     ],
-    ['https://app.example.com/x?success=old', { success: 'new' }, 'https://app.example.com/x?success=new'],
+    ['https://app.example.com/x?success=old', { success: 'new' }, 'https://app.example.com/x?success=old&success=new'],
     ['https://app.example.com/x', { error: 'a&b=c#d' }, 'https://app.example.com/x?error=a%26b%3Dc%23d'],
   ])('%s with %j is %s', (target, parameters, expected) => {
     expect(withParameters(target, parameters as Record<string, string>)).toBe(expected);

@@ -20,11 +20,9 @@ export function redirectEntryProblem(entry: string): string | undefined {
   return undefined;
 }
 
-/** `target` with `parameters` appended to the query that is there; a parameter that is there already is replaced. */
+/** `target` with `parameters` appended to the query that is there; what stands there stays as it is written. */
 export function withParameters(target: string, parameters: Readonly<Record<string, string>>): string {
-  const url = new URL(target);
-  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
-  return url.href;
+  return `${target}${target.includes('?') ? '&' : '?'}${new URLSearchParams(parameters).toString()}`;
 }
 
 /** Where a provider sends the browser back to: what is registered there, character for character. @param publicUrl without a slash at its end */

@@ -301,11 +301,11 @@ interface TokenCalls {
 
 /** What the provider counted at its token endpoint. */
 export async function tokenCalls(trial: Trial, name: string): Promise<TokenCalls> {
-  const stats = await trial.hub.sandbox.call<Record<string, { endpoints: Record<string, TokenCalls> }>>(
-    'GET',
-    '/stats',
-  );
-  return stats[name]?.endpoints['refresh'] ?? { calls: 0, rateLimited: 0, peakPerSecond: 0 };
+  interface Stats {
+    readonly providers: Readonly<Record<string, { readonly endpoints: Readonly<Record<string, TokenCalls>> }>>;
+  }
+  const { providers } = await trial.hub.sandbox.call<Stats>('GET', '/stats');
+  return providers[name]?.endpoints['refresh'] ?? { calls: 0, rateLimited: 0, peakPerSecond: 0 };
 }
 
 async function untilNobodyIsJudged(trial: Trial, withinMs: number): Promise<void> {

@@ -118,7 +118,7 @@ export const races: readonly Scenario[] = [
       const kept = await keptGrants(trial, leaving);
       return rowOf(findings, {
         faults: leaving.length,
-        note: `${leaving.length} disconnected, ${kept} of their refreshes came back late and went to revocation`,
+        note: `${leaving.length} disconnected, ${kept} of them while a refresh was under way, whose grant was not stored`,
         claims: [
           { holds: left === 0, what: `rows of disconnected integrations are gone (${left} are not)` },
           { holds: ghosts.length === 0, what: `nothing is stored after a disconnect (${ghosts.length} were)` },

@@ -57,15 +57,27 @@ it.each(['BETA_CLIENT_ID', 'BETA_CLIENT_ID_FILE', 'BETA_CLIENT_SECRET'])(
 );
 
 describe('with an endpoints file from outside', () => {
-  const givenFile = (tokenUrl: string) => {
+  const fileWith = (content: string) => {
     const file = path.join(folder(), 'given.json');
-    fs.writeFileSync(file, JSON.stringify({ alpha: { tokenUrl } }));
+    fs.writeFileSync(file, content);
     return { PROVIDER_ENDPOINTS_FILE: file };
   };
+  const givenFile = (tokenUrl: string) => fileWith(JSON.stringify({ alpha: { tokenUrl } }));
 
-  it('writes none of its own, and still lends credentials', () => {
-    const { environment } = settle(givenFile('https://egress.example/token'));
-    expect(environment).toEqual(SANDBOX.credentials);
+  it('writes none of its own, and lends credentials to those alone that the file names', () => {
+    const { environment, real } = settle(givenFile('https://egress.example/token'));
+    expect(environment).toEqual({ ALPHA_CLIENT_ID: 'a', ALPHA_CLIENT_SECRET: 'as' });
+    expect(real).toEqual([]);
+  });
+
+  it('lends none to a provider that has its own', () => {
+    const { environment, real } = settle({ ...givenFile('https://egress.example/token'), ALPHA_CLIENT_ID: 'own' });
+    expect(environment).toEqual({});
+    expect(real).toEqual(['alpha']);
+  });
+
+  it.each(['no JSON', 'null', '[]', '{}'])('lends none by a file that holds %s', (content) => {
+    expect(settle(fileWith(content)).environment).toEqual({});
   });
 
   it('allows loopback when the file names it, unless that was decided', () => {

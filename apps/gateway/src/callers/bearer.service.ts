@@ -1,6 +1,8 @@
 import { HUB_CONFIG, type AuthConfig, type HubConfig } from '@hub/config';
+import { HubError } from '@hub/domain';
 import { Inject, Injectable } from '@nestjs/common';
 import {
+  errors,
   createRemoteJWKSet,
   decodeProtectedHeader,
   jwtVerify,
@@ -38,24 +40,59 @@ export class BearerService {
           });
   }
 
-  /** The caller behind an `Authorization` header; `undefined` whatever is wrong with it. */
+  /**
+   * The caller behind an `Authorization` header; `undefined` whatever is wrong with it.
+   *
+   * @throws HubError `provider_unavailable` if the issuer's keys cannot be fetched: then nobody can say what is wrong
+   */
   async callerOf(authorization: string | undefined): Promise<Caller | undefined> {
     const token = /^Bearer +([A-Za-z0-9_.-]+)$/i.exec(authorization ?? '')?.[1];
     if (token === undefined || token.length > LONGEST_TOKEN) return undefined;
     try {
       return callerOfClaims(await this.verify(token), this.auth.orgClaim);
-    } catch {
+    } catch (error) {
+      if (!isTokensFault(error)) throw keySetAway(error);
       return undefined; // forged, expired, for somebody else: all the same to whoever asks
     }
   }
 
   private async verify(token: string): Promise<Record<string, unknown>> {
     const options: JWTVerifyOptions = { issuer: this.auth.issuer, audience: this.auth.audience };
-    const { alg } = decodeProtectedHeader(token);
+    const alg = algorithmOf(token);
     if (this.secret && SECRET_ALGORITHMS.includes(alg ?? ''))
       return (await jwtVerify(token, this.secret, { ...options, algorithms: SECRET_ALGORITHMS })).payload;
     if (this.keySet)
       return (await jwtVerify(token, this.keySet, { ...options, algorithms: KEY_SET_ALGORITHMS })).payload;
-    throw new Error('no key for this algorithm');
+    throw new UnknownAlgorithm(alg);
   }
+}
+
+/** Codes of jose's errors by which a key set, not the token, is at fault. */
+const KEY_SET_FAULTS: ReadonlySet<string> = new Set([
+  errors.JWKSTimeout.code,
+  errors.JWKSInvalid.code,
+  errors.JOSEError.code, // an answer other than 200, or one that is no JSON
+]);
+
+function isTokensFault(error: unknown): boolean {
+  return (error instanceof errors.JOSEError && !KEY_SET_FAULTS.has(error.code)) || error instanceof UnknownAlgorithm;
+}
+
+/** The token asks for an algorithm that we have no key for. */
+class UnknownAlgorithm extends Error {}
+
+function algorithmOf(token: string): string | undefined {
+  try {
+    return decodeProtectedHeader(token).alg;
+  } catch (cause) {
+    throw new UnknownAlgorithm('not a JWT', { cause });
+  }
+}
+
+function keySetAway(cause: unknown): HubError {
+  return new HubError('provider_unavailable', 'The keys of the token’s issuer cannot be fetched at the moment.', {
+    title: 'Bearer tokens cannot be verified',
+    retryAfterSeconds: 5,
+    cause,
+  });
 }

@@ -1,12 +1,11 @@
-import { parseOrgId, type Actor, type OrgId } from '@hub/domain';
-import { SCOPES, type Scope } from '../http/route';
+import { CALLER_SCOPES, parseOrgId, type Actor, type CallerScope, type OrgId } from '@hub/domain';
 
 /** Who calls, by a verified token. */
 export interface Caller {
   readonly orgId: OrgId;
   /** User or service. */
   readonly sub: string;
-  readonly scopes: ReadonlySet<Scope>;
+  readonly scopes: ReadonlySet<CallerScope>;
 }
 
 const LONGEST_SUB = 255;
@@ -24,7 +23,7 @@ export function callerOfClaims(
   const { sub, scope } = claims;
   if (!orgId || typeof sub !== 'string' || sub === '' || sub.length > LONGEST_SUB) return undefined;
   const granted = new Set(typeof scope === 'string' ? scope.split(' ') : []);
-  return { orgId, sub, scopes: new Set(SCOPES.filter((known) => granted.has(known))) };
+  return { orgId, sub, scopes: new Set(CALLER_SCOPES.filter((known) => granted.has(known))) };
 }
 
 function valueAt(claims: unknown, path: readonly string[]): unknown {

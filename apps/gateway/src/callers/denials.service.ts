@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { SYSTEM_ORG, type AuditEntry, type EventName, type OrgId } from '@hub/domain';
 import { AuditRepository } from '@hub/database';
+import { SYSTEM_ORG, type AuditEntry, type EventName, type OrgId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
-import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { DenialBudget, type Suppressed } from './denial-budget';
 
 /** What was denied, to whom, as far as it is known. */
 export interface Denial {
@@ -15,49 +16,46 @@ export interface Denial {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
-const WINDOW_MS = 60_000;
-/** Denials of one address that are written one by one in a window; more of them are only counted. */
-const WRITTEN_PER_WINDOW = 20;
-/** Addresses that are told apart at a time. */
-const MOST_ADDRESSES = 10_000;
+const LOOK_EVERY_MS = 5_000;
 
-/** Writes denials into the audit trail, so that guessing shows and cannot flood it. */
+/** Writes denials into the audit trail: one by one within a budget, the rest of each minute as a count. */
 @Injectable()
-export class DenialsService implements BeforeApplicationShutdown {
+export class DenialsService implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly budget = new DenialBudget<OrgId>();
   private readonly pending = new Set<Promise<void>>();
-  private written = new Map<string, number>();
-  private windowEnds = 0;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly audit: AuditRepository,
     private readonly logger: HubLogger,
   ) {}
 
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => this.writeCounts(this.budget.close(performance.now())), LOOK_EVERY_MS);
+  }
+
   /** Records a denial; the answer does not wait for it. */
   record(denial: Denial): void {
-    if (!this.mayWrite(denial.address)) return;
+    const { orgId = null, address } = denial;
+    if (this.budget.admits({ orgId, address }, performance.now())) this.write(orgId, toEntry(denial));
+  }
+
+  private writeCounts(suppressed: readonly Suppressed<OrgId>[]): void {
+    for (const { orgId, address, count } of suppressed)
+      this.write(orgId, toEntry({ name: 'denials.suppressed', orgId, address, detail: { count } }));
+  }
+
+  private write(orgId: OrgId | null, entry: AuditEntry): void {
     const writing = this.audit
-      .append(denial.orgId ?? SYSTEM_ORG, [toEntry(denial)])
-      .catch((error: unknown) => this.logger.failure('hub.audit.write_failed', error, { name: denial.name }))
+      .append(orgId ?? SYSTEM_ORG, [entry])
+      .catch((error: unknown) => this.logger.failure('hub.audit.write_failed', error, { name: entry.name }))
       .finally(() => this.pending.delete(writing));
     this.pending.add(writing);
   }
 
-  private mayWrite(address: string): boolean {
-    const now = performance.now();
-    if (now > this.windowEnds) {
-      this.written = new Map();
-      this.windowEnds = now + WINDOW_MS;
-    }
-    const count = (this.written.get(address) ?? 0) + 1;
-    if (this.written.size >= MOST_ADDRESSES && count === 1) return false;
-    this.written.set(address, count);
-    if (count === WRITTEN_PER_WINDOW + 1)
-      this.logger.warning('hub.denials.suppressed', { address: addressHash(address) });
-    return count <= WRITTEN_PER_WINDOW;
-  }
-
   async beforeApplicationShutdown(): Promise<void> {
+    clearInterval(this.timer);
+    this.writeCounts(this.budget.closeNow());
     await Promise.all(this.pending);
   }
 }

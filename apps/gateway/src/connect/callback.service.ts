@@ -5,10 +5,11 @@ import { ProviderRegistry, speaksOAuth } from '@hub/providers';
 import { PlainToken, TokenVault } from '@hub/token-vault';
 import { Inject, Injectable } from '@nestjs/common';
 import { DenialsService } from '../callers/denials.service';
+import type { BrowserAnswer } from '../http/browser-reply';
 import { doubledNames, singleValues, type QueryParameters } from '../http/query-string';
 import { judgeCallback } from './callback-verdict';
 import { CompletionService, type Completion, type SpendableCode } from './completion.service';
-import { flowCookie, flowCookieName, type FlowCookie } from './flow-cookie';
+import { flowCookie, flowCookieName } from './flow-cookie';
 import { flowCell } from './flow-opening.service';
 import { hashSecret, isSecret, looksLikeSecret, newSecret } from './secrets';
 
@@ -19,10 +20,6 @@ export interface Callback {
   readonly cookies: Readonly<Record<string, string | undefined>>;
   readonly address: string;
 }
-
-/** Where the browser goes: on, with a cookie perhaps, or nowhere. */
-export type BrowserAnswer =
-  { readonly kind: 'redirect'; readonly url: string; readonly cookie?: FlowCookie } | { readonly kind: 'invalid' };
 
 const INVALID: BrowserAnswer = { kind: 'invalid' };
 

@@ -4,6 +4,7 @@ import {
   enqueueRevocation,
   FlowRepository,
   IntegrationRepository,
+  type ConnectStored,
   type FlowWithSecrets,
 } from '@hub/database';
 import {
@@ -42,6 +43,14 @@ export interface SpendableCode {
   readonly flowReadMs: number;
   /** What the trail tells beside the connect where another browser than the flow's own has brought it back. */
   readonly unbound?: EventDraft;
+}
+
+/** What the provider granted, and to whom. */
+interface Obtained {
+  readonly grant: Grant;
+  readonly scopes: readonly string[] | undefined;
+  readonly account: Account | null;
+  readonly askedAt: Date;
 }
 
 /** Two connects of one org at once take turns; a third try has never been needed. */
@@ -84,13 +93,25 @@ export class CompletionService {
         missing: formatScopes(missing),
       });
 
-    const before = await this.integrations.find(flow.orgId, flow.provider);
-    if (before?.account && identity.failure)
-      return this.refuse(spend, 'provider_unavailable', 'grant.rejected', { reason: 'the account could not be told' });
-    if (!flow.allowAccountChange && isOtherAccount(before?.account ?? null, identity.account)) {
-      return this.giveBack(spend, grant, identity.account, 'account_mismatch', 'integration.account_mismatch', {});
+    return this.keep(spend, { grant, scopes, account: identity.account, askedAt }, identity.failure);
+  }
+
+  /** Stores what was obtained, unless it is for another account than the org has, or the flow has ended meanwhile. */
+  private async keep(spend: SpendableCode, obtained: Obtained, unknown: Failure | undefined): Promise<Completion> {
+    const { flow } = spend;
+    const { grant, account } = obtained;
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const before = await this.integrations.find(flow.orgId, flow.provider);
+      if (before?.account && unknown)
+        return this.refuse(spend, unknown.code, 'grant.rejected', { reason: unknown.reason });
+      if (!flow.allowAccountChange && isOtherAccount(before?.account ?? null, account))
+        return this.giveBack(spend, grant, account, 'account_mismatch', 'integration.account_mismatch', {});
+      const stored = await this.store(spend, obtained, before);
+      if (stored === 'stored') return { kind: 'connected' };
+      if (stored === 'flow_ended') break;
     }
-    return this.store(spend, grant, scopes, identity.account, askedAt, before);
+    await this.giveBack(spend, grant, account, 'access_denied', 'flow.cancelled', {});
+    return { kind: 'flow_ended' };
   }
 
   private async exchange({ flow, provider, code }: SpendableCode): ReturnType<OAuthClient['exchange']> {
@@ -132,49 +153,44 @@ export class CompletionService {
 
   private async store(
     { flow, provider, unbound }: SpendableCode,
-    grant: Grant,
-    scopes: readonly string[] | undefined,
-    account: Account | null,
-    askedAt: Date,
-    known: Integration | undefined,
-  ): Promise<Completion> {
-    let before = known;
-    for (let attempt = 0; attempt < TRIES; attempt += 1) {
-      const id = before?.id ?? (randomUUID() as IntegrationId);
-      const sealed = sealGrant(
-        this.vault,
-        { orgId: flow.orgId, provider: flow.provider, id },
-        { ...grant, scopes },
-        askedAt,
-      );
-      const metadata = isOtherAccount(before?.account ?? null, account)
-        ? grant.metadata
-        : { ...before?.metadata, ...grant.metadata };
-      const refreshable = grant.refreshToken !== undefined;
-      const change = afterConnect(
-        { grant: sealed, account, inputs: flow.inputs, metadata, refreshable, again: before !== undefined },
-        askedAt,
-        Math.random(),
-      );
-      const actor = { type: 'user', id: flow.startedBy } as const;
-      const told = { ...change, events: [...(unbound ? [unbound] : []), ...change.events] };
-      const stored = await this.integrations.storeConnect(
-        { orgId: flow.orgId, provider: flow.provider, id, change: told, actor },
-        (manager) => completeFlow(manager, flow.id),
-      );
-      if (stored.kind === 'flow_ended') return { kind: 'flow_ended' };
-      if (stored.kind === 'stored') {
-        await this.ring(stored.integration, change.next, askedAt);
-        this.logger.info('hub.integration.connected', {
-          provider: provider.definition.id,
-          org: flow.orgId,
-          integration: id,
-        });
-        return { kind: 'connected' };
-      }
-      before = await this.integrations.find(flow.orgId, flow.provider);
+    { grant, scopes, account, askedAt }: Obtained,
+    before: Integration | undefined,
+  ): Promise<ConnectStored['kind']> {
+    const id = before?.id ?? (randomUUID() as IntegrationId);
+    const sealed = sealGrant(
+      this.vault,
+      { orgId: flow.orgId, provider: flow.provider, id },
+      { ...grant, scopes },
+      askedAt,
+    );
+    const metadata = isOtherAccount(before?.account ?? null, account)
+      ? grant.metadata
+      : { ...before?.metadata, ...grant.metadata };
+    const refreshable = grant.refreshToken !== undefined;
+    const change = afterConnect(
+      { grant: sealed, account, inputs: flow.inputs, metadata, refreshable, again: before !== undefined },
+      askedAt,
+      Math.random(),
+    );
+    const actor = { type: 'user', id: flow.startedBy } as const;
+    const told = { ...change, events: [...(unbound ? [unbound] : []), ...change.events] };
+    const stored = await this.integrations.storeConnect(
+      {
+        orgId: flow.orgId,
+        provider: flow.provider,
+        id,
+        accountBefore: before?.account?.id ?? null,
+        change: told,
+        actor,
+      },
+      (manager) => completeFlow(manager, flow.id),
+    );
+    if (stored.kind === 'stored') {
+      await this.ring(stored.integration, change.next, askedAt);
+      const ids = { provider: provider.definition.id, org: flow.orgId, integration: id };
+      this.logger.info('hub.integration.connected', ids);
     }
-    return { kind: 'flow_ended' };
+    return stored.kind;
   }
 
   private async ring({ id, orgId, provider, epoch }: Integration, nextRefresh: Date | null, now: Date): Promise<void> {

@@ -1,7 +1,7 @@
 import type { HubConfig } from '@hub/config';
 import { HUB_CONFIG } from '@hub/config';
 import type { OpenedFlow } from '@hub/database';
-import type { FlowId, OrgId } from '@hub/domain';
+import { callbackUrl, type FlowId, type OrgId } from '@hub/domain';
 import { buildAuthorizationRequest, type RegisteredProvider } from '@hub/providers';
 import { PlainToken, TokenVault, type Cell } from '@hub/token-vault';
 import { Inject, Injectable } from '@nestjs/common';
@@ -24,7 +24,7 @@ export class FlowOpeningService {
 
   /** The redirect URI of a provider's flows: its own for each provider, from our settings, never from a request (RFC 9700 §2.1, 4.4). */
   redirectUri(provider: RegisteredProvider): string {
-    return `${this.config.publicUrl}/functions/v1/integrations-callback/${provider.definition.id}`;
+    return callbackUrl(this.config.publicUrl, provider.definition.id);
   }
 
   /** @param inputs normalised and complete */

@@ -1,6 +1,6 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { FlowRepository, type FlowWithSecrets } from '@hub/database';
-import { HubError, withParameters } from '@hub/domain';
+import { HubError, withParameters, type EventDraft } from '@hub/domain';
 import { ProviderRegistry, type RegisteredProvider } from '@hub/providers';
 import { Inject, Injectable } from '@nestjs/common';
 import { DenialsService } from '../callers/denials.service';
@@ -11,7 +11,7 @@ import { FlowOpeningService } from './flow-opening.service';
 import { normalised } from './provider-inputs';
 import { hashSecret, isSecret, looksLikeSecret } from './secrets';
 import { WebhookConnectService } from './webhook-connect.service';
-import type { BrowserAnswer } from './callback.service';
+import type { BrowserAnswer } from '../http/browser-reply';
 
 /** What the page answers: itself, perhaps with a complaint, or the way on. */
 export type InputAnswer = BrowserAnswer | { readonly kind: 'page'; readonly page: Page; readonly status: 200 | 422 };
@@ -83,7 +83,16 @@ export class InputPageService {
       });
       return { kind: 'invalid' };
     }
-    const stored = await this.webhooks.store({ orgId: flow.orgId, sub: flow.startedBy }, provider, webhookUrl, flow.id);
+    const unbound: EventDraft | undefined = isBound
+      ? undefined
+      : { name: 'flow.confirmed', detail: { flow: flow.id, policy: this.config.connectUnbound } };
+    const stored = await this.webhooks.store(
+      { orgId: flow.orgId, sub: flow.startedBy },
+      provider,
+      webhookUrl,
+      flow.id,
+      unbound,
+    );
     return stored
       ? { kind: 'redirect', url: withParameters(flow.returnUrl, { success: flow.provider }) }
       : { kind: 'invalid' };

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { IntegrationRepository } from '@hub/database';
-import { afterConnect, HubError, type FlowId, type Integration, type IntegrationId } from '@hub/domain';
+import {
+  afterConnect,
+  HubError,
+  type EventDraft,
+  type FlowId,
+  type Integration,
+  type IntegrationId,
+} from '@hub/domain';
 import { completeFlow } from '@hub/database';
 import { providerId, type RegisteredProvider } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
@@ -25,6 +32,7 @@ export class WebhookConnectService {
    *
    * @param webhookUrl validated by the provider's definition
    * @param flowId     the flow that asked for it on the hub's page, to be completed with it
+   * @param unbound    what the trail tells beside the connect where another browser than the flow's own has brought it
    * @returns false if that flow has ended meanwhile
    */
   async store(
@@ -32,6 +40,7 @@ export class WebhookConnectService {
     provider: RegisteredProvider,
     webhookUrl: string,
     flowId?: FlowId,
+    unbound?: EventDraft,
   ): Promise<boolean> {
     const { definition } = provider;
     if (definition.authMode !== 'webhook_url') throw new Error(`${definition.id} is not connected by a webhook URL`);
@@ -54,8 +63,9 @@ export class WebhookConnectService {
         now,
         Math.random(),
       );
+      const told = { ...change, events: [...(unbound ? [unbound] : []), ...change.events] };
       const stored = await this.integrations.storeConnect(
-        { orgId: caller.orgId, provider: providerId(definition), id, change, actor: actorOf(caller) },
+        { orgId: caller.orgId, provider: providerId(definition), id, change: told, actor: actorOf(caller) },
         (manager) => (flowId === undefined ? Promise.resolve(true) : completeFlow(manager, flowId, ['awaiting_input'])),
       );
       if (stored.kind === 'flow_ended') return false;

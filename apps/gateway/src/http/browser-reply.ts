@@ -1,6 +1,17 @@
-import type { BrowserAnswer } from '../connect/callback.service';
+import type { CookieSerializeOptions } from '@fastify/cookie';
 import type { HubReply } from './hub-request';
 import { INVALID_STATE_PAGE, type Page } from './page';
+
+/** A cookie to set. */
+export interface SetCookie {
+  readonly name: string;
+  readonly value: string;
+  readonly options: Readonly<CookieSerializeOptions>;
+}
+
+/** Where the browser goes: on, with a cookie perhaps, or nowhere. */
+export type BrowserAnswer =
+  { readonly kind: 'redirect'; readonly url: string; readonly cookie?: SetCookie } | { readonly kind: 'invalid' };
 
 /** Sends a page. */
 export function sendPage(reply: HubReply, page: Page, status = 200): void {

@@ -40,6 +40,7 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
     credentials: true,
     methods: ['GET', 'POST', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type'],
+    exposedHeaders: ['retry-after', 'x-request-id'],
     maxAge: 600,
   });
   return server;
@@ -72,6 +73,7 @@ function allowedOrigins(config: HubConfig): string[] {
 /** Puts the hub's checks before every route. */
 export function addChecks(server: FastifyInstance, checks: RequestChecks): void {
   server.addHook('onRequest', async (request: HubRequest, reply: HubReply) => {
+    request.arrivedMs = performance.now();
     void reply.headers({ 'x-content-type-options': 'nosniff', 'x-request-id': request.id });
     if (request.url.length > URL_LIMIT) throw new HubError('invalid_request', 'The URL is too long.', { status: 414 });
     if (request.is404) refuseOtherMethods(request, reply);

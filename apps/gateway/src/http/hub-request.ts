@@ -6,6 +6,8 @@ import type { RouteSpec } from './route';
 export interface HubRequest extends FastifyRequest {
   /** There on routes with a scope. */
   caller?: Caller;
+  /** When it arrived, by `performance.now()`. */
+  arrivedMs?: number;
   input?: { params: Record<string, string>; query: Record<string, unknown>; body: unknown };
 }
 

@@ -1,6 +1,8 @@
 import { HubError } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
+import { OpenFailed } from '@hub/token-vault';
 import { Catch, HttpException, Injectable, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { DenialsService } from '../callers/denials.service';
 import { specOf, type HubReply, type HubRequest } from './hub-request';
 import { problemBytes, problemOfStatus } from './problem-document';
 import { errorPage } from './page';
@@ -9,7 +11,10 @@ import { errorPage } from './page';
 @Injectable()
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  constructor(private readonly logger: HubLogger) {}
+  constructor(
+    private readonly logger: HubLogger,
+    private readonly denials: DenialsService,
+  ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -31,8 +36,21 @@ export class ProblemFilter implements ExceptionFilter {
     void reply.header('content-type', 'application/problem+json').send(problemBytes(problem, request.id));
   }
 
+  /** A sealed value that does not open may have been moved or changed: somebody must look. */
+  private recordUnopened({ cell, reason }: OpenFailed, request: HubRequest): void {
+    const { orgId, provider, table, column } = cell;
+    this.denials.record({
+      name: 'seal.open_failed',
+      orgId,
+      provider,
+      address: request.ip,
+      detail: { table, column, reason },
+    });
+  }
+
   private toProblem(error: unknown, request: HubRequest): HubError {
     if (error instanceof HubError) return error;
+    if (error instanceof OpenFailed) this.recordUnopened(error, request);
     const known = problemOfStatus(statusOf(error));
     if (known) return known;
     this.logger.failure('hub.request.failed', error, {

@@ -52,6 +52,15 @@ export class RequestChecks {
   beforeHandler(request: HubRequest): void {
     const spec = specOf(request);
     if (!spec) return;
+    try {
+      this.validate(request, spec);
+    } catch (error) {
+      this.recordInvalid(request, spec);
+      throw error;
+    }
+  }
+
+  private validate(request: HubRequest, spec: RouteSpec): void {
     const params = { ...(request.params as Record<string, string>) };
     if (params['provider'] !== undefined) this.checkProvider(params['provider']);
     request.input = {
@@ -60,6 +69,13 @@ export class RequestChecks {
       body: spec.body === undefined ? undefined : validated(spec.body, request.body ?? {}, 'body'),
     };
     if (spec.body === undefined && spec.kind === 'api') checkNoBody(request);
+  }
+
+  /** Of callers only: what strangers send is told by its status alone. */
+  private recordInvalid({ caller, ip }: HubRequest, { path }: RouteSpec): void {
+    if (!caller) return;
+    const { orgId, sub } = caller;
+    this.denials.record({ name: 'request.invalid', orgId, sub, address: ip, detail: { route: path } });
   }
 
   private checkProvider(id: string): void {

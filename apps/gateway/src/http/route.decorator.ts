@@ -30,6 +30,11 @@ export const Input = createParamDecorator(
   (_data: unknown, context: ExecutionContext) => context.switchToHttp().getRequest<HubRequest>().input,
 );
 
+/** When the request arrived, by `performance.now()`. */
+export const ArrivedMs = createParamDecorator(
+  (_data: unknown, context: ExecutionContext) => context.switchToHttp().getRequest<HubRequest>().arrivedMs,
+);
+
 /** The verified caller of the request. */
 export const CurrentCaller = createParamDecorator(
   (_data: unknown, context: ExecutionContext) => context.switchToHttp().getRequest<HubRequest>().caller,

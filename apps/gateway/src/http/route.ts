@@ -1,9 +1,5 @@
-import type { ProblemCode } from '@hub/domain';
+import type { CallerScope, ProblemCode } from '@hub/domain';
 import type { z } from 'zod';
-
-/** Scopes that a caller's token may hold (contract §2). */
-export const SCOPES = ['integrations:read', 'integrations:write', 'tokens:read', 'audit:read', 'operations'] as const;
-export type Scope = (typeof SCOPES)[number];
 
 /** One answer that a route may give. */
 export interface RouteAnswer {
@@ -22,7 +18,7 @@ export interface RouteSpec {
   readonly path: string;
   readonly summary: string;
   /** What the caller's token must hold; `null`: no caller is asked for. */
-  readonly scope: Scope | null;
+  readonly scope: CallerScope | null;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodObject;
   readonly answers: Readonly<Record<number, RouteAnswer>>;

@@ -34,9 +34,13 @@ export class DemandService {
     private readonly providers: ProviderRegistry,
   ) {}
 
-  /** Has the credential refreshed, or checked where there is nothing to refresh. */
-  async refresh(orgId: OrgId, provider: ProviderId): Promise<DemandOutcome> {
-    return this.demands.of(`refresh ${orgId} ${provider}`, async () => {
+  /**
+   * Has the credential refreshed, or checked where there is nothing to refresh.
+   *
+   * @param arrivedMs when the request arrived, by `performance.now()`: what it overlapped with is its own
+   */
+  async refresh(orgId: OrgId, provider: ProviderId, arrivedMs: number): Promise<DemandOutcome> {
+    return this.demands.of(`refresh ${orgId} ${provider}`, arrivedMs, async () => {
       const breaker = await this.openBreaker(provider);
       if (breaker) return this.putOff(orgId, provider, breaker.probeInMs);
       const request = await this.integrations.requestRefresh(orgId, provider);
@@ -62,8 +66,8 @@ export class DemandService {
   }
 
   /** Has the metadata synced. */
-  async sync(orgId: OrgId, provider: ProviderId): Promise<DemandOutcome> {
-    return this.demands.of(`sync ${orgId} ${provider}`, async () => {
+  async sync(orgId: OrgId, provider: ProviderId, arrivedMs: number): Promise<DemandOutcome> {
+    return this.demands.of(`sync ${orgId} ${provider}`, arrivedMs, async () => {
       const request = await this.integrations.requestSync(orgId, provider);
       return this.meet(
         orgId,

@@ -10,7 +10,7 @@ function counted() {
     met += 1;
     return met;
   };
-  return { ask: (key = 'a') => demands.of(key, meet), met: () => met };
+  return { ask: (key = 'a', arrivedMs = performance.now()) => demands.of(key, arrivedMs, meet), met: () => met };
 }
 
 describe('demands', () => {
@@ -27,24 +27,27 @@ describe('demands', () => {
     expect(met()).toBe(2);
   });
 
-  it('of a single caller, one after the other, are met each time', async () => {
+  it('that come one after the other are met each time, a single caller or many before them', async () => {
     const { ask } = counted();
-    expect(await ask()).toBe(1);
+    expect(await Promise.all([ask(), ask()])).toEqual([1, 1]);
     expect(await ask()).toBe(2);
+    expect(await ask()).toBe(3);
   });
 
-  it('that come late in a storm are met by what met the storm', async () => {
+  it('that had arrived before an outcome and were read only after it are met by it', async () => {
     const { ask, met } = counted();
-    await Promise.all([ask(), ask()]);
-    expect(await ask()).toBe(1);
+    const arrivedMs = performance.now();
+    await ask();
+    expect(await ask('a', arrivedMs)).toBe(1);
     expect(met()).toBe(1);
   });
 
   it('that fail fail for all who wait, and are met anew for the next', async () => {
     const demands = new MergedDemands<string>();
     const failing = () => Promise.reject(new Error('the database is away'));
-    const outcomes = await Promise.allSettled([demands.of('a', failing), demands.of('a', failing)]);
+    const now = performance.now();
+    const outcomes = await Promise.allSettled([demands.of('a', now, failing), demands.of('a', now, failing)]);
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-    expect(await demands.of('a', () => Promise.resolve('met'))).toBe('met');
+    expect(await demands.of('a', now, () => Promise.resolve('met'))).toBe('met');
   });
 });

@@ -2,7 +2,7 @@ import { Controller, Res } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
 import type { HubReply } from '../http/hub-request';
 import type { RouteInput } from '../http/route';
-import { CurrentCaller, Input, Route } from '../http/route.decorator';
+import { ArrivedMs, CurrentCaller, Input, Route } from '../http/route.decorator';
 import type { IntegrationView } from './integration-view';
 import {
   disconnectIntegration,
@@ -37,18 +37,20 @@ export class IntegrationsController {
   async refresh(
     @CurrentCaller() caller: Caller,
     @Input() { params }: RouteInput<typeof refreshIntegration>,
+    @ArrivedMs() arrivedMs: number,
     @Res({ passthrough: true }) reply: HubReply,
   ): Promise<IntegrationView> {
-    return say(reply, await this.integrations.refresh(caller, params['provider'] ?? ''));
+    return say(reply, await this.integrations.refresh(caller, params['provider'] ?? '', arrivedMs));
   }
 
   @Route(syncIntegration)
   async sync(
     @CurrentCaller() caller: Caller,
     @Input() { params }: RouteInput<typeof syncIntegration>,
+    @ArrivedMs() arrivedMs: number,
     @Res({ passthrough: true }) reply: HubReply,
   ): Promise<IntegrationView> {
-    return say(reply, await this.integrations.sync(caller, params['provider'] ?? ''));
+    return say(reply, await this.integrations.sync(caller, params['provider'] ?? '', arrivedMs));
   }
 
   @Route(disconnectIntegration)

@@ -38,15 +38,15 @@ export class IntegrationsService {
     return integrationView(provider, await this.integrations.find(caller.orgId, providerId(provider.definition)));
   }
 
-  async refresh(caller: Caller, id: string): Promise<DemandAnswer> {
+  async refresh(caller: Caller, id: string, arrivedMs: number): Promise<DemandAnswer> {
     const provider = this.provider(id);
-    const outcome = await this.demands.refresh(caller.orgId, providerId(provider.definition));
+    const outcome = await this.demands.refresh(caller.orgId, providerId(provider.definition), arrivedMs);
     return this.answer(provider, outcome, (then) => ({ failure: then.refreshFailure, nextAt: then.nextRefreshAt }));
   }
 
-  async sync(caller: Caller, id: string): Promise<DemandAnswer> {
+  async sync(caller: Caller, id: string, arrivedMs: number): Promise<DemandAnswer> {
     const provider = this.provider(id);
-    const outcome = await this.demands.sync(caller.orgId, providerId(provider.definition));
+    const outcome = await this.demands.sync(caller.orgId, providerId(provider.definition), arrivedMs);
     return this.answer(provider, outcome, (then) => ({ failure: then.syncFailure, nextAt: then.nextSyncAt }));
   }
 

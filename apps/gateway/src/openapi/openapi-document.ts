@@ -16,6 +16,12 @@ const PROBLEM_SCHEMA: Json = {
     code: { type: 'string', enum: Object.keys(PROBLEMS) },
     detail: { type: 'string' },
     fix: { type: 'string', description: 'What the person can do about it.' },
+    provider: { type: 'string', description: 'Where a provider is what failed.' },
+    failure: {
+      type: ['object', 'null'],
+      description: 'What stands against the integration, as in Integration.failure.',
+      properties: { code: { type: ['string', 'null'] }, at: { type: 'string', format: 'date-time' }, attempts: { type: 'integer' } },
+    },
     instance: {
       type: 'string',
       description: 'Names this occurrence; the same UUID is in the header x-request-id and in the log.',

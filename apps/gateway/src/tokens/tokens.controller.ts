@@ -1,7 +1,7 @@
 import { Controller, Header } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
 import type { RouteInput } from '../http/route';
-import { CurrentCaller, Input, Route } from '../http/route.decorator';
+import { ArrivedMs, CurrentCaller, Input, Route } from '../http/route.decorator';
 import { readToken } from './tokens.routes';
 import { TokensService, type TokenAnswer } from './tokens.service';
 
@@ -14,7 +14,8 @@ export class TokensController {
   async read(
     @CurrentCaller() caller: Caller,
     @Input() { params, query }: RouteInput<typeof readToken>,
+    @ArrivedMs() arrivedMs: number,
   ): Promise<TokenAnswer> {
-    return this.tokens.read(caller, params['provider'] ?? '', query.minTtl);
+    return this.tokens.read(caller, params['provider'] ?? '', query.minTtl, arrivedMs);
   }
 }

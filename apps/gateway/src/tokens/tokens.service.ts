@@ -32,15 +32,18 @@ export class TokensService {
     private readonly reads: TokenReadsService,
   ) {}
 
-  /** @param minTtlSeconds if less is left, the token is refreshed first */
-  async read(caller: Caller, providerName: string, minTtlSeconds: number): Promise<TokenAnswer> {
+  /**
+   * @param minTtlSeconds if less is left, the token is refreshed first
+   * @param arrivedMs     when the request arrived, by `performance.now()`
+   */
+  async read(caller: Caller, providerName: string, minTtlSeconds: number, arrivedMs: number): Promise<TokenAnswer> {
     const provider = this.oauthProvider(providerName);
     const token = await this.find(caller.orgId, provider);
     switch (judge(token, minTtlSeconds)) {
       case 'serve':
         return this.serve(caller, provider, token);
       case 'refresh_first':
-        await this.demands.refresh(caller.orgId, provider);
+        await this.demands.refresh(caller.orgId, provider, arrivedMs);
         return this.serveIfLive(caller, provider, await this.find(caller.orgId, provider));
       case 'reauth_required':
         throw reauthRequired(token);

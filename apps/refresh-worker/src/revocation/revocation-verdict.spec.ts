@@ -1,7 +1,7 @@
 import type { RevokeRules } from '@hub/providers';
-import { revocationVerdict, type RevocationVerdict } from './revocation-verdict';
+import { revocationVerdict } from './revocation-verdict';
 
-it.each<[string, RevokeRules['manner'], string, number | null, RevocationVerdict['kind'] | string]>([
+it.each<[string, RevokeRules['manner'], string, number | null, string]>([
   ['nothing can be given back where there is no way', 'none', 'disconnect', 0, 'forget'],
   ['an app stays installed unless that was asked for', 'uninstall', 'disconnect', 0, 'forget'],
   ['an app is uninstalled where it was', 'uninstall', 'uninstall', 0, 'give_back'],

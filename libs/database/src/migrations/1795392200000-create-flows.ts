@@ -41,7 +41,8 @@ export class CreateFlows1795392200000 implements MigrationInterface {
       create policy flows_take on public.flows for update to hub_scanner using (true) with check (true);
       create policy flows_sweep on public.flows for delete to hub_scanner using (true);
       grant select, insert, update on public.flows to hub_gateway;
-      grant select (id, org_id, provider, status), update (status) on public.flows to hub_disconnector;
+      grant select (id, org_id, provider, status), update (status, verifier, parked_code, confirm_cookie_hash)
+        on public.flows to hub_disconnector;
       grant select (id, org_id, provider, status, expires_at, state_hash, page_hash), update (status), delete on public.flows to hub_scanner;
     `);
   }

@@ -51,9 +51,10 @@ export class CreateRevocations1795392300000 implements MigrationInterface {
       create index token_inbox_integration on public.token_inbox (integration_id);
       alter table public.token_inbox enable row level security;
       alter table public.token_inbox force row level security;
-      create policy token_inbox_by_org on public.token_inbox to hub_worker
+      create policy token_inbox_by_org on public.token_inbox to hub_worker, hub_disconnector
         using (org_id = hub.current_org()) with check (org_id = hub.current_org());
       grant select, insert, delete on public.token_inbox to hub_worker;
+      grant select, delete on public.token_inbox to hub_disconnector;
     `);
   }
 

@@ -69,10 +69,17 @@ export class CreateNarrowDoors1795392400000 implements MigrationInterface {
         v_gone public.integrations;
         v_revocation uuid;
       begin
-        update public.flows f set status = 'cancelled'
+        update public.flows f set status = 'cancelled', verifier = null, parked_code = null, confirm_cookie_hash = null
           where f.provider = p_provider and f.status in ('awaiting_input', 'open', 'taken', 'parked');
         delete from public.integrations i where i.provider = p_provider returning i.* into v_gone;
         if v_gone.id is null then return; end if;
+        -- grants that came too late go the same way
+        if p_revoke then
+          insert into public.revocations (org_id, provider, integration_id, account_id, inputs, access_token, refresh_token, reason, next_attempt_at)
+            select t.org_id, t.provider, t.integration_id, v_gone.account_id, v_gone.inputs, t.access_token, t.refresh_token, 'late_grant', now()
+            from public.token_inbox t where t.integration_id = v_gone.id;
+        end if;
+        delete from public.token_inbox t where t.integration_id = v_gone.id;
         if p_revoke then
           insert into public.revocations (org_id, provider, integration_id, account_id, inputs, access_token, refresh_token, reason, next_attempt_at)
             values (v_gone.org_id, v_gone.provider, v_gone.id, v_gone.account_id, v_gone.inputs, v_gone.access_token, v_gone.refresh_token, p_reason, now())

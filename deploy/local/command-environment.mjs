@@ -1,0 +1,41 @@
+import { asLogin, databaseOf, givenDatabase, localDefaults, redisPrefix } from './apps.mjs';
+import { isGiven, setting } from './environment.mjs';
+import { adminUrl } from './postgres.mjs';
+import { loginsFor } from './provision.mjs';
+import { redisUrl } from './redis.mjs';
+
+/**
+ * What the operators' commands run with: the settings of the stack on this data folder, whether or not it runs now.
+ * @param {Record<string, string>} given environment and .env
+ * @param {import('./settings.mjs').Settings} kept
+ * @param {string} dataDir
+ * @returns {Record<string, string>}
+ */
+export function commandEnvironment(given, kept, dataDir) {
+  const env = localDefaults(given, kept, dataDir);
+  const database = givenDatabase(given) ?? ownDatabase(kept);
+  if (database && !isAppsOwn(given, kept)) {
+    env.DATABASE_ADMIN_URL = database;
+    env.DATABASE_URL = asLogin(database, loginsFor(database, kept.DATABASE_PASSWORDS).worker);
+    env.REDIS_PREFIX ??= redisPrefix(database);
+  }
+  const redis = setting(given, 'REDIS_URL') ?? ownRedis(kept);
+  if (redis) env.REDIS_URL = redis;
+  return env;
+}
+
+/** Whether DATABASE_URL is a login of the apps as it stands: npm start was never given it to make logins there. */
+function isAppsOwn(given, { DATABASES_WITH_LOGINS: made = [] }) {
+  if (isGiven(given, 'DATABASE_ADMIN_URL')) return false;
+  const url = setting(given, 'DATABASE_URL');
+  if (url === undefined) return false;
+  return !URL.canParse(url) || !made.includes(databaseOf(url)); // a wrong URL is the command's to complain about
+}
+
+function ownDatabase({ POSTGRES_PORT: port, POSTGRES_PASSWORD: password }) {
+  return port && adminUrl({ port, password, database: 'hub' });
+}
+
+function ownRedis({ REDIS_PORT: port, REDIS_PASSWORD: password }) {
+  return port && redisUrl({ port, password });
+}
