@@ -110,7 +110,7 @@ export class Trial {
     return Infinity;
   }
 
-  /** Waits until no refresh is under way or in doubt, then stops the workers in good order. */
+  /** Waits until no refresh is in doubt, overdue or failing, then stops the workers in good order. */
   async settle(withinMs = 60_000): Promise<void> {
     const endsAt = performance.now() + withinMs;
     while (performance.now() < endsAt) {
@@ -118,7 +118,7 @@ export class Trial {
         .rows<{ count: string }>(
           `select count(*) from public.integrations where status <> 'reauth_required'
              and ((phase <> 'idle' and (lease_until is null or lease_until < now()))
-                  or next_refresh_at < now() - interval '3 seconds')`,
+                  or next_refresh_at < now() - interval '3 seconds' or status = 'refresh_failing')`,
         )
         .catch(() => []);
       if (left?.count === '0') break;

@@ -102,6 +102,7 @@ export class JobConsumer {
     const endsAt = performance.now() + DRAIN_MS;
     await Promise.all(this.workers.map((worker) => worker.pause(true)));
     while (this.inFlight > 0 && performance.now() < endsAt) await setTimeout(DRAIN_LOOK_MS);
+    await this.connections.known();
     // without Redis BullMQ never comes back from a polite farewell (#2430)
     const isRude = !this.connections.available;
     const closed = Promise.allSettled(this.workers.map((worker) => worker.close(isRude)));

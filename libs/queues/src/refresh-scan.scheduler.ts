@@ -51,6 +51,7 @@ export class RefreshScanScheduler {
   }
 
   async close(): Promise<void> {
+    await this.connections.known();
     // without Redis BullMQ never comes back from a polite farewell (#2430)
     const isRude = !this.connections.available;
     await Promise.race([

@@ -69,8 +69,13 @@ export class OverdueWatch {
   private async lookOnce(duty: WatchDuty): Promise<DueWork[]> {
     const seen = await this.everyonesShare(duty);
     this.isBlind = false;
-    for (let start = 0; start < seen.length; start += RINGS_AT_ONCE)
-      await Promise.all(seen.slice(start, start + RINGS_AT_ONCE).map((work) => this.attend(duty, work)));
+    let hasQueue = this.connections.available;
+    for (let start = 0; start < seen.length; start += RINGS_AT_ONCE) {
+      const batch = seen.slice(start, start + RINGS_AT_ONCE);
+      const taken = await Promise.all(batch.map((work) => this.attend(duty, work, hasQueue)));
+      // a Redis that is there but does not answer costs each ring its whole patience: one batch is enough
+      hasQueue &&= taken.every(Boolean);
+    }
     duty.atLook?.();
     return seen;
   }
@@ -96,21 +101,34 @@ export class OverdueWatch {
     this.isBlind = true;
   }
 
-  private async attend(duty: WatchDuty, due: DueWork): Promise<void> {
+  /** @returns false if Redis took nothing */
+  private async attend(duty: WatchDuty, due: DueWork, hasQueue: boolean): Promise<boolean> {
     const work = toWork(due);
-    const act = watchAct(due, this.connections.available, duty.everyMs);
+    const act = watchAct(due, hasQueue, duty.everyMs);
     switch (act.kind) {
       case 'ring':
-        if (isInVain(await this.producer.ringAndTell(duty.kind, work), duty)) this.runHere(duty, work);
-        return;
-      case 'run_here':
-        return this.runHere(duty, work);
+        return this.ring(duty, work);
       case 'schedule':
-        if (!(await this.producer.schedule(duty.kind, work, act.inMs))) this.runLater(duty, work, act.inMs);
-        return;
+        return this.schedule(duty, work, act.inMs);
+      case 'run_here':
+        this.runHere(duty, work);
+        return true;
       case 'look_again':
-        return this.runLater(duty, work, act.inMs);
+        this.runLater(duty, work, act.inMs);
+        return true;
     }
+  }
+
+  private async ring(duty: WatchDuty, work: Work): Promise<boolean> {
+    const outcome = await this.producer.ringAndTell(duty.kind, work);
+    if (isInVain(outcome, duty)) this.runHere(duty, work);
+    return outcome !== 'lost';
+  }
+
+  private async schedule(duty: WatchDuty, work: Work, inMs: number): Promise<boolean> {
+    const isTaken = await this.producer.schedule(duty.kind, work, inMs);
+    if (!isTaken) this.runLater(duty, work, inMs);
+    return isTaken;
   }
 
   /** A timer of this process stands in for the queue. */

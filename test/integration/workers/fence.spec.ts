@@ -151,7 +151,5 @@ async function reconnect({ stored }: Connected, tokens: { accessToken: string; r
     )[0]!.inputs.shop,
   };
   const change = afterConnect({ ...connected, inputs, grant: sealed }, new Date(), 0);
-  await gateway.storeConnect({ orgId, provider: provider, id, change, actor: USER }, () =>
-    Promise.resolve(true),
-  );
+  await gateway.storeConnect({ orgId, provider: provider, id, change, actor: USER }, () => Promise.resolve(true));
 }

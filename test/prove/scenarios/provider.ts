@@ -157,11 +157,9 @@ export const provider: readonly Scenario[] = [
     run: (surroundings) =>
       runIll(surroundings, {
         tokens: 70,
-        lifeSeconds: 60,
-        strike: async (trial) => {
-          await sleep(5_000);
-          return faultFor(trial, 'shopify', { kind: 'rate_limit', retryAfter: 120 }, 10_000);
-        },
+        lifeSeconds: 180,
+        due: 70, // half of it is what a wish to wait may take
+        strike: (trial) => faultFor(trial, 'shopify', { kind: 'rate_limit', retryAfter: 120 }, 10_000),
         claims: (findings) => [nobodyLost(findings)],
       }),
   },
@@ -199,12 +197,13 @@ export const provider: readonly Scenario[] = [
     run: (surroundings) =>
       runIll(surroundings, {
         tokens: 70,
-        lifeSeconds: 60,
+        lifeSeconds: 180,
+        due: 70, // as for outage-short
         knobs: { rotationGrace: 'until_used' },
         strike: async (trial) => {
-          let fired = await faultFor(trial, 'shopify', { kind: 'html', status: 502 }, 7_000);
+          let fired = await faultFor(trial, 'shopify', { kind: 'html', status: 502 }, 8_000);
           fired += await faultFor(trial, 'shopify', { kind: 'html', status: 403 }, 7_000);
-          fired += await faultFor(trial, 'shopify', { kind: 'garbled', everyNth: 2 }, 20_000);
+          fired += await faultFor(trial, 'shopify', { kind: 'garbled', everyNth: 2 }, 15_000);
           return fired;
         },
         claims: (findings) => [{ holds: findings.familiesLost.length === 0, what: 'no family is lost' }],
@@ -219,6 +218,7 @@ export const provider: readonly Scenario[] = [
         provider: 'google_drive',
         tokens: 60,
         lifeSeconds: 30,
+        due: 'fresh', // none falls due before the secret is wrong
         isLasting: true,
         strike: async (trial) => {
           const { sandbox } = trial.hub;

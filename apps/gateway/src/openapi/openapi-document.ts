@@ -20,7 +20,11 @@ const PROBLEM_SCHEMA: Json = {
     failure: {
       type: ['object', 'null'],
       description: 'What stands against the integration, as in Integration.failure.',
-      properties: { code: { type: ['string', 'null'] }, at: { type: 'string', format: 'date-time' }, attempts: { type: 'integer' } },
+      properties: {
+        code: { type: ['string', 'null'] },
+        at: { type: 'string', format: 'date-time' },
+        attempts: { type: 'integer' },
+      },
     },
     instance: {
       type: 'string',
