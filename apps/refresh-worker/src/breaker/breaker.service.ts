@@ -46,7 +46,8 @@ export class BreakerService {
     await this.look();
     const breaker = this.openBefore(provider);
     if (!breaker) return 'ask';
-    return (await this.breakers.takeProbe(breaker)) ? 'probe' : 'put_off';
+    const isEarly = breaker.probeInMs > performance.now() - this.seenMs;
+    return !isEarly && (await this.breakers.takeProbe(breaker)) ? 'probe' : 'put_off';
   }
 
   /** Hears of a grant, which is saved already: whatever goes wrong here costs nobody anything. */
