@@ -20,12 +20,17 @@ export type DemandOutcome =
   /** The breaker before the provider stands open: nothing was asked for. */
   | { readonly kind: 'put_off'; readonly retryInMs: number };
 
+/** What a demand came to, for all who share it; each reads the row for itself, which may have moved on since. */
+type Met =
+  | { readonly kind: 'settled' | 'under_way' | 'reauth_required' | 'not_connected' }
+  | { readonly kind: 'put_off'; readonly retryInMs: number };
+
 type Requested = Extract<RequestedWork, { kind: 'requested' }>;
 
 /** Asks the workers for a refresh or a sync and waits a while. The gateway itself never talks to a token endpoint for it. */
 @Injectable()
 export class DemandService {
-  private readonly demands = new MergedDemands<DemandOutcome>();
+  private readonly demands = new MergedDemands<Met>();
 
   constructor(
     private readonly integrations: IntegrationRepository,
@@ -40,7 +45,7 @@ export class DemandService {
    * @param arrivedMs when the request arrived, by `performance.now()`: what it overlapped with is its own
    */
   async refresh(orgId: OrgId, provider: ProviderId, arrivedMs: number): Promise<DemandOutcome> {
-    return this.demands.of(`refresh ${orgId} ${provider}`, arrivedMs, async () => {
+    const met = await this.demands.of(`refresh ${orgId} ${provider}`, arrivedMs, async () => {
       const breaker = await this.openBreaker(provider);
       if (breaker) return this.putOff(orgId, provider, breaker.probeInMs);
       const request = await this.integrations.requestRefresh(orgId, provider);
@@ -50,13 +55,14 @@ export class DemandService {
         return (now) => now.settledEpoch >= target;
       });
     });
+    return this.tell(orgId, provider, met);
   }
 
   /** What stands in the way of any refresh is told first: it will not pass with the outage. */
-  private async putOff(orgId: OrgId, provider: ProviderId, retryInMs: number): Promise<DemandOutcome> {
+  private async putOff(orgId: OrgId, provider: ProviderId, retryInMs: number): Promise<Met> {
     const integration = await this.integrations.find(orgId, provider);
     if (!integration) return { kind: 'not_connected' };
-    if (integration.status === 'reauth_required') return { kind: 'reauth_required', integration };
+    if (integration.status === 'reauth_required') return { kind: 'reauth_required' };
     return { kind: 'put_off', retryInMs };
   }
 
@@ -67,7 +73,7 @@ export class DemandService {
 
   /** Has the metadata synced. */
   async sync(orgId: OrgId, provider: ProviderId, arrivedMs: number): Promise<DemandOutcome> {
-    return this.demands.of(`sync ${orgId} ${provider}`, arrivedMs, async () => {
+    const met = await this.demands.of(`sync ${orgId} ${provider}`, arrivedMs, async () => {
       const request = await this.integrations.requestSync(orgId, provider);
       return this.meet(
         orgId,
@@ -79,6 +85,17 @@ export class DemandService {
             now.syncSettledAt !== null && now.syncSettledAt >= at,
       );
     });
+    return this.tell(orgId, provider, met);
+  }
+
+  /** What the demand came to, beside the row as it stands now. */
+  private async tell(orgId: OrgId, provider: ProviderId, met: Met): Promise<DemandOutcome> {
+    if (met.kind === 'put_off') return met;
+    const integration = await this.integrations.find(orgId, provider);
+    if (!integration) return { kind: 'not_connected' };
+    if (met.kind === 'reauth_required' && integration.status === 'reauth_required')
+      return { kind: met.kind, integration };
+    return { kind: met.kind === 'under_way' ? 'under_way' : 'settled', integration };
   }
 
   private async meet(
@@ -87,14 +104,12 @@ export class DemandService {
     request: RequestedWork,
     job: 'refresh' | 'sync',
     settledFor: (request: Requested) => (now: Progress) => boolean,
-  ): Promise<DemandOutcome> {
-    if (request.kind !== 'requested') return request;
+  ): Promise<Met> {
+    if (request.kind !== 'requested') return { kind: request.kind };
     const { id, epoch } = request.integration;
     await this.jobs.ring(job, { id, orgId, provider, epoch });
     const settled = await this.waitUntil(orgId, request, settledFor(request));
-    const integration = await this.integrations.find(orgId, provider);
-    if (!integration) return { kind: 'not_connected' };
-    return { kind: settled ? 'settled' : 'under_way', integration };
+    return { kind: settled ? 'settled' : 'under_way' };
   }
 
   private async waitUntil(

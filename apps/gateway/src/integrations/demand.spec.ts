@@ -42,6 +42,14 @@ describe('demands', () => {
     expect(met()).toBe(1);
   });
 
+  it('that come late in a storm are met by what met the storm, until there is silence', async () => {
+    const { ask } = counted();
+    await Promise.all(Array.from({ length: 10 }, () => ask()));
+    expect(await ask()).toBe(1);
+    await sleep(300);
+    expect(await ask()).toBe(2);
+  });
+
   it('that fail fail for all who wait, and are met anew for the next', async () => {
     const demands = new MergedDemands<string>();
     const failing = () => Promise.reject(new Error('the database is away'));
