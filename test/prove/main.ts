@@ -41,9 +41,10 @@ async function prove(wish: Wish, scenarios: readonly Scenario[]): Promise<boolea
   const atLast = new Endings();
   const open = new Set<Endings>([atLast]);
   // a build beside us must not change the apps in the middle
-  const dist = path.join(ROOT, `.cache/prove-${process.pid}`);
+  const workFolder = path.join(ROOT, `.cache/prove-${process.pid}`);
+  const dist = path.join(workFolder, 'dist');
   cpSync(path.join(ROOT, 'dist'), dist, { recursive: true });
-  atLast.add(() => Promise.resolve(rmSync(dist, { recursive: true, force: true })));
+  atLast.add(() => Promise.resolve(rmSync(workFolder, { recursive: true, force: true })));
   for (const { name } of scenarios) rmSync(path.join(LOGS, name), { recursive: true, force: true });
   stopOnSignals(open);
 
@@ -59,6 +60,7 @@ async function prove(wish: Wish, scenarios: readonly Scenario[]): Promise<boolea
     say(`${clock()}  ${scenario.name} starts: ${scenario.proves}`);
     return {
       dist,
+      workFolder,
       logFolder: path.join(LOGS, scenario.name),
       seed: wish.seed,
       isLong: wish.isLong,

@@ -4,6 +4,8 @@ import type { OwnServers } from './servers/own-servers';
 export interface Surroundings {
   /** Folder of the compiled apps. */
   readonly dist: string;
+  /** For files of this run; gone with it. */
+  readonly workFolder: string;
   /** Where the apps' records go. */
   readonly logFolder: string;
   readonly seed: number;

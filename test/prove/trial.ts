@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seedFleet, type FleetOrder, type Member } from './fleet/fleet';
 import type { AppProcess } from './fleet/app-process';
@@ -39,8 +41,12 @@ export class Trial {
     this.watch = new LapseWatch(hub.database);
   }
 
-  static async prepare(surroundings: Surroundings, options: Omit<HubOptions, 'dist' | 'logFolder'>): Promise<Trial> {
-    const hub = await ProveHub.prepare({ ...options, dist: surroundings.dist, logFolder: surroundings.logFolder });
+  static async prepare(
+    surroundings: Surroundings,
+    options: Omit<HubOptions, 'dist' | 'logFolder' | 'workFolder'>,
+  ): Promise<Trial> {
+    const { dist, logFolder, workFolder } = surroundings;
+    const hub = await ProveHub.prepare({ ...options, dist, logFolder, workFolder });
     surroundings.atEnd(() => hub.stop());
     return new Trial(hub, surroundings);
   }
@@ -126,6 +132,29 @@ export class Trial {
     }
     await this.hub.stopWorkers();
     await this.watch.stop();
+  }
+
+  /** Waits until so many refreshes are under way: a fault in a lull strikes nothing. */
+  async untilBusy(sending: number, withinMs = 60_000): Promise<void> {
+    const endsAt = performance.now() + withinMs;
+    while (performance.now() < endsAt) {
+      const [now] = await this.hub.database
+        .rows<{ count: string }>(
+          "select count(*) from public.integrations where phase = 'sending' and lease_until > now()",
+        )
+        .catch(() => []);
+      if (Number(now?.count ?? 0) >= sending) return;
+      await sleep(20);
+    }
+  }
+
+  /** How often the refresh workers have told of something; a fault that nobody tells of has struck nothing. */
+  toldOf(event: string): number {
+    const { logFolder } = this.surroundings;
+    return readdirSync(logFolder)
+      .filter((file) => file.startsWith('refresh-worker'))
+      .flatMap((file) => readFileSync(path.join(logFolder, file), 'utf8').split('\n'))
+      .filter((line) => line.includes(`"event.name":"${event}"`)).length;
   }
 
   /** Holds all that was written down against the rules, for the fleets of one provider. */

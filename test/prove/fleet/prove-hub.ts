@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { TokenVault } from '@hub/token-vault';
 import { AUTH } from '../../support/bearer';
@@ -14,11 +13,14 @@ import { AppProcess } from './app-process';
 const WORKER_READY = /"hub\.worker\.started"/;
 const KEY_BYTES = 32;
 const LOG_ENTRIES_KEPT = 2_000_000;
+const GRANTS_KEPT = 200_000;
 
 export interface HubOptions {
   readonly servers: OwnServers;
   /** Folder of the compiled apps. */
   readonly dist: string;
+  /** Where its settings and spools go; removed with the run. */
+  readonly workFolder: string;
   /** Where the apps' records go. */
   readonly logFolder: string;
   /** How many refresh workers there are. */
@@ -59,7 +61,7 @@ export class ProveHub {
     const { servers, dist, reach, logFolder } = options;
     mkdirSync(logFolder, { recursive: true });
     const logFile = (name: string): string => path.join(logFolder, `${name}.log`);
-    const folder = mkdtempSync(path.join(tmpdir(), 'hub-prove-'));
+    const folder = mkdtempSync(path.join(options.workFolder, 'hub-'));
     const database = await ProveDatabase.clone(servers);
     const sandboxPort = await freePort();
     const sandboxProcess = new AppProcess({
@@ -70,6 +72,7 @@ export class ProveHub {
         SANDBOX_PORT: String(sandboxPort),
         SANDBOX_PUBLIC_URL: `http://127.0.0.1:${sandboxPort}`,
         SANDBOX_HISTORY: String(LOG_ENTRIES_KEPT),
+        SANDBOX_GRANTS: String(GRANTS_KEPT),
       },
       ready: /sandbox ready/,
       logFile: logFile('sandbox'),

@@ -6,6 +6,8 @@ import { LIMITS_OF_A_MINUTE, rowOf, Trial } from '../trial';
 
 const LIFE_SECONDS = 60;
 const TOKENS = 200;
+/** Slow enough that at any moment somebody waits for an answer. */
+const ANSWER_MS = 400;
 /** The fleet runs undisturbed for a while first, so that queues and timers are as in a hub that has run for long. */
 const WARM_UP_MS = 5_000;
 
@@ -13,11 +15,16 @@ interface Disturbance {
   /** A strict provider where no answer may be lost, since servers alone are struck. */
   readonly strict: boolean;
   readonly lineToRedis?: boolean;
+  /** Answers must come while PostgreSQL is away: then something was parked, or nothing was shown. */
+  readonly parks?: boolean;
   /** Does the harm. @returns how often */
   readonly disturb: (trial: Trial, servers: OwnServers, line: TcpProxy | undefined) => Promise<number>;
 }
 
-async function runDisturbed(surroundings: Surroundings, { strict, lineToRedis, disturb }: Disturbance): Promise<Row> {
+async function runDisturbed(
+  surroundings: Surroundings,
+  { strict, lineToRedis, parks, disturb }: Disturbance,
+): Promise<Row> {
   const servers = await surroundings.ownServers();
   const line = lineToRedis ? await TcpProxy.start(addressOf(servers.redisUrl)) : undefined;
   if (line) surroundings.atEnd(() => line.stop());
@@ -26,7 +33,7 @@ async function runDisturbed(surroundings: Surroundings, { strict, lineToRedis, d
     workers: 2,
     ...(line && { reach: { redisPort: line.port } }),
   });
-  await trial.hub.sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: 20, jitterMs: 20 });
+  await trial.hub.sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: ANSWER_MS, jitterMs: ANSWER_MS });
   await trial.seed({
     provider: 'shopify',
     count: TOKENS,
@@ -41,13 +48,24 @@ async function runDisturbed(surroundings: Surroundings, { strict, lineToRedis, d
   await sleep(WARM_UP_MS); // what a fault left behind shows a little later
   await trial.settle();
   const findings = await trial.findings('shopify', LIMITS_OF_A_MINUTE);
-  const claims = [{ holds: findings.familiesLost.length === 0, what: 'no family is lost, whatever was away' }];
-  return rowOf(findings, { faults, recoveryMs, claims, note: `${findings.inDoubt} in doubt` });
+  const parked = trial.toldOf('hub.refresh.commit_failed');
+  const claims = [
+    { holds: findings.familiesLost.length === 0, what: 'no family is lost, whatever was away' },
+    ...(parks ? [{ holds: parked > 0, what: 'answers came while PostgreSQL was away: else nothing was shown' }] : []),
+  ];
+  const note = `${findings.inDoubt} in doubt${parks ? `, ${parked} answers parked until PostgreSQL was back` : ''}`;
+  return rowOf(findings, { faults, recoveryMs, claims, note });
 }
 
 function addressOf(url: string): { host: string; port: number } {
   const { hostname, port } = new URL(url);
   return { host: hostname, port: Number(port) };
+}
+
+/** Takes servers away in the middle of refreshes. */
+async function busyAway(trial: Trial, length: () => Promise<void>): Promise<void> {
+  await trial.untilBusy(3, 20_000);
+  await trial.away(length);
 }
 
 /** Does something again and again. @returns how often */
@@ -120,9 +138,10 @@ export const stores: readonly Scenario[] = [
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
+        parks: true,
         disturb: (trial, servers) =>
           repeated(surroundings.isLong ? 20 : 6, 10_000, () =>
-            trial.away(async () => {
+            busyAway(trial, async () => {
               await servers.crashPostgres();
               await servers.startPostgres();
             }),
@@ -136,9 +155,10 @@ export const stores: readonly Scenario[] = [
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
+        parks: true,
         disturb: (trial, servers) =>
           repeated(surroundings.isLong ? 6 : 2, 40_000, () =>
-            trial.away(async () => {
+            busyAway(trial, async () => {
               await Promise.all([servers.crashPostgres(), servers.killRedis()]);
               await sleep(8_000); // two of fifteen minutes, scaled to a minute
               await Promise.all([servers.startPostgres(), servers.startRedis()]);
