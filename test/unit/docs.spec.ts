@@ -18,7 +18,7 @@ const LAUNCHER_SETTINGS = [
   'HUB_DATABASE_LOGINS',
   'HUB_EXIT_WHEN_READY',
 ];
-const SANDBOX_SETTINGS = ['SANDBOX_PUBLIC_URL', 'SANDBOX_HISTORY'];
+const SANDBOX_SETTINGS = ['SANDBOX_PUBLIC_URL', 'SANDBOX_HISTORY', 'SANDBOX_GRANTS'];
 
 /** Written like settings, and yet none: what others say, names of code, placeholders, the past. */
 const NO_SETTINGS = ['ACCESS_DENIED', 'NAME_FILE', 'HUB_CONFIG', 'SUPABASE_URL'];

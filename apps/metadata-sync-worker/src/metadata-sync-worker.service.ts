@@ -23,7 +23,7 @@ export class MetadataSyncWorkerService {
     private readonly syncConsumer: SyncConsumer,
     private readonly syncs: SyncService,
   ) {
-    this.watch = new OverdueWatch(due, producer, connections, logger);
+    this.watch = new OverdueWatch(due, producer, consumer, connections, logger);
   }
 
   async start(): Promise<void> {

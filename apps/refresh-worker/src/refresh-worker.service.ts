@@ -33,7 +33,7 @@ export class RefreshWorkerService {
     private readonly revocationConsumer: RevocationConsumer,
     private readonly revocations: RevocationService,
   ) {
-    this.watch = new OverdueWatch(due, producer, connections, logger);
+    this.watch = new OverdueWatch(due, producer, consumer, connections, logger);
   }
 
   async start(): Promise<void> {
@@ -48,6 +48,7 @@ export class RefreshWorkerService {
       everyMs: LOOK_FOR_REFRESHES_MS,
       hasLease: true,
       runHere: (work) => this.refreshes.refresh(work),
+      perSecond: (provider) => this.refreshConsumer.perSecond(provider),
       atLook: () => void this.scan.keepScheduled(),
     });
     this.watch.start({

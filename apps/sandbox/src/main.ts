@@ -9,6 +9,8 @@ const environment = z.object({
   SANDBOX_PUBLIC_URL: z.url().optional(),
   /** Entries the history keeps. */
   SANDBOX_HISTORY: z.coerce.number().int().min(100).max(5_000_000).optional(),
+  /** Grants, codes apart, that each provider remembers. */
+  SANDBOX_GRANTS: z.coerce.number().int().min(100).max(1_000_000).optional(),
   LOG_LEVEL: z.string().default('info'),
 });
 
@@ -18,12 +20,15 @@ async function main(): Promise<void> {
     process.stderr.write(`The sandbox cannot start:\n${z.prettifyError(read.error)}\n`);
     process.exit(1);
   }
-  const { SANDBOX_PORT, HOST, SANDBOX_PUBLIC_URL, SANDBOX_HISTORY, LOG_LEVEL } = read.data;
+  const { SANDBOX_PORT, HOST, SANDBOX_PUBLIC_URL, SANDBOX_HISTORY, SANDBOX_GRANTS, LOG_LEVEL } = read.data;
   const log = pino({ name: 'sandbox', level: LOG_LEVEL });
   const { app, world } = await createSandbox({
     ...(SANDBOX_PUBLIC_URL === undefined ? {} : { publicUrl: SANDBOX_PUBLIC_URL.replace(/\/+$/, '') }),
     onBug: (error) => log.error({ err: error }, 'sandbox bug'),
-    limits: SANDBOX_HISTORY === undefined ? {} : { historySize: SANDBOX_HISTORY },
+    limits: {
+      ...(SANDBOX_HISTORY !== undefined && { historySize: SANDBOX_HISTORY }),
+      ...(SANDBOX_GRANTS !== undefined && { maxGrants: SANDBOX_GRANTS }),
+    },
   });
 
   const stop = (signal: NodeJS.Signals): void => {

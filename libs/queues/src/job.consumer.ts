@@ -17,10 +17,12 @@ const FAREWELL_MS = 5_000;
 const DRAIN_LOOK_MS = 50;
 
 /**
- * What became of a job: done; done and to come again after a while; or to be tried again by the queue's backoff. The
- * message of a failed job reaches Redis, so it is one of few fixed words.
+ * What became of a job: done; done and to come again after a while; done, but its provider asks for patience, so that the
+ * lane starts nothing for a while; or to be tried again by the queue's backoff. The message of a failed job reaches Redis,
+ * so it is one of few fixed words.
  */
-export type JobOutcome = 'done' | { readonly againInMs: number } | 'try_again' | 'give_up';
+export type JobOutcome =
+  'done' | { readonly againInMs: number } | { readonly holdLaneMs: number } | 'try_again' | 'give_up';
 
 /** The queue of one provider: a slow one holds up nobody else. */
 export interface Lane {
@@ -34,6 +36,8 @@ export class JobConsumer {
   private readonly workers: Worker[] = [];
   /** Jobs that come again: their name is free for the next one only after this one has left the queue. */
   private readonly again = new Map<string, number>();
+  /** When a job of a lane last began or ended here, by `performance.now()`. */
+  private readonly movedMs = new Map<string, number>();
   private inFlight = 0;
 
   constructor(
@@ -60,7 +64,18 @@ export class JobConsumer {
       worker.on('completed', (item: Job) => void this.scheduleAgain(job, item));
       worker.on('stalled', () => this.logger.warning('worker.job_stalled', { queue: JOBS[job].queue, provider }));
       this.workers.push(worker);
+      this.noteMove(job, provider);
     }
+  }
+
+  /** For how long no job of a lane has begun or ended in this process, in milliseconds; 0 for a lane that nobody takes from here. */
+  idleMs(job: JobName, provider: string): number {
+    const movedMs = this.movedMs.get(queueName(job, provider));
+    return movedMs === undefined ? 0 : performance.now() - movedMs;
+  }
+
+  private noteMove(job: JobName, provider: string): void {
+    this.movedMs.set(queueName(job, provider), performance.now());
   }
 
   private async run(
@@ -70,18 +85,24 @@ export class JobConsumer {
   ): Promise<void> {
     const parsed = JOBS[job].schema.safeParse(item.data);
     if (!parsed.success) throw new UnrecoverableError('malformed job');
+    const { provider } = parsed.data;
     this.inFlight += 1;
+    this.noteMove(job, provider);
     const outcome = await handle(parsed.data, item.attemptsMade + 1)
       .catch((error: unknown): JobOutcome => {
         this.logger.failure('worker.job_failed', error, {
           queue: JOBS[job].queue,
-          provider: parsed.data.provider,
+          provider,
           integration: parsed.data.id,
         });
         return 'try_again';
       })
       .finally(() => (this.inFlight -= 1));
-    if (typeof outcome === 'object') this.again.set(item.id ?? '', outcome.againInMs);
+    this.noteMove(job, provider);
+    if (typeof outcome === 'object') {
+      if ('againInMs' in outcome) this.again.set(item.id ?? '', outcome.againInMs);
+      else await this.producer.hold(job, provider, outcome.holdLaneMs);
+    }
     if (outcome === 'try_again') throw new Error('try again');
     if (outcome === 'give_up') throw new UnrecoverableError('gave up');
   }

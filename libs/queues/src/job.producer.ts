@@ -11,10 +11,14 @@ import type { RedisConnections } from './redis-connections';
  */
 export type RingOutcome = 'rung' | 'under_way' | 'lost';
 
+/** After a command that Redis did not answer in time, so long nobody waits for the next one. */
+const DEAF_MS = 3_000;
+
 /** Rings for work. A ring that is lost costs nothing but time: the row says what is due, and the overdue watch rings again. */
 export class JobProducer {
   private readonly queues = new Map<string, Queue>();
   private readonly connection: Redis;
+  private deafUntilMs = -Infinity;
 
   constructor(
     private readonly config: Pick<HubConfig, 'redisPrefix'>,
@@ -49,11 +53,23 @@ export class JobProducer {
     return isTaken ? outcome : 'lost';
   }
 
-  private async guarded(job: JobName, work: Work, act: (queue: Queue) => Promise<void>): Promise<boolean> {
+  /** Lets a provider's lane start nothing for a while, in all workers. @returns false if Redis took nothing */
+  async hold(job: JobName, provider: string, forMs: number): Promise<boolean> {
+    return this.guarded(job, { provider }, (queue) => queue.rateLimit(Math.round(forMs)));
+  }
+
+  private async guarded(
+    job: JobName,
+    work: Pick<Work, 'provider'>,
+    act: (queue: Queue) => Promise<void>,
+  ): Promise<boolean> {
+    if (performance.now() < this.deafUntilMs) return false;
     try {
       await act(this.queue(queueName(job, work.provider)));
       return true;
     } catch (error) {
+      // a line that stands and says nothing costs each ring its whole patience, and a refresh waits for its ring
+      if (isTimeout(error)) this.deafUntilMs = performance.now() + DEAF_MS;
       this.logger.warning('queue.ring_lost', {
         queue: JOBS[job].queue,
         provider: work.provider,
@@ -85,4 +101,9 @@ export class JobProducer {
 /** Between our look and our pull a worker may have taken the job: then it runs, which is what we wanted. */
 function ignoreIfStarted(error: unknown): void {
   if (!/not in the delayed state|Missing key/i.test((error as Error).message)) throw error;
+}
+
+/** ioredis words it so when `commandTimeout` is over. */
+function isTimeout(error: unknown): boolean {
+  return (error as Error).message === 'Command timed out';
 }

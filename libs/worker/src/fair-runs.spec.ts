@@ -62,6 +62,37 @@ it('a run that throws is told of and holds nobody up', async () => {
   expect([errors, began]).toEqual([[bug], ['a1']]);
 });
 
+it('a lane with a pace starts one at a time, that far apart, and holds up no other lane', async () => {
+  const startedMs: number[] = [];
+  const runs = new FairRuns(10, 10, () => undefined);
+  let hasOther = false;
+  await new Promise<void>((resolve) => {
+    for (const key of ['a1', 'a2', 'a3'])
+      runs.add({
+        key,
+        lane: 'a',
+        gapMs: 60,
+        start: () => Promise.resolve(startedMs.push(performance.now()) === 3 && resolve()),
+      });
+    runs.add({ key: 'b1', lane: 'b', start: () => Promise.resolve((hasOther = startedMs.length < 2)) });
+  });
+  const [first = 0, second = 0, third = 0] = startedMs;
+  expect(second - first).toBeGreaterThanOrEqual(59); // a timer may be early by a millisecond
+  expect(third - second).toBeGreaterThanOrEqual(59);
+  expect(hasOther).toBe(true);
+});
+
+it('a run that waits for its pace is not begun after stopping', async () => {
+  const { runs, began, settled } = heldRuns(2, 2);
+  const add = (key: string) => runs.add({ key, lane: 'a', gapMs: 20, start: () => Promise.resolve(began.push(key)) });
+  add('a1');
+  add('a2');
+  await settled();
+  await runs.stop();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(began).toEqual(['a1']);
+});
+
 it('stopping starts nothing more and waits for what runs', async () => {
   const { runs, began, add, end, settled } = heldRuns(1, 1);
   add('a', 'a1');

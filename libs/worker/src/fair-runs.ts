@@ -3,16 +3,20 @@ interface Run {
   readonly key: string;
   readonly lane: string;
   readonly start: () => Promise<unknown>;
+  /** Least time since the last start in its lane, in milliseconds; absent: none. */
+  readonly gapMs?: number;
 }
 
 /**
  * Runs many things with bounded concurrency. They stand in lanes, such as one for each provider; the lanes take turns and
- * none takes more than its share, so that a slow one holds up nobody else.
+ * none takes more than its share, so that a slow one holds up nobody else. A lane may have a pace as well.
  */
 export class FairRuns {
   private readonly lanes = new Map<string, Run[]>();
   private readonly keys = new Set<string>();
   private readonly runningInLane = new Map<string, number>();
+  private readonly startedMs = new Map<string, number>();
+  private wake: NodeJS.Timeout | undefined;
   private running = 0;
   private isStopped = false;
   private readonly idlers: (() => void)[] = [];
@@ -39,6 +43,7 @@ export class FairRuns {
   /** Starts nothing more, and comes back once what runs has ended. */
   async stop(): Promise<void> {
     this.isStopped = true;
+    clearTimeout(this.wake);
     this.lanes.clear();
     if (this.running > 0) await new Promise<void>((resolve) => this.idlers.push(resolve));
   }
@@ -46,25 +51,45 @@ export class FairRuns {
   private startNext(): void {
     while (this.running < this.most) {
       const run = this.takeNext();
-      if (!run) return;
+      if (!run) break;
+      this.startedMs.set(run.lane, performance.now());
       this.count(run.lane, 1);
       void Promise.resolve()
         .then(run.start)
         .catch(this.onError)
         .finally(() => this.finish(run));
     }
+    this.wakeForPace();
   }
 
-  /** The first of the next lane that has a run and room for it; that lane goes to the end of the row. */
+  /** The first of the next lane that has a run, room and leave for it; that lane goes to the end of the row. */
   private takeNext(): Run | undefined {
     for (const [lane, waiting] of this.lanes) {
-      if ((this.runningInLane.get(lane) ?? 0) >= this.mostOfALane) continue;
       const [run, ...rest] = waiting;
+      if (!run || !this.hasRoom(lane) || this.pauseMs(run) > 0) continue;
       this.lanes.delete(lane);
       if (rest.length > 0) this.lanes.set(lane, rest);
-      if (run) return run;
+      return run;
     }
     return undefined;
+  }
+
+  private hasRoom(lane: string): boolean {
+    return (this.runningInLane.get(lane) ?? 0) < this.mostOfALane;
+  }
+
+  /** How long the pace of its lane still keeps a run back. */
+  private pauseMs({ lane, gapMs = 0 }: Run): number {
+    return (this.startedMs.get(lane) ?? -Infinity) + gapMs - performance.now();
+  }
+
+  /** The end of a run wakes those who wait for room; those who wait for their pace need a timer. */
+  private wakeForPace(): void {
+    clearTimeout(this.wake);
+    if (this.isStopped || this.running >= this.most) return;
+    const next = [...this.lanes].filter(([lane]) => this.hasRoom(lane)).flatMap(([, waiting]) => waiting.slice(0, 1));
+    if (next.length > 0)
+      this.wake = setTimeout(() => this.startNext(), Math.max(1, Math.min(...next.map((run) => this.pauseMs(run)))));
   }
 
   private finish(run: Run): void {

@@ -1,8 +1,8 @@
 import type { DueKind, DueRepository, DueWork } from '@hub/database';
-import type { JobProducer, RedisConnections, RingOutcome, Work } from '@hub/queues';
+import type { JobConsumer, JobProducer, RedisConnections, RingOutcome, Work } from '@hub/queues';
 import type { HubLogger } from '@hub/telemetry';
 import { FairRuns } from './fair-runs';
-import { nextLookMs, SHORTEST_LOOK_MS, watchAct } from './watch-plan';
+import { gapMs, nextLookMs, PATIENT_LOOKS, SHORTEST_LOOK_MS, watchAct, type QueueState } from './watch-plan';
 
 /** One kind of work that is watched. */
 export interface WatchDuty {
@@ -13,12 +13,14 @@ export interface WatchDuty {
   readonly hasLease: boolean;
   /** Does one piece of work in this process, without the queue. Must be safe beside others who do the same. */
   readonly runHere: (work: Work) => Promise<unknown>;
+  /** Most that a provider's lane starts in a second; absent: as many as there are. */
+  readonly perSecond?: (provider: string) => number | undefined;
   /** Called at each look, such as to keep a scheduler in Redis alive. Nobody waits for what it begins. */
   readonly atLook?: () => void;
 }
 
 /** Most that one look takes on of one provider, so that one which is ill hides nobody; the next look finds the rest. */
-const SHARE = 500;
+const SHARE = 1_000;
 const PAGE = 500;
 const MOST_PAGES = 20;
 const RINGS_AT_ONCE = 25;
@@ -27,8 +29,8 @@ const MOST_RUNS_OF_A_PROVIDER = 8;
 
 /**
  * Looks into the rows by a plain timer and rings again for what is due: what Redis has lost, and what nobody rang for.
- * Without Redis it does the work here. No leader, no lock: whoever does the work finds out by the row whether it is still
- * to be done.
+ * Without a queue that moves it does the work here, and always what has little life left. No leader, no lock: whoever
+ * does the work finds out by the row whether it is still to be done.
  */
 export class OverdueWatch {
   private readonly runs: FairRuns;
@@ -40,6 +42,7 @@ export class OverdueWatch {
   constructor(
     private readonly due: DueRepository,
     private readonly producer: JobProducer,
+    private readonly consumer: JobConsumer,
     private readonly connections: RedisConnections,
     private readonly logger: HubLogger,
   ) {
@@ -104,14 +107,15 @@ export class OverdueWatch {
   /** @returns false if Redis took nothing */
   private async attend(duty: WatchDuty, due: DueWork, hasQueue: boolean): Promise<boolean> {
     const work = toWork(due);
-    const act = watchAct(due, hasQueue, duty.everyMs);
+    const queue = hasQueue ? this.queueState(duty, work.provider) : 'away';
+    const act = watchAct(due, queue, duty.everyMs);
     switch (act.kind) {
       case 'ring':
         return this.ring(duty, work);
       case 'schedule':
         return this.schedule(duty, work, act.inMs);
       case 'run_here':
-        this.runHere(duty, work);
+        this.runHere(duty, work, queue);
         return true;
       case 'look_again':
         this.runLater(duty, work, act.inMs);
@@ -121,7 +125,7 @@ export class OverdueWatch {
 
   private async ring(duty: WatchDuty, work: Work): Promise<boolean> {
     const outcome = await this.producer.ringAndTell(duty.kind, work);
-    if (isInVain(outcome, duty)) this.runHere(duty, work);
+    if (isInVain(outcome, duty)) this.runHere(duty, work, outcome === 'lost' ? 'away' : 'moving');
     return outcome !== 'lost';
   }
 
@@ -138,12 +142,18 @@ export class OverdueWatch {
     this.awaited.add(key);
     this.after(inMs, () => {
       this.awaited.delete(key);
-      this.runHere(duty, work);
+      this.runHere(duty, work, 'away');
     });
   }
 
-  private runHere(duty: WatchDuty, work: Work): void {
-    this.runs.add({ key: keyOf(duty, work), lane: work.provider, start: () => duty.runHere(work) });
+  private runHere(duty: WatchDuty, work: Work, queue: QueueState): void {
+    const { provider } = work;
+    const gap = gapMs(queue, duty.perSecond?.(provider));
+    this.runs.add({ key: keyOf(duty, work), lane: provider, start: () => duty.runHere(work), gapMs: gap });
+  }
+
+  private queueState({ kind, everyMs }: WatchDuty, provider: string): QueueState {
+    return this.consumer.idleMs(kind, provider) > PATIENT_LOOKS * everyMs ? 'still' : 'moving';
   }
 
   private after(ms: number, act: () => void): void {

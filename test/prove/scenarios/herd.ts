@@ -12,7 +12,7 @@ export const herd: readonly Scenario[] = [
     proves: `thousands of tokens due at once, a provider that allows ${LIMIT_PER_SECOND}/s: no lapse, few attempts`,
     weight: 4,
     run: async (surroundings) => {
-      const tokens = surroundings.isLong ? 45_000 : 5_000;
+      const tokens = surroundings.isLong ? 100_000 : 5_000;
       const needsSeconds = tokens / LIMIT_PER_SECOND;
       const leftSeconds = needsSeconds * 1.6;
       const lifeSeconds = Math.ceil(leftSeconds * 3);
@@ -25,7 +25,7 @@ export const herd: readonly Scenario[] = [
         knobs: { tokenLimitPerSecond: LIMIT_PER_SECOND, rotationGrace: 'until_used' },
       });
       await trial.begin();
-      const tookMs = await untilAllAreRefreshed(trial, leftSeconds * 1_000 * 1.5);
+      const tookMs = await untilAllAreRefreshed(trial, leftSeconds * 1_000 * 1.25);
       await trial.settle();
       const findings = await trial.findings('shopify', limitsFor(lifeSeconds));
       const { calls, rateLimited, peakPerSecond } = await tokenCalls(trial, 'shopify');

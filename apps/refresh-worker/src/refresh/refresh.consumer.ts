@@ -1,10 +1,12 @@
 import { ProviderRegistry } from '@hub/providers';
-import { JobConsumer } from '@hub/queues';
+import { JobConsumer, type JobOutcome } from '@hub/queues';
 import { Injectable } from '@nestjs/common';
-import { RefreshService } from './refresh.service';
+import { RefreshService, type RefreshOutcome } from './refresh.service';
 
 /** Refreshes of one provider that all workers together start in a second, where its definition says nothing else. */
 const USUAL_PER_SECOND = 40;
+/** While a provider asks for patience, one call after this long finds out whether it has any: however long it asks for, some tokens end before. */
+const LONGEST_HOLD_MS = 5_000;
 /** A bell that rings too early by more than this was meant for another time. */
 const EARLY_MS = 15 * 60_000;
 
@@ -20,12 +22,19 @@ export class RefreshConsumer {
   start(): void {
     const lanes = this.providers
       .all()
-      .map(({ definition: { id, refresh } }) => ({ provider: id, perSecond: refresh.perSecond ?? USUAL_PER_SECOND }));
-    this.jobs.start('refresh', lanes, async (work) => {
-      const outcome = await this.refreshes.refresh(work);
-      // the ladder stands in the row, so a job is never tried again; one that came early by a wrong clock comes once more
-      const early = outcome.kind === 'not_due' ? outcome.dueInMs : null;
-      return early !== null && early < EARLY_MS ? { againInMs: early } : 'done';
-    });
+      .map(({ definition: { id } }) => ({ provider: id, perSecond: this.perSecond(id) }));
+    this.jobs.start('refresh', lanes, async (work) => jobOutcome(await this.refreshes.refresh(work)));
   }
+
+  /** Refreshes of a provider that all workers together start in a second. */
+  perSecond(provider: string): number {
+    return this.providers.find(provider)?.definition.refresh.perSecond ?? USUAL_PER_SECOND;
+  }
+}
+
+/** The ladder stands in the row, so a job is never tried again; one that came early by a wrong clock comes once more. */
+function jobOutcome(outcome: RefreshOutcome): JobOutcome {
+  if (outcome.kind === 'throttled') return { holdLaneMs: Math.min(outcome.forMs, LONGEST_HOLD_MS) };
+  const early = outcome.kind === 'not_due' ? outcome.dueInMs : null;
+  return early !== null && early < EARLY_MS ? { againInMs: early } : 'done';
 }

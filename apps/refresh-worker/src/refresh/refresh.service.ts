@@ -13,13 +13,17 @@ import { afterAnswer, type RefreshAnswer } from './refresh-answer';
 import { TokenEndpointService } from './token-endpoint.service';
 
 /**
- * What came of a wish to refresh: how the attempt was settled; or why there was none (`put_off`: the breaker before the
- * provider stands open). `not_due` tells when it is, if the
- * row is still the one that was rung for.
+ * What came of a wish to refresh: how the attempt was settled (`throttled`: written down as failed, and the provider asks
+ * all for patience); or why there was none (`put_off`: the breaker before the provider stands open). `not_due` tells when
+ * it is, if the row is still the one that was rung for.
  */
 export type RefreshOutcome =
   | { readonly kind: Kept['kind'] | 'gone' | 'busy' | 'not_asked' | 'put_off' | 'draining' }
+  | { readonly kind: 'throttled'; readonly forMs: number }
   | { readonly kind: 'not_due'; readonly dueInMs: number | null };
+
+/** How long a provider that only says "too many" is left alone. */
+const USUAL_THROTTLE_MS = 1_000;
 
 /** Keeps one credential fresh at a time: the only writer of refreshed tokens. */
 @Injectable()
@@ -72,7 +76,9 @@ export class RefreshService {
     const change = afterAnswer(lease.integration, answer, now);
     const settlement = await this.leases.settle(held.lease, change, WORKER);
     await this.ringFor(held.lease, settlement, change, now);
-    return settlement;
+    return isThrottle(heard)
+      ? { kind: 'throttled', forMs: heard.failure.retryAfterMs ?? USUAL_THROTTLE_MS }
+      : settlement;
   }
 
   private async keep(held: HeldLease, answer: Extract<RefreshAnswer, { kind: 'granted' }>): Promise<RefreshOutcome> {
@@ -125,6 +131,10 @@ export class RefreshService {
     if (next) await this.jobs.schedule('refresh', { ...work, epoch }, next.getTime() - now.getTime());
     if (patch?.nextSyncAt) await this.jobs.ring('sync', { ...work, epoch });
   }
+}
+
+function isThrottle(answer: RefreshAnswer): answer is Extract<RefreshAnswer, { kind: 'refused' }> {
+  return answer.kind === 'refused' && answer.failure.code === 'rate_limited';
 }
 
 function isLease(claim: Lease | NoLease): claim is Lease {
