@@ -96,6 +96,11 @@ export class SettingReader {
     return duration ?? 0;
   }
 
+  /** The same, or `off`, which is 0. */
+  durationOrOffMs(name: SettingName): number {
+    return this.text(name) === 'off' ? 0 : this.durationMs(name);
+  }
+
   /** An absolute URL of one of these protocols (`https:`), without user and fragment, no slash at the end; `''` if it is wrong. */
   webUrl(name: SettingName, value: string | undefined, protocols: readonly string[]): string {
     if (value === undefined) return '';

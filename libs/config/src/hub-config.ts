@@ -47,6 +47,8 @@ export interface HubConfig {
   readonly syncEveryMs: number;
   readonly connectUnbound: UnboundPolicy;
   readonly spoolDir: string;
+  /** How long committed answers are kept in the spool's journal; 0: they are not. */
+  readonly spoolKeepMs: number;
   readonly outbound: OutboundConfig;
   readonly local: { readonly orgId: string | null } | null;
   readonly logLevel: LogLevel;
@@ -97,6 +99,7 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     syncEveryMs: reader.durationMs('SYNC_EVERY'),
     connectUnbound: reader.oneOf('CONNECT_UNBOUND', UNBOUND_POLICIES),
     spoolDir: reader.text('SPOOL_DIR') ?? '',
+    spoolKeepMs: reader.durationOrOffMs('SPOOL_KEEP'),
     outbound: {
       allowPrivate: reader.flag('OUTBOUND_ALLOW_PRIVATE'),
       allowHosts: reader.list('OUTBOUND_ALLOW_HOSTS').map((name) => name.toLowerCase()),

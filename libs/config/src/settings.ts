@@ -50,6 +50,11 @@ export const SETTINGS = [
   },
   { name: 'SPOOL_DIR', meaning: 'where sealed answers wait that PostgreSQL could not take', default: '.hub/spool' },
   {
+    name: 'SPOOL_KEEP',
+    meaning: 'how long sealed answers are kept after their commit, for a database that is set back, or `off`',
+    default: '24h',
+  },
+  {
     name: 'OUTBOUND_ALLOW_PRIVATE',
     meaning: 'true allows outbound calls to loopback, plain http there included; local use only',
     default: 'false',

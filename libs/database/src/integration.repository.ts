@@ -154,13 +154,13 @@ export class IntegrationRepository {
   /**
    * Ends an integration: row gone, flows ended, tokens on their way to revocation if they shall be.
    *
-   * @returns `undefined` if there was none; else the id of the revocation that is due now, `null` without one
+   * @returns `undefined` if there was none; else its id, and that of the revocation that is due now, `null` without one
    */
   async disconnect(
     orgId: OrgId,
     provider: ProviderId,
     options: { revoke: boolean; reason: 'disconnect' | 'uninstall'; actor: Actor; detail: EventDraft['detail'] },
-  ): Promise<{ revocationId: string | null } | undefined> {
+  ): Promise<{ id: string; revocationId: string | null } | undefined> {
     return this.database.withOrg(orgId, async (manager) => {
       const gone: { id: string; account_label: string | null; revocation_id: string | null }[] = await manager.query(
         'select * from hub.disconnect($1, $2, $3)',
@@ -177,7 +177,7 @@ export class IntegrationRepository {
           actor: options.actor,
         },
       ]);
-      return { revocationId: integration.revocation_id };
+      return { id: integration.id, revocationId: integration.revocation_id };
     });
   }
 

@@ -160,6 +160,16 @@ export class RefreshLeaseRepository {
     });
   }
 
+  /** True if the row has not reached an epoch that was settled once: the database was set back to an earlier moment. */
+  async hasForgotten({ orgId, integrationId, epoch }: Omit<Fence, 'integration'>): Promise<boolean> {
+    return this.database.withOrg(orgId, async (manager) => {
+      const [row] = await manager.query<{ epoch: number }[]>('select epoch from public.integrations where id = $1', [
+        integrationId,
+      ]);
+      return row !== undefined && row.epoch < epoch;
+    });
+  }
+
   /** Gives a lease back without a word about the grant: nothing was asked of the provider under it. */
   async release(lease: Lease): Promise<void> {
     await this.database.withOrg(lease.orgId, (manager) =>

@@ -5,6 +5,7 @@ import { kills } from './kills';
 import { provider } from './provider';
 import { races } from './races';
 import { rules } from './rules';
+import { setBack } from './set-back';
 import { stores } from './stores';
 
 /** All scenarios in the order of their start: those that take little of the machine first, those that take all of it last. */
@@ -13,6 +14,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...provider,
   ...clocks,
   ...races,
+  ...setBack,
   ...stores,
   ...herd,
   ...kills,

@@ -21,14 +21,9 @@ export class ProveDatabase {
   /** A clone of the migrated template. */
   static async clone(servers: OwnServers): Promise<ProveDatabase> {
     const name = `prove_${randomBytes(6).toString('hex')}`;
-    const admin = new Client({ connectionString: servers.adminUrl });
-    await admin.connect();
-    try {
-      await admin.query(`create database ${escapeIdentifier(name)} template ${escapeIdentifier(servers.template)}`);
-    } finally {
-      await admin.end();
-    }
-    return new ProveDatabase(name, servers);
+    const database = new ProveDatabase(name, servers);
+    await database.asAdmin(`create database ${escapeIdentifier(name)} template ${escapeIdentifier(servers.template)}`);
+    return database;
   }
 
   /** The URL by which an app connects. */
@@ -50,12 +45,40 @@ export class ProveDatabase {
     return row?.at.getTime() ?? Number.NaN;
   }
 
+  /** Copies it as it stands, as a backup does. Nobody may be at work in it. */
+  async backUp(): Promise<void> {
+    const [name, backup] = this.names();
+    await this.asAdmin(
+      `alter database ${name} with allow_connections false`,
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${this.name}'`,
+      `create database ${backup} template ${name}`,
+      `alter database ${name} with allow_connections true`,
+    );
+  }
+
+  /** Puts the backup in its place: what was written since is forgotten. */
+  async restore(): Promise<void> {
+    const [name, backup] = this.names();
+    await this.asAdmin(`drop database ${name} with (force)`, `alter database ${backup} rename to ${name}`);
+  }
+
   async drop(): Promise<void> {
     await this.pool.end();
+    await this.asAdmin(...this.names().map((name) => `drop database if exists ${name} with (force)`));
+  }
+
+  private names(): [string, string] {
+    return [escapeIdentifier(this.name), escapeIdentifier(`${this.name}_backup`)];
+  }
+
+  private async asAdmin(...statements: readonly string[]): Promise<void> {
     const admin = new Client({ connectionString: this.servers.adminUrl });
     await admin.connect();
-    await admin.query(`drop database if exists ${escapeIdentifier(this.name)} with (force)`);
-    await admin.end();
+    try {
+      for (const statement of statements) await admin.query(statement);
+    } finally {
+      await admin.end();
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { IntegrationRepository } from '@hub/database';
 import { HubError, problemOf, type Integration, type StandingFailure } from '@hub/domain';
 import { ProviderRegistry, providerId, type ProviderDefinition, type RegisteredProvider } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
+import { HubLogger } from '@hub/telemetry';
 import { Injectable } from '@nestjs/common';
 import { actorOf, type Caller } from '../callers/caller';
 import { DemandService, type DemandOutcome } from './demand.service';
@@ -21,6 +22,7 @@ export class IntegrationsService {
     private readonly integrations: IntegrationRepository,
     private readonly demands: DemandService,
     private readonly jobs: JobProducer,
+    private readonly logger: HubLogger,
   ) {}
 
   async list(caller: Caller): Promise<IntegrationView[]> {
@@ -61,7 +63,9 @@ export class IntegrationsService {
       actor: actorOf(caller),
       detail: { revoke, uninstall },
     });
-    if (gone?.revocationId)
+    if (!gone) return;
+    this.logger.info('hub.integration.disconnected', { provider, org: caller.orgId, integration: gone.id });
+    if (gone.revocationId)
       await this.jobs.ring('revocation', { id: gone.revocationId, orgId: caller.orgId, provider, epoch: 0 });
   }
 

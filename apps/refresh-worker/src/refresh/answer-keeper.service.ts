@@ -4,6 +4,7 @@ import type { Actor } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
 import { within } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
+import { JournalRepository } from '../spool/journal.repository';
 import { SpoolRepository } from '../spool/spool.repository';
 import { answerName, type SpooledAnswer } from '../spool/spooled-answer';
 import { afterGranted } from './refresh-answer';
@@ -14,6 +15,9 @@ export const WORKER: Actor = { type: 'worker', id: 'refresh-worker' };
 const COMMIT_MS = 5_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
+/** So many of the latest answers show whether PostgreSQL has forgotten: a row's epoch only ever rises. */
+const WITNESSES = 50;
+const PUT_BACK_AT_ONCE = 8;
 
 /** What became of a granted answer: settled, or parked since PostgreSQL is away. */
 export type Kept = Settlement | { readonly kind: 'parked' };
@@ -31,6 +35,7 @@ export class AnswerKeeper {
   constructor(
     private readonly leases: RefreshLeaseRepository,
     private readonly spool: SpoolRepository,
+    private readonly journal: JournalRepository,
     private readonly logger: HubLogger,
   ) {}
 
@@ -46,10 +51,33 @@ export class AnswerKeeper {
     return { kind: 'parked' };
   }
 
-  /** Takes up what an earlier process left behind. */
+  /** Takes up what an earlier process left behind, and what a database that was set back has forgotten. */
   async takeUp(onCommitted: (answer: SpooledAnswer, settlement: Settlement) => Promise<void>): Promise<void> {
     this.onCommitted = onCommitted;
     for (const answer of await this.spool.read()) this.park(answer);
+    if (await this.isSetBack()) await this.putBack();
+  }
+
+  private async isSetBack(): Promise<boolean> {
+    for (const answer of await this.journal.latest(WITNESSES)) if (await this.leases.hasForgotten(answer)) return true;
+    return false;
+  }
+
+  /** What comes from an epoch that the row has not reached is kept beside it, and looked at by the next claim. */
+  private async putBack(): Promise<void> {
+    const answers = await this.journal.newest();
+    this.logger.warning('hub.database.set_back', { answers: answers.length });
+    let forgotten = 0;
+    for (let start = 0; start < answers.length; start += PUT_BACK_AT_ONCE)
+      await Promise.all(
+        answers.slice(start, start + PUT_BACK_AT_ONCE).map(async (answer) => {
+          if (!(await this.leases.hasForgotten(answer))) return;
+          forgotten += 1;
+          await this.onCommitted(answer, await this.commit(answer));
+        }),
+      );
+    await this.journal.layAside();
+    this.logger.warning('hub.database.put_back', { answers: answers.length, forgotten });
   }
 
   /** True while an answer for this integration waits for its commit: then its provider must not be asked. */
@@ -61,6 +89,7 @@ export class AnswerKeeper {
   async stop(): Promise<void> {
     this.isStopped = true;
     await this.committing;
+    await this.journal.written();
   }
 
   private onCommitted: (answer: SpooledAnswer, settlement: Settlement) => Promise<void> = () => Promise.resolve();
@@ -101,7 +130,9 @@ export class AnswerKeeper {
     const account = accountId === null ? null : { id: accountId, label: accountId };
     const change = afterGranted({ status: claimedStatus }, answer, answeredAt, Math.random());
     const fence = { orgId, integrationId, epoch, integration: { provider, account, inputs } };
-    return within(COMMIT_MS, this.leases.settle(fence, change, WORKER), 'the commit took too long');
+    const settled = await within(COMMIT_MS, this.leases.settle(fence, change, WORKER), 'the commit took too long');
+    this.journal.note(answer);
+    return settled;
   }
 }
 

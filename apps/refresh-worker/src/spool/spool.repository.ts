@@ -3,6 +3,7 @@ import path from 'node:path';
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { HubLogger } from '@hub/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
+import { noneYet } from './journal.repository';
 import { answerName, formatAnswer, parseAnswer, type SpooledAnswer } from './spooled-answer';
 
 const FOLDER_MODE = 0o700;
@@ -29,7 +30,7 @@ export class SpoolRepository {
 
   /** Every answer in the folder. A file that is none is told of and left where it is. */
   async read(): Promise<SpooledAnswer[]> {
-    const names = await readdir(this.config.spoolDir).catch(() => []);
+    const names = await readdir(this.config.spoolDir).catch(noneYet);
     const answers = await Promise.all(names.filter((name) => name.endsWith(SUFFIX)).map((name) => this.readFile(name)));
     return answers.filter((answer) => answer !== undefined);
   }

@@ -1,0 +1,112 @@
+import { createReadStream } from 'node:fs';
+import { appendFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { HubLogger } from '@hub/telemetry';
+import { Inject, Injectable } from '@nestjs/common';
+import { formatAnswer, parseAnswer, type SpooledAnswer } from './spooled-answer';
+
+const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+const SUFFIX = '.jsonl';
+/** What was put back is not read again; it goes with its time. */
+const DONE_SUFFIX = '.put-back';
+const HOUR_MS = 3_600_000;
+
+/**
+ * Committed answers of the last while, a file for each hour. PostgreSQL has them all; they are for the day on which it is
+ * set back to an earlier moment and has forgotten them. Nothing waits for the disk here.
+ */
+@Injectable()
+export class JournalRepository {
+  private writing: Promise<void> = Promise.resolve();
+  private hour = '';
+  private isTroubled = false;
+
+  constructor(
+    @Inject(HUB_CONFIG) private readonly config: HubConfig,
+    private readonly logger: HubLogger,
+  ) {}
+
+  /** Puts an answer down, in its order, without keeping anybody waiting. */
+  note(answer: SpooledAnswer): void {
+    if (this.config.spoolKeepMs === 0) return;
+    this.writing = this.writing.then(() => this.write(answer));
+  }
+
+  /** Comes back once everything noted is written. */
+  async written(): Promise<void> {
+    await this.writing;
+  }
+
+  /** The newest answers, one of each integration, the latest first; at most so many, from the latest hour alone. */
+  async latest(most: number): Promise<SpooledAnswer[]> {
+    const last = (await this.files()).at(-1);
+    const answers = last === undefined ? [] : [...(await newestIn([last])).values()];
+    return answers.sort((one, other) => other.answeredAt.getTime() - one.answeredAt.getTime()).slice(0, most);
+  }
+
+  /** The newest answer of every integration. */
+  async newest(): Promise<SpooledAnswer[]> {
+    return [...(await newestIn(await this.files())).values()];
+  }
+
+  /** Lays aside what is there: it has been put back. */
+  async layAside(): Promise<void> {
+    await this.writing;
+    for (const file of await this.files()) await rename(file, `${file}.${Date.now()}${DONE_SUFFIX}`);
+  }
+
+  private async write(answer: SpooledAnswer): Promise<void> {
+    const hour = new Date().toISOString().slice(0, 13);
+    try {
+      if (hour !== this.hour) await this.beginHour();
+      this.hour = hour;
+      await appendFile(path.join(this.folder, `${hour}${SUFFIX}`), `${formatAnswer(answer)}\n`, { mode: FILE_MODE });
+      this.isTroubled = false;
+    } catch (error) {
+      if (!this.isTroubled) this.logger.failure('hub.journal.not_written', error);
+      this.isTroubled = true; // one record for each time that the disk refuses
+    }
+  }
+
+  /** Old hours go when a new one begins. */
+  private async beginHour(): Promise<void> {
+    await mkdir(this.folder, { recursive: true, mode: FOLDER_MODE });
+    const oldest = new Date(Date.now() - this.config.spoolKeepMs - HOUR_MS).toISOString().slice(0, 13);
+    for (const name of await readdir(this.folder))
+      if (name.slice(0, 13) < oldest) await rm(path.join(this.folder, name), { force: true });
+  }
+
+  /** In the order of their hours. */
+  private async files(): Promise<string[]> {
+    const names = await readdir(this.folder).catch(noneYet);
+    return names
+      .filter((name) => name.endsWith(SUFFIX))
+      .sort()
+      .map((name) => path.join(this.folder, name));
+  }
+
+  private get folder(): string {
+    return path.join(this.config.spoolDir, 'journal');
+  }
+}
+
+/** The newest answer of each integration; the last line of a file may have been cut by a crash. */
+async function newestIn(files: readonly string[]): Promise<Map<string, SpooledAnswer>> {
+  const newest = new Map<string, SpooledAnswer>();
+  for (const file of files)
+    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+      const answer = parseAnswer(line);
+      const known = answer && newest.get(answer.integrationId);
+      if (answer && (!known || known.grant.issuedAt <= answer.grant.issuedAt)) newest.set(answer.integrationId, answer);
+    }
+  return newest;
+}
+
+/** A folder that is not there holds nothing; one that cannot be read is a trouble to tell of. */
+export function noneYet(error: unknown): string[] {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+  throw error;
+}
