@@ -15,6 +15,8 @@ const DRAIN_MS = 30_000;
 /** Once no job runs here any more, BullMQ gets so long to say goodbye. */
 const FAREWELL_MS = 5_000;
 const DRAIN_LOOK_MS = 50;
+/** A lane's pace is kept in short stretches: all of a second's starts at once would meet those of the next at the provider. */
+const STRETCHES_IN_SECOND = 4;
 
 /**
  * What became of a job: done; done and to come again after a while; done, but its provider asks for patience, so that the
@@ -58,7 +60,7 @@ export class JobConsumer {
         maxStalledCount: MAX_STALLED,
         skipVersionCheck: true,
         settings: { backoffStrategy: ladderBackoff },
-        ...(perSecond !== undefined && { limiter: { max: perSecond, duration: 1_000 } }),
+        ...(perSecond !== undefined && { limiter: limiterOf(perSecond) }),
       });
       worker.on('error', () => undefined); // RedisConnections tells of outages, once
       worker.on('completed', (item: Job) => void this.scheduleAgain(job, item));
@@ -129,4 +131,10 @@ export class JobConsumer {
     const closed = Promise.allSettled(this.workers.map((worker) => worker.close(isRude)));
     await Promise.race([closed, setTimeout(FAREWELL_MS, undefined, { ref: false })]);
   }
+}
+
+/** BullMQ counts starts in stretches of time: as many as fit, and a stretch for just as many. */
+function limiterOf(perSecond: number): { max: number; duration: number } {
+  const max = Math.max(1, Math.round(perSecond / STRETCHES_IN_SECOND));
+  return { max, duration: Math.ceil((max * 1_000) / perSecond) };
 }

@@ -5,6 +5,8 @@ import { RefreshService, type RefreshOutcome } from './refresh.service';
 
 /** Refreshes of one provider that all workers together start in a second, where its definition says nothing else. */
 const USUAL_PER_SECOND = 40;
+/** A hold shorter than the lane's own stretches would only begin a new one. */
+const SHORTEST_HOLD_MS = 1_000;
 /** While a provider asks for patience, one call after this long finds out whether it has any: however long it asks for, some tokens end before. */
 const LONGEST_HOLD_MS = 5_000;
 /** A bell that rings too early by more than this was meant for another time. */
@@ -34,7 +36,8 @@ export class RefreshConsumer {
 
 /** The ladder stands in the row, so a job is never tried again; one that came early by a wrong clock comes once more. */
 function jobOutcome(outcome: RefreshOutcome): JobOutcome {
-  if (outcome.kind === 'throttled') return { holdLaneMs: Math.min(outcome.forMs, LONGEST_HOLD_MS) };
+  if (outcome.kind === 'throttled')
+    return { holdLaneMs: Math.min(Math.max(outcome.forMs, SHORTEST_HOLD_MS), LONGEST_HOLD_MS) };
   const early = outcome.kind === 'not_due' ? outcome.dueInMs : null;
   return early !== null && early < EARLY_MS ? { againInMs: early } : 'done';
 }

@@ -22,9 +22,6 @@ export type RefreshOutcome =
   | { readonly kind: 'throttled'; readonly forMs: number }
   | { readonly kind: 'not_due'; readonly dueInMs: number | null };
 
-/** How long a provider that only says "too many" is left alone. */
-const USUAL_THROTTLE_MS = 1_000;
-
 /** Keeps one credential fresh at a time: the only writer of refreshed tokens. */
 @Injectable()
 export class RefreshService {
@@ -76,9 +73,7 @@ export class RefreshService {
     const change = afterAnswer(lease.integration, answer, now);
     const settlement = await this.leases.settle(held.lease, change, WORKER);
     await this.ringFor(held.lease, settlement, change, now);
-    return isThrottle(heard)
-      ? { kind: 'throttled', forMs: heard.failure.retryAfterMs ?? USUAL_THROTTLE_MS }
-      : settlement;
+    return isThrottle(heard) ? { kind: 'throttled', forMs: heard.failure.retryAfterMs ?? 0 } : settlement;
   }
 
   private async keep(held: HeldLease, answer: Extract<RefreshAnswer, { kind: 'granted' }>): Promise<RefreshOutcome> {
