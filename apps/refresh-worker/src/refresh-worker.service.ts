@@ -49,6 +49,7 @@ export class RefreshWorkerService {
       hasLease: true,
       runHere: (work) => this.refreshes.refresh(work),
       perSecond: (provider) => this.refreshConsumer.perSecond(provider),
+      atSight: () => this.refreshes.recallForgotten(),
       atLook: () => void this.scan.keepScheduled(),
     });
     this.watch.start({

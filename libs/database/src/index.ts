@@ -1,5 +1,11 @@
 export { appendEvents, AuditRepository, type AuditLine, type AuditPage } from './audit.repository';
-export { BreakerRepository, type BreakerReason, type OpenBreaker, type Registration } from './breaker.repository';
+export {
+  BreakerRepository,
+  type BreakerReason,
+  type BreakerView,
+  type OpenBreaker,
+  type Registration,
+} from './breaker.repository';
 export { appDataSource } from './data-source';
 export { DatabaseModule } from './database.module';
 export { DueRepository, type DueKind, type DueWork } from './due.repository';
@@ -27,6 +33,7 @@ export {
   type Lease,
   type NoLease,
   type Settlement,
+  type StoredOnce,
 } from './refresh-lease.repository';
 export { enqueueRevocation, RevocationRepository, type NewRevocation, type Revocation } from './revocation.repository';
 export { SyncRepository, type SyncTarget } from './sync.repository';

@@ -76,6 +76,7 @@ export function patchColumns(patch: IntegrationPatch): Record<string, unknown> {
     inputs: patch.inputs,
     next_refresh_at: patch.nextRefreshAt,
     failed_refreshes: patch.failedRefreshes,
+    refusal_held_at: patch.refusalHeldAt,
     ...(patch.refreshFailure !== undefined && {
       refresh_failure_code: patch.refreshFailure?.code ?? null,
       refresh_failure_at: patch.refreshFailure?.at ?? null,

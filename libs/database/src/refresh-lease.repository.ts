@@ -38,6 +38,8 @@ export interface Lease extends Fence {
   readonly refreshToken: Sealed | null;
   /** True if the attempt before this one was sent and never came to an end: its answer may be lost. */
   readonly inDoubt: boolean;
+  /** When a definite refusal of this grant was not believed; `null`: none was since the last grant. */
+  readonly refusalHeldAt: Date | null;
   /** A grant that came when its epoch had passed, and is newer than the one in the row: it is to be stored, not asked for again. */
   readonly lateGrant: SealedGrant | null;
   /** The database's time of the claim. */
@@ -45,6 +47,11 @@ export interface Lease extends Fence {
   /** The monotonic time of the claim, by `performance.now()`, taken before the claim was sent. */
   readonly claimedMs: number;
   readonly leaseMs: number;
+}
+
+/** A grant that was stored in its row once. */
+export interface StoredOnce extends Omit<Fence, 'epoch'> {
+  readonly grant: SealedGrant;
 }
 
 /** Why there is nothing to do: the row is gone, not due (somebody did it), or another worker is at it. */
@@ -105,6 +112,7 @@ export class RefreshLeaseRepository {
         accessToken: row.accessToken as Sealed,
         refreshToken: row.refreshToken as Sealed | null,
         inDoubt: head.phase === 'sending',
+        refusalHeldAt: row.refusalHeldAt,
         lateGrant: await newestLateGrant(manager, integrationId),
         claimedAt: head.at,
         claimedMs,
@@ -160,13 +168,27 @@ export class RefreshLeaseRepository {
     });
   }
 
-  /** True if the row has not reached an epoch that was settled once: the database was set back to an earlier moment. */
-  async hasForgotten({ orgId, integrationId, epoch }: Omit<Fence, 'integration'>): Promise<boolean> {
+  /** True if the row holds an older grant than this one, which was stored in it once: the database was set back to an earlier moment. */
+  async hasForgotten({ orgId, integrationId, grant }: StoredOnce): Promise<boolean> {
+    return this.database.withOrg(orgId, async (manager) => isOlder(manager, integrationId, grant));
+  }
+
+  /**
+   * Puts a grant beside its row if the row has forgotten it: the next claim finds it there.
+   *
+   * @returns the epoch that the row has now; `undefined` if it has forgotten nothing, or is gone
+   */
+  async recall(stored: StoredOnce, actor: Actor): Promise<number | undefined> {
+    const { orgId, integrationId, grant, integration } = stored;
     return this.database.withOrg(orgId, async (manager) => {
-      const [row] = await manager.query<{ epoch: number }[]>('select epoch from public.integrations where id = $1', [
-        integrationId,
+      const head = await lockHead(manager, integrationId);
+      if (!head || !(await isOlder(manager, integrationId, grant))) return undefined;
+      await putIntoInbox(manager, { ...stored, epoch: head.epoch }, head, grant);
+      const detail = { kept: 'inbox', epoch: head.epoch, why: 'database_set_back' };
+      await appendEvents(manager, [
+        { name: 'refresh.in_doubt', detail, provider: integration.provider, integrationId, actor },
       ]);
-      return row !== undefined && row.epoch < epoch;
+      return head.epoch;
     });
   }
 
@@ -202,6 +224,14 @@ async function lockHead(manager: EntityManager, id: IntegrationId): Promise<Clai
     [id],
   );
   return head;
+}
+
+async function isOlder(manager: EntityManager, id: IntegrationId, grant: SealedGrant): Promise<boolean> {
+  const rows: unknown[] = await manager.query(
+    'select 1 from public.integrations where id = $1 and greatest(issued_at, connected_at) < $2',
+    [id, grant.issuedAt],
+  );
+  return rows.length === 1;
 }
 
 async function loadWithTokens(manager: EntityManager, id: IntegrationId): Promise<IntegrationEntity> {

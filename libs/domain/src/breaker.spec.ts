@@ -1,4 +1,4 @@
-import { isMassVerdict, isOutage, probeDelayMs, speaksAgainstProvider } from './breaker';
+import { isConfirmedVerdict, isMassVerdict, isOutage, probeDelayMs, speaksAgainstProvider } from './breaker';
 import { failure } from './failure';
 
 describe('what speaks against a provider', () => {
@@ -27,6 +27,17 @@ describe('a mass verdict', () => {
     ['twenty of forty may not', { definite: 20, settled: 40 }, true],
     ['twenty of forty-one may', { definite: 20, settled: 41 }, false],
   ])('%s', (_name, tally, held) => expect(isMassVerdict(tally)).toBe(held));
+});
+
+describe('a verdict is confirmed', () => {
+  const [earlier, later] = [new Date(1_000), new Date(2_000)];
+  test.each<[string, Date | null, Date | null, boolean]>([
+    ['by a refusal after the breaker has closed', earlier, later, true],
+    ['also where the closing itself lifted it', earlier, earlier, true],
+    ['not by one since the breaker closed', later, earlier, false],
+    ['not by the first refusal', null, later, false],
+    ['not before any breaker has closed', earlier, null, false],
+  ])('%s', (_sentence, heldAt, closedAt, confirmed) => expect(isConfirmedVerdict(heldAt, closedAt)).toBe(confirmed));
 });
 
 test('probes come after 5, 10, 20, 40 seconds, then every minute', () => {

@@ -51,6 +51,17 @@ export function isMassVerdict({ definite, settled }: VerdictTally): boolean {
   return definite >= FEWEST_VERDICTS && definite >= settled * HALF;
 }
 
+/**
+ * Whether a refusal is the second one of a grant, with a grant to somebody else between the two: then the provider is
+ * well and this grant is dead, however many others are.
+ *
+ * @param heldAt   when a refusal of this grant was not believed; `null`: none was
+ * @param closedAt when the breaker closed last; `null`: it never did
+ */
+export function isConfirmedVerdict(heldAt: Date | null, closedAt: Date | null): boolean {
+  return heldAt !== null && closedAt !== null && closedAt.getTime() >= heldAt.getTime();
+}
+
 /** The wait before the next probe. @param probes failed probes since the breaker opened, 0 at first */
 export function probeDelayMs(probes: number): number {
   return Math.min(LONGEST_PROBE_MS, FIRST_PROBE_MS * 2 ** Math.max(0, probes));

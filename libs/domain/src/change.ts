@@ -24,6 +24,8 @@ export interface IntegrationPatch {
   readonly inputs?: Readonly<Record<string, string>>;
   readonly nextRefreshAt?: Date | null;
   readonly failedRefreshes?: number;
+  /** When a definite refusal was not believed; it is tried once more after the breaker has closed. */
+  readonly refusalHeldAt?: Date | null;
   readonly refreshFailure?: { readonly code: FailureCode; readonly at: Date } | null;
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly nextSyncAt?: Date | null;

@@ -29,6 +29,7 @@ export function afterConnect(connected: Connected, now: Date, chance: number): C
       nextRefreshAt: next,
       failedRefreshes: 0,
       refreshFailure: null,
+      refusalHeldAt: null,
       nextSyncAt: now,
       failedSyncs: 0,
       syncFailure: null,

@@ -98,7 +98,7 @@ function later(integration: RefreshState, failure: Failure, now: Date, attempts:
 }
 
 function worked(now: Date): IntegrationPatch {
-  return { status: 'connected', failedRefreshes: 0, refreshFailure: null, workedAt: now };
+  return { status: 'connected', failedRefreshes: 0, refreshFailure: null, refusalHeldAt: null, workedAt: now };
 }
 
 function failed(failure: Failure, attempts: number): EventDraft {

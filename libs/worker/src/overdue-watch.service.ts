@@ -15,6 +15,8 @@ export interface WatchDuty {
   readonly runHere: (work: Work) => Promise<unknown>;
   /** Most that a provider's lane starts in a second; absent: as many as there are. */
   readonly perSecond?: (provider: string) => number | undefined;
+  /** Called when the database answers again after it did not. */
+  readonly atSight?: () => Promise<void>;
   /** Called at each look, such as to keep a scheduler in Redis alive. Nobody waits for what it begins. */
   readonly atLook?: () => void;
 }
@@ -37,7 +39,7 @@ export class OverdueWatch {
   private readonly timers = new Set<NodeJS.Timeout>();
   private readonly awaited = new Set<string>();
   private isStopped = false;
-  private isBlind = false;
+  private readonly blind = new Set<DueKind>();
 
   constructor(
     private readonly due: DueRepository,
@@ -64,14 +66,15 @@ export class OverdueWatch {
   }
 
   private async look(duty: WatchDuty): Promise<void> {
-    const seen = await this.lookOnce(duty).catch((error: unknown) => this.noteBlindness(error));
+    const seen = await this.lookOnce(duty).catch((error: unknown) => this.noteBlindness(duty.kind, error));
     const nextMs = seen ? nextLookMs(seen, duty.everyMs, Math.random()) : SHORTEST_LOOK_MS;
     this.after(nextMs, () => void this.look(duty));
   }
 
   private async lookOnce(duty: WatchDuty): Promise<DueWork[]> {
     const seen = await this.everyonesShare(duty);
-    this.isBlind = false;
+    if (this.blind.has(duty.kind)) await duty.atSight?.();
+    this.blind.delete(duty.kind);
     let hasQueue = this.connections.available;
     for (let start = 0; start < seen.length; start += RINGS_AT_ONCE) {
       const batch = seen.slice(start, start + RINGS_AT_ONCE);
@@ -99,9 +102,9 @@ export class OverdueWatch {
   }
 
   /** One record for each time that the database is away. */
-  private noteBlindness(error: unknown): void {
-    if (!this.isBlind && !this.isStopped) this.logger.failure('hub.watch.blind', error);
-    this.isBlind = true;
+  private noteBlindness(kind: DueKind, error: unknown): void {
+    if (this.blind.size === 0 && !this.isStopped) this.logger.failure('hub.watch.blind', error);
+    this.blind.add(kind);
   }
 
   /** @returns false if Redis took nothing */

@@ -1,8 +1,12 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../support/eventually';
 import { refreshWorker } from '../../support/running-worker';
 import { WorkerStand } from './worker-stand';
+
+/** A worker waits for its peers before it asks anybody. */
+const RECALLED = { withinMs: 40_000 };
 
 let stand: WorkerStand;
 afterEach(() => stand.clear());
@@ -47,10 +51,11 @@ it('what a database that was set back has forgotten is put back, without a quest
 
   const next = await refreshWorker(stand.settings.workerConfig());
   await next.start();
-  await eventually('the tokens that were forgotten', async () => {
-    const { accessToken } = await stored.tokens();
-    return accessToken === fresh.accessToken;
-  });
+  await eventually(
+    'the tokens that were forgotten',
+    async () => (await stored.tokens()).accessToken === fresh.accessToken,
+    RECALLED,
+  );
   expect(await stored.tokens()).toEqual(fresh);
   expect(await stored.row()).toMatchObject({ status: 'connected', phase: 'idle' });
   expect(await stand.sandbox.refreshes(account)).toHaveLength(1);
@@ -64,17 +69,39 @@ it('also where somebody has already been refused the spent token', async () => {
   await refreshOnce(await stored.work());
   const fresh = await stored.tokens();
   await stand.database.sql('delete from public.integrations; insert into public.integrations table public.backup;');
-  // a provider that does not end the family when a spent token comes again
+  // a provider that does not end the family when a spent token comes again; the row has come as far as it was, and farther
   await stand.database.sql(
-    "update public.integrations set status = 'reauth_required', next_refresh_at = null, refresh_failure_code = 'invalid_grant'",
+    `update public.integrations set status = 'reauth_required', next_refresh_at = null, refresh_failure_code = 'invalid_grant',
+       epoch = 7, settled_epoch = 7`,
   );
   const next = await refreshWorker(stand.settings.workerConfig());
   await next.start();
-  await eventually('its recovery', async () => (await stored.row()).status === 'connected');
+  await eventually('its recovery', async () => (await stored.row()).status === 'connected', RECALLED);
   expect(await stored.tokens()).toEqual(fresh);
   expect(await stand.sandbox.refreshes(account)).toHaveLength(1);
   await next.stop();
 });
+
+it('a worker that runs on while the database is set back notices when it sees it again', async () => {
+  stand = await WorkerStand.set();
+  const { stored, account } = await stand.due('shopify', {}, { rotationGrace: 0 });
+  await stand.database.sql('create table public.backup as table public.integrations');
+  const worker = await refreshWorker(stand.settings.workerConfig());
+  await worker.start();
+  await eventually('its refresh', async () => (await stored.row()).settled_epoch > 0);
+  const fresh = await stored.tokens();
+  await stand.database.setAway(true);
+  await stand.database.sql('delete from public.integrations; insert into public.integrations table public.backup;');
+  await sleep(20_000); // the watch looks in vain
+  await stand.database.setAway(false);
+  await eventually(
+    'the tokens that were forgotten',
+    async () => (await stored.tokens()).accessToken === fresh.accessToken,
+    RECALLED,
+  );
+  expect(await stand.sandbox.refreshes(account)).toHaveLength(1);
+  await worker.stop();
+}, 120_000);
 
 it('a start beside a database that forgot nothing changes nothing', async () => {
   stand = await WorkerStand.set();

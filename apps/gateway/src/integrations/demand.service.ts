@@ -47,7 +47,8 @@ export class DemandService {
   async refresh(orgId: OrgId, provider: ProviderId, arrivedMs: number): Promise<DemandOutcome> {
     const met = await this.demands.of(`refresh ${orgId} ${provider}`, arrivedMs, async () => {
       const breaker = await this.openBreaker(provider);
-      if (breaker) return this.putOff(orgId, provider, breaker.probeInMs);
+      // once its hour has come, this demand may well be the probe
+      if (breaker && breaker.probeInMs > 0) return this.putOff(orgId, provider, breaker.probeInMs);
       const request = await this.integrations.requestRefresh(orgId, provider);
       return this.meet(orgId, provider, request, 'refresh', ({ progress }) => {
         // a refresh that is under way already is as good as one of our own

@@ -4,7 +4,7 @@ import { ProviderRegistry, providerId } from '@hub/providers';
 import { tokenCell, TokenVault } from '@hub/token-vault';
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
-import { DemandService } from '../integrations/demand.service';
+import { DemandService, type DemandOutcome } from '../integrations/demand.service';
 import { judge, judgeAfterRefresh } from './token-read';
 import { TokenReadsService } from './token-reads.service';
 
@@ -43,8 +43,12 @@ export class TokensService {
       case 'serve':
         return this.serve(caller, provider, token);
       case 'refresh_first':
-        await this.demands.refresh(caller.orgId, provider, arrivedMs);
-        return this.serveIfLive(caller, provider, await this.find(caller.orgId, provider));
+        return this.serveAfter(
+          await this.demands.refresh(caller.orgId, provider, arrivedMs),
+          caller,
+          provider,
+          await this.find(caller.orgId, provider),
+        );
       case 'reauth_required':
         throw reauthRequired(token);
     }
@@ -67,7 +71,7 @@ export class TokensService {
     return token;
   }
 
-  private serveIfLive(caller: Caller, provider: ProviderId, token: TokenRow): TokenAnswer {
+  private serveAfter(demand: DemandOutcome, caller: Caller, provider: ProviderId, token: TokenRow): TokenAnswer {
     switch (judgeAfterRefresh(token)) {
       case 'serve':
         return this.serve(caller, provider, token);
@@ -78,7 +82,10 @@ export class TokensService {
           'provider_unavailable',
           'The token has expired and the provider gives no new one at the moment.',
           {
-            retryAfterSeconds: secondsUntil(token.nextRefreshAt, token.readAt),
+            retryAfterSeconds:
+              demand.kind === 'put_off'
+                ? Math.max(1, Math.ceil(demand.retryInMs / 1000))
+                : secondsUntil(token.nextRefreshAt, token.readAt),
           },
         );
     }

@@ -1,10 +1,12 @@
-import { BreakerRepository, DueRepository, type DueWork, type OpenBreaker, type Registration } from '@hub/database';
-import { isMassVerdict, isOutage } from '@hub/domain';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BreakerRepository, DueRepository, type BreakerView, type OpenBreaker, type Registration } from '@hub/database';
+import { isConfirmedVerdict, isMassVerdict, isOutage } from '@hub/domain';
 import { ProviderRegistry } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
 import { Injectable } from '@nestjs/common';
 import type { RefreshAnswer } from '../refresh/refresh-answer';
+import { inOrderOfNeed } from './backlog';
 import { CallLog } from './call-log';
 import { closes, held, isVerdict, reasonOf, wordOf, type HeldAnswer } from './heard-answer';
 
@@ -14,15 +16,18 @@ export type Permission = 'ask' | 'probe' | 'put_off';
 /** What other processes have opened or closed is known here so long after. */
 const VIEW_MS = 1_000;
 const PAGE = 500;
+const RINGS_AT_ONCE = 25;
 
 /** Stands before each registration at a provider, and tells its trouble from a dead grant. */
 @Injectable()
 export class BreakerService {
   private readonly logs = new Map<string, CallLog>();
-  private open: readonly OpenBreaker[] = [];
+  private view: BreakerView = { open: [], closed: [] };
   private seenMs = -Infinity;
   private looking: Promise<void> | undefined;
+  private tending: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private isStopped = false;
 
   constructor(
     private readonly breakers: BreakerRepository,
@@ -34,10 +39,13 @@ export class BreakerService {
 
   /** Looks after breakers that stand open, so that each is probed at its hour. */
   start(): void {
-    this.timer = setInterval(() => void this.tend(), VIEW_MS);
+    this.timer = setInterval(() => {
+      this.tending ??= this.tend().finally(() => (this.tending = undefined));
+    }, VIEW_MS);
   }
 
   stop(): void {
+    this.isStopped = true;
     clearInterval(this.timer);
   }
 
@@ -50,23 +58,38 @@ export class BreakerService {
     return !isEarly && (await this.breakers.takeProbe(breaker)) ? 'probe' : 'put_off';
   }
 
-  /** Hears of a grant, which is saved already: whatever goes wrong here costs nobody anything. */
-  async hearGrant(provider: string, answer: Extract<RefreshAnswer, { kind: 'granted' }>): Promise<void> {
-    await this.hear(provider, answer).catch((error: unknown) => this.noteUnseen(error));
-  }
-
-  /** Hears an answer: opens or closes the breaker by it. @returns the answer to act on: a verdict may be held back */
-  async hear<Answer extends RefreshAnswer>(provider: string, answer: Answer): Promise<Answer | HeldAnswer> {
+  /** Nobody was asked with the right to probe: somebody else may have it. */
+  async returnProbe(provider: string): Promise<void> {
     const registration = this.registration(provider);
-    if (!registration) return answer;
-    const breaker = this.openBefore(provider);
-    if (breaker && closes(breaker.reason, answer)) await this.close(registration);
-    else await this.note(registration, answer);
-    if (answer.kind !== 'refused' || !isVerdict(answer)) return answer;
-    return (await this.isBelieved(registration)) ? answer : held(answer);
+    if (registration) await this.breakers.returnProbe(registration);
   }
 
-  private async note(registration: Registration, answer: RefreshAnswer): Promise<void> {
+  /**
+   * Whether an answer may cost its org the connection. So many grants do not die at once by themselves: then a verdict
+   * waits until a probe gets through, and the grant is asked for once more.
+   *
+   * @param refusalHeldAt when a refusal of this grant was not believed before
+   * @returns the answer to act on
+   */
+  async believe<Answer extends RefreshAnswer>(
+    provider: string,
+    answer: Answer,
+    refusalHeldAt: Date | null,
+  ): Promise<Answer | HeldAnswer> {
+    const registration = this.registration(provider);
+    if (!registration || answer.kind !== 'refused' || !isVerdict(answer)) return answer;
+    return (await this.isBelieved(registration, refusalHeldAt)) ? answer : held(answer);
+  }
+
+  /** Opens or closes the breaker by an answer that is settled already: whatever goes wrong here costs nobody anything. */
+  async note(provider: string, answer: RefreshAnswer): Promise<void> {
+    const registration = this.registration(provider);
+    if (registration) await this.noteFor(registration, answer).catch((error: unknown) => this.noteUnseen(error));
+  }
+
+  private async noteFor(registration: Registration, answer: RefreshAnswer): Promise<void> {
+    const breaker = this.openBefore(registration.provider);
+    if (breaker && closes(breaker.reason, answer)) return this.close(registration);
     const word = wordOf(answer);
     if (word === 'silent') return;
     const log = this.logOf(registration);
@@ -74,9 +97,10 @@ export class BreakerService {
     if (word === 'sick' && isOutage(log.tally())) await this.openFor(registration, reasonOf(answer));
   }
 
-  /** So many grants do not die at once by themselves: their verdicts wait until a probe gets through. */
-  private async isBelieved(registration: Registration): Promise<boolean> {
+  private async isBelieved(registration: Registration, refusalHeldAt: Date | null): Promise<boolean> {
     if (this.openBefore(registration.provider)?.reason === 'mass_verdict') return false;
+    const closedAt = this.view.closed.find((one) => isFor(one, registration))?.closedAt ?? null;
+    if (isConfirmedVerdict(refusalHeldAt, closedAt)) return true;
     const { definite, settled } = await this.breakers.recentVerdicts(registration.provider);
     if (!isMassVerdict({ definite: definite + 1, settled: settled + 1 })) return true;
     await this.openFor(registration, 'mass_verdict');
@@ -90,22 +114,39 @@ export class BreakerService {
     await this.lookAgain();
   }
 
-  /** Closes a breaker and rings for all who waited behind it, those with the least life left first. */
+  /** Closes a breaker; all who waited behind it are rung for, without anybody waiting for that. */
   private async close(registration: Registration): Promise<void> {
     this.logOf(registration).forget();
+    const { provider } = registration;
     const reopened = await this.breakers.close(registration);
     await this.lookAgain();
     if (reopened === undefined) return;
-    this.logger.info('hub.provider.circuit_closed', { provider: registration.provider, tried_again: reopened });
-    for (const work of await this.backlog(registration.provider)) await this.jobs.ring('refresh', work);
+    this.logger.info('hub.provider.circuit_closed', { provider, tried_again: reopened });
+    void this.ringBacklog(provider).catch((error: unknown) => this.noteUnseen(error));
+  }
+
+  private async ringBacklog(provider: string): Promise<void> {
+    await sleep(VIEW_MS, undefined, { ref: false }); // by then every process knows that it is closed
+    const backlog = [];
+    for await (const page of this.due.duePages('refresh', 0, PAGE))
+      backlog.push(...page.filter((work) => work.provider === provider));
+    const inOrder = inOrderOfNeed(backlog);
+    for (let start = 0; start < inOrder.length && !this.isStopped; start += RINGS_AT_ONCE)
+      await Promise.all(
+        inOrder
+          .slice(start, start + RINGS_AT_ONCE)
+          .map(({ id, orgId, epoch }) => this.jobs.ring('refresh', { id, orgId, provider, epoch })),
+      );
   }
 
   private async tend(): Promise<void> {
     try {
       await this.look();
-      for (const breaker of this.open.filter(({ probeInMs }) => probeInMs <= VIEW_MS)) {
-        const [mostUrgent] = await this.backlog(breaker.provider);
-        if (mostUrgent) await this.jobs.ring('refresh', mostUrgent);
+      for (const breaker of this.view.open) {
+        const registration = this.registration(breaker.provider);
+        if (!registration || !isFor(breaker, registration) || breaker.probeInMs > VIEW_MS) continue;
+        const candidate = await this.breakers.probeCandidate(breaker);
+        if (candidate) await this.jobs.ring('refresh', candidate);
       }
     } catch (error) {
       this.noteUnseen(error);
@@ -116,35 +157,26 @@ export class BreakerService {
     this.logger.warning('hub.provider.circuit_unseen', { 'error.type': (error as Error).name });
   }
 
-  private async backlog(provider: string): Promise<{ id: string; orgId: string; provider: string; epoch: number }[]> {
-    const waiting: DueWork[] = [];
-    for await (const page of this.due.duePages('refresh', 0, PAGE))
-      waiting.push(...page.filter((work) => work.provider === provider));
-    return waiting.sort(byLifeLeft).map(({ id, orgId, epoch }) => ({ id, orgId, provider, epoch }));
-  }
-
   private async look(): Promise<void> {
-    if (performance.now() - this.seenMs < VIEW_MS) return;
-    await this.lookAgain();
+    if (performance.now() - this.seenMs >= VIEW_MS) await (this.looking ?? this.lookAgain());
   }
 
-  private lookAgain(): Promise<void> {
+  /** A look that is under way may have begun before what is to be seen. */
+  private async lookAgain(): Promise<void> {
+    await this.looking;
     this.looking ??= this.breakers
-      .allOpen()
-      .then((open) => {
-        this.open = open;
+      .all()
+      .then((view) => {
+        this.view = view;
         this.seenMs = performance.now();
       })
       .finally(() => (this.looking = undefined));
-    return this.looking;
+    await this.looking;
   }
 
   private openBefore(provider: string): OpenBreaker | undefined {
     const registration = this.registration(provider);
-    return (
-      registration &&
-      this.open.find((breaker) => breaker.provider === provider && breaker.clientId === registration.clientId)
-    );
+    return registration && this.view.open.find((breaker) => isFor(breaker, registration));
   }
 
   private registration(provider: string): Registration | undefined {
@@ -161,7 +193,6 @@ export class BreakerService {
   }
 }
 
-/** Where no end is known there is no hurry. */
-function byLifeLeft(one: DueWork, other: DueWork): number {
-  return (one.lifeLeftMs ?? Infinity) - (other.lifeLeftMs ?? Infinity);
+function isFor(one: Registration, other: Registration): boolean {
+  return one.provider === other.provider && one.clientId === other.clientId;
 }

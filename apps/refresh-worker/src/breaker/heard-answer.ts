@@ -1,6 +1,6 @@
 import type { BreakerReason } from '@hub/database';
 import { failure, speaksAgainstProvider } from '@hub/domain';
-import type { RefreshAnswer } from '../refresh/refresh-answer';
+import { HELD_REASON, type RefreshAnswer } from '../refresh/refresh-answer';
 
 /** What an answer says about the provider itself: it works, it does not, or nothing. */
 export type Word = 'well' | 'sick' | 'silent';
@@ -41,5 +41,5 @@ export type HeldAnswer = Extract<RefreshAnswer, { kind: 'refused' }>;
 
 /** The same refusal, not believed: it is the hub's or the provider's own trouble until a probe says otherwise. */
 export function held(answer: HeldAnswer): HeldAnswer {
-  return { ...answer, failure: failure('provider_misconfigured', 'refused_with_many_others') };
+  return { ...answer, failure: failure('provider_misconfigured', HELD_REASON) };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RefreshLeaseRepository, type Settlement } from '@hub/database';
+import { RefreshLeaseRepository, type Settlement, type StoredOnce } from '@hub/database';
 import type { Actor } from '@hub/domain';
+import type { Work } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
 import { within } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
@@ -15,8 +16,8 @@ export const WORKER: Actor = { type: 'worker', id: 'refresh-worker' };
 const COMMIT_MS = 5_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
-/** So many of the latest answers show whether PostgreSQL has forgotten: a row's epoch only ever rises. */
-const WITNESSES = 50;
+/** So many of the latest answers show whether PostgreSQL has forgotten. */
+const WITNESSES = 20;
 const PUT_BACK_AT_ONCE = 8;
 
 /** What became of a granted answer: settled, or parked since PostgreSQL is away. */
@@ -51,33 +52,38 @@ export class AnswerKeeper {
     return { kind: 'parked' };
   }
 
-  /** Takes up what an earlier process left behind, and what a database that was set back has forgotten. */
+  /** Takes up what an earlier process left behind. */
   async takeUp(onCommitted: (answer: SpooledAnswer, settlement: Settlement) => Promise<void>): Promise<void> {
     this.onCommitted = onCommitted;
     for (const answer of await this.spool.read()) this.park(answer);
-    if (await this.isSetBack()) await this.putBack();
   }
 
-  private async isSetBack(): Promise<boolean> {
-    for (const answer of await this.journal.latest(WITNESSES)) if (await this.leases.hasForgotten(answer)) return true;
+  /** True if PostgreSQL does not know answers that it has committed once: it was set back to an earlier moment. */
+  async isSetBack(): Promise<boolean> {
+    for (const answer of (await this.journal.latest()).slice(-WITNESSES))
+      if (await this.leases.hasForgotten(storedOnce(answer))) return true;
     return false;
   }
 
-  /** What comes from an epoch that the row has not reached is kept beside it, and looked at by the next claim. */
-  private async putBack(): Promise<void> {
+  /**
+   * Puts every answer that PostgreSQL has forgotten beside its row, where the next claim looks at it.
+   *
+   * @returns what is to be rung for then
+   */
+  async putBack(): Promise<Work[]> {
     const answers = await this.journal.newest();
     this.logger.warning('hub.database.set_back', { answers: answers.length });
-    let forgotten = 0;
+    const forgotten: Work[] = [];
     for (let start = 0; start < answers.length; start += PUT_BACK_AT_ONCE)
       await Promise.all(
         answers.slice(start, start + PUT_BACK_AT_ONCE).map(async (answer) => {
-          if (!(await this.leases.hasForgotten(answer))) return;
-          forgotten += 1;
-          await this.onCommitted(answer, await this.commit(answer));
+          const epoch = await this.leases.recall(storedOnce(answer), WORKER);
+          const { integrationId: id, orgId, provider } = answer;
+          if (epoch !== undefined) forgotten.push({ id, orgId, provider, epoch });
         }),
       );
-    await this.journal.layAside();
-    this.logger.warning('hub.database.put_back', { answers: answers.length, forgotten });
+    this.logger.warning('hub.database.put_back', { answers: answers.length, forgotten: forgotten.length });
+    return forgotten;
   }
 
   /** True while an answer for this integration waits for its commit: then its provider must not be asked. */
@@ -126,14 +132,18 @@ export class AnswerKeeper {
   }
 
   private async commit(answer: SpooledAnswer): Promise<Settlement> {
-    const { orgId, integrationId, epoch, provider, accountId, inputs, claimedStatus, answeredAt } = answer;
-    const account = accountId === null ? null : { id: accountId, label: accountId };
+    const { epoch, claimedStatus, answeredAt } = answer;
     const change = afterGranted({ status: claimedStatus }, answer, answeredAt, Math.random());
-    const fence = { orgId, integrationId, epoch, integration: { provider, account, inputs } };
+    const fence = { ...storedOnce(answer), epoch };
     const settled = await within(COMMIT_MS, this.leases.settle(fence, change, WORKER), 'the commit took too long');
-    this.journal.note(answer);
+    if (settled.kind === 'saved') this.journal.note(answer);
     return settled;
   }
+}
+
+function storedOnce({ orgId, integrationId, provider, accountId, inputs, grant }: SpooledAnswer): StoredOnce {
+  const account = accountId === null ? null : { id: accountId, label: accountId };
+  return { orgId, integrationId, grant, integration: { provider, account, inputs } };
 }
 
 function idsOf({ provider, orgId, integrationId, epoch }: SpooledAnswer): Record<string, string | number> {

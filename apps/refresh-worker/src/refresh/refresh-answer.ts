@@ -33,6 +33,9 @@ export type RefreshAnswer =
   /** Nothing was asked, since the lease was lost or too short by now. */
   | { readonly kind: 'not_asked' };
 
+/** Why a definite refusal was not believed, in the words of its failure. */
+export const HELD_REASON = 'refused_with_many_others';
+
 /** Manners by which the old refresh token stays good after a lost answer: then a refusal has another reason. */
 const HARMLESS: ReadonlySet<RefreshRetry> = new Set(['nonRotating', 'idempotent']);
 
@@ -63,6 +66,7 @@ export function afterAnswer(
 }
 
 function afterRefusal(integration: RefreshState, refusal: Failure, doubt: Doubt | null, now: Date): Change {
+  if (refusal.reason === HELD_REASON) return withHeldRefusal(afterFailure(integration, refusal, now), now);
   if (refusal.code !== 'invalid_grant' || doubt === null || HARMLESS.has(doubt.retry))
     return afterFailure(integration, refusal, now);
   // most likely the lost answer held the successor: the person must sign in again, and the code tells why
@@ -72,6 +76,11 @@ function afterRefusal(integration: RefreshState, refusal: Failure, doubt: Doubt 
     reason: `answer_lost_then_${refusal.reason}`,
   };
   return giveUp(integration, lost, now);
+}
+
+/** The row remembers: the next refusal, once the breaker has closed, is the last word. */
+function withHeldRefusal(change: Change, now: Date): Change {
+  return { ...change, patch: { ...change.patch, refusalHeldAt: now } };
 }
 
 /** Nothing mends itself here: it is tried at the slowest pace of the ladder until an operator has done something. */

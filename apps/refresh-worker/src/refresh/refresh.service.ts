@@ -14,7 +14,8 @@ import { TokenEndpointService } from './token-endpoint.service';
 
 /**
  * What came of a wish to refresh: how the attempt was settled (`throttled`: written down as failed, and the provider asks
- * all for patience); or why there was none (`put_off`: the breaker before the provider stands open). `not_due` tells when
+ * all for patience); or why there was none (`put_off`: the breaker before the provider stands open, or grants that the
+ * database has forgotten are being put back). `not_due` tells when
  * it is, if the row is still the one that was rung for.
  */
 export type RefreshOutcome =
@@ -22,12 +23,16 @@ export type RefreshOutcome =
   | { readonly kind: 'throttled'; readonly forMs: number }
   | { readonly kind: 'not_due'; readonly dueInMs: number | null };
 
+/** Workers that see a database set back at the same moment have put back what they know after so long. */
+const PEERS_MS = 10_000;
+
 /** Keeps one credential fresh at a time: the only writer of refreshed tokens. */
 @Injectable()
 export class RefreshService {
   private readonly attempts = new SingleFlight<RefreshOutcome>();
   private readonly owner = `refresh-worker ${process.pid} ${randomUUID()}`;
   private isDraining = false;
+  private isRecalling = false;
 
   constructor(
     private readonly leases: RefreshLeaseRepository,
@@ -41,6 +46,28 @@ export class RefreshService {
   /** Commits what an earlier process could not. */
   async takeUp(): Promise<void> {
     await this.answers.takeUp((answer, settlement) => this.afterLateCommit(answer, settlement));
+    await this.recallForgotten();
+  }
+
+  /**
+   * Puts back what a database that was set back has forgotten. Meanwhile, and for a while after, nobody is asked here: the
+   * newest grant of a row may lie in another worker's journal, and the row's own is spent.
+   */
+  async recallForgotten(): Promise<void> {
+    if (this.isRecalling || !(await this.answers.isSetBack())) return;
+    this.isRecalling = true;
+    try {
+      const forgotten = await this.answers.putBack();
+      setTimeout(() => void this.resume(forgotten), PEERS_MS).unref();
+    } catch (error) {
+      this.isRecalling = false;
+      throw error;
+    }
+  }
+
+  private async resume(forgotten: readonly Work[]): Promise<void> {
+    this.isRecalling = false;
+    for (const work of forgotten) if (!this.isDraining) await this.jobs.ring('refresh', work);
   }
 
   /** Refreshes an integration if the row says that it is due, and nobody is at it. */
@@ -60,18 +87,26 @@ export class RefreshService {
 
   private async attempt(work: Work): Promise<RefreshOutcome> {
     if (this.isDraining) return { kind: 'draining' };
+    if (this.isRecalling) return { kind: 'put_off' };
     if (this.answers.holds(work.id)) return { kind: 'parked' };
-    if ((await this.breakers.mayAsk(work.provider)) === 'put_off') return { kind: 'put_off' };
+    const permission = await this.breakers.mayAsk(work.provider);
+    if (permission === 'put_off') return { kind: 'put_off' };
     const lease = await this.leases.claim(work.orgId as OrgId, work.id as IntegrationId, this.owner);
-    if (!isLease(lease)) return whyNot(lease, work);
+    if (!isLease(lease)) {
+      if (permission === 'probe') await this.breakers.returnProbe(work.provider);
+      return whyNot(lease, work);
+    }
     const held = new HeldLease(lease);
     const heard = await this.credentials.ask(held);
+    const wasAsked = lease.lateGrant === null && heard.kind !== 'not_asked' && heard.kind !== 'unopened';
+    if (permission === 'probe' && !wasAsked) await this.breakers.returnProbe(work.provider);
     if (heard.kind === 'not_asked') return heard;
     if (heard.kind === 'granted') return this.keep(held, heard);
-    const answer = await this.breakers.hear(work.provider, heard);
+    const answer = await this.breakers.believe(work.provider, heard, lease.refusalHeldAt);
     const now = held.now();
     const change = afterAnswer(lease.integration, answer, now);
     const settlement = await this.leases.settle(held.lease, change, WORKER);
+    await this.breakers.note(work.provider, heard);
     await this.ringFor(held.lease, settlement, change, now);
     return isThrottle(heard) ? { kind: 'throttled', forMs: heard.failure.retryAfterMs ?? 0 } : settlement;
   }
@@ -92,7 +127,7 @@ export class RefreshService {
     };
     const kept = await this.answers.keep(spooled);
     // only now: nothing may stand between an answer and its commit
-    if (!held.lease.lateGrant) await this.breakers.hearGrant(integration.provider, answer);
+    if (!held.lease.lateGrant) await this.breakers.note(integration.provider, answer);
     if (kept.kind !== 'parked') await this.afterCommit(spooled, kept, held.now());
     return kept;
   }

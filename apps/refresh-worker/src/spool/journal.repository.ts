@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { appendFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
@@ -10,9 +10,9 @@ import { formatAnswer, parseAnswer, type SpooledAnswer } from './spooled-answer'
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 const SUFFIX = '.jsonl';
-/** What was put back is not read again; it goes with its time. */
-const DONE_SUFFIX = '.put-back';
 const HOUR_MS = 3_600_000;
+/** The end of the latest file, in which the latest answers are. */
+const TAIL_BYTES = 256 * 1024;
 
 /**
  * Committed answers of the last while, a file for each hour. PostgreSQL has them all; they are for the day on which it is
@@ -40,22 +40,17 @@ export class JournalRepository {
     await this.writing;
   }
 
-  /** The newest answers, one of each integration, the latest first; at most so many, from the latest hour alone. */
-  async latest(most: number): Promise<SpooledAnswer[]> {
+  /** Some of the latest answers, in the order in which they were committed. */
+  async latest(): Promise<SpooledAnswer[]> {
     const last = (await this.files()).at(-1);
-    const answers = last === undefined ? [] : [...(await newestIn([last])).values()];
-    return answers.sort((one, other) => other.answeredAt.getTime() - one.answeredAt.getTime()).slice(0, most);
+    if (last === undefined) return [];
+    const lines = (await tailOf(last)).split('\n');
+    return lines.map(parseAnswer).filter((answer) => answer !== undefined); // the first may have been cut by the tail
   }
 
   /** The newest answer of every integration. */
   async newest(): Promise<SpooledAnswer[]> {
     return [...(await newestIn(await this.files())).values()];
-  }
-
-  /** Lays aside what is there: it has been put back. */
-  async layAside(): Promise<void> {
-    await this.writing;
-    for (const file of await this.files()) await rename(file, `${file}.${Date.now()}${DONE_SUFFIX}`);
   }
 
   private async write(answer: SpooledAnswer): Promise<void> {
@@ -71,12 +66,11 @@ export class JournalRepository {
     }
   }
 
-  /** Old hours go when a new one begins. */
+  /** Old hours go when a new one begins: counted, since this machine's clock may be wrong by days. */
   private async beginHour(): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: FOLDER_MODE });
-    const oldest = new Date(Date.now() - this.config.spoolKeepMs - HOUR_MS).toISOString().slice(0, 13);
-    for (const name of await readdir(this.folder))
-      if (name.slice(0, 13) < oldest) await rm(path.join(this.folder, name), { force: true });
+    const kept = Math.ceil(this.config.spoolKeepMs / HOUR_MS);
+    for (const file of (await this.files()).slice(0, -kept)) await rm(file, { force: true });
   }
 
   /** In the order of their hours. */
@@ -103,6 +97,18 @@ async function newestIn(files: readonly string[]): Promise<Map<string, SpooledAn
       if (answer && (!known || known.grant.issuedAt <= answer.grant.issuedAt)) newest.set(answer.integrationId, answer);
     }
   return newest;
+}
+
+async function tailOf(file: string): Promise<string> {
+  const handle = await open(file, 'r');
+  try {
+    const { size } = await handle.stat();
+    const length = Math.min(size, TAIL_BYTES);
+    const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.toString('utf8');
+  } finally {
+    await handle.close();
+  }
 }
 
 /** A folder that is not there holds nothing; one that cannot be read is a trouble to tell of. */

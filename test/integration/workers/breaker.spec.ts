@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BreakerRepository } from '@hub/database';
+import { refreshWorker, type RefreshWorkerInTest } from '../../support/running-worker';
+import { WorkerStand, type Connected } from './worker-stand';
+
+const PROVIDER = 'shopify';
+/** As many definite refusals of one registration in five minutes are a mass (libs/domain, breaker). */
+const MASS = 20;
+/** A worker knows so late what others have done to a breaker. */
+const VIEW_MS = 1_100;
+
+let stand: WorkerStand;
+let worker: RefreshWorkerInTest;
+let breakers: BreakerRepository;
+beforeEach(async () => {
+  stand = await WorkerStand.set();
+  worker = await refreshWorker(stand.settings.workerConfig());
+  breakers = new BreakerRepository(await stand.database.as('worker'));
+});
+afterEach(async () => {
+  await worker.stop();
+  await stand.clear();
+});
+
+const refresh = async ({ stored }: Connected) => worker.refreshes.refresh(await stored.work());
+const statusOf = async ({ stored }: Connected) => (await stored.row()).status;
+const statuses = (those: readonly Connected[]) => Promise.all(those.map(statusOf));
+
+/** The hour of the next probe has come, and the worker knows. */
+async function letProbesCome(): Promise<void> {
+  await stand.database.sql('update public.provider_breakers set probe_at = now()');
+  await sleep(VIEW_MS);
+}
+
+async function fleet(count: number): Promise<Connected[]> {
+  const those: Connected[] = [];
+  for (let made = 0; made < count; made += 1) those.push(await stand.due(PROVIDER));
+  return those;
+}
+
+it('a mass of refusals is not believed, each grant is tried once more after a grant to somebody, and then the dead are dead', async () => {
+  const those = await fleet(MASS + 4);
+  const [judged, held, waiting] = [those.slice(0, MASS - 1), those.slice(MASS - 1, MASS), those.slice(MASS)];
+  await stand.sandbox.admin.set(PROVIDER, { refuseRefreshes: true });
+  for (const one of those) await refresh(one);
+  expect(new Set(await statuses(judged))).toEqual(new Set(['reauth_required']));
+  expect(await statuses(held)).toEqual(['refresh_failing']);
+  expect(new Set(await statuses(waiting))).toEqual(new Set(['connected']));
+
+  await stand.sandbox.admin.set(PROVIDER, { refuseRefreshes: false });
+  const dead = [judged[0]!, held[0]!];
+  for (const { account } of dead) await stand.sandbox.admin.revoke(PROVIDER, account);
+  const [open] = (await breakers.all()).open;
+  expect(open).toMatchObject({ provider: PROVIDER, reason: 'mass_verdict' });
+  await stand.database.sql('update public.integrations set next_refresh_at = now() where next_refresh_at is not null');
+  const candidate = await breakers.probeCandidate(open!);
+  expect(waiting.map(({ stored }) => stored.id)).toContain(candidate?.id);
+
+  await letProbesCome();
+  const probe = waiting.find(({ stored }) => stored.id === candidate?.id)!;
+  expect(await refresh(probe)).toMatchObject({ kind: 'saved' });
+  expect((await breakers.all()).open).toEqual([]);
+  expect(new Set(await statuses(judged))).toEqual(new Set(['refresh_failing']));
+
+  await stand.database.sql('update public.integrations set next_refresh_at = now() where next_refresh_at is not null');
+  for (const one of those) await refresh(one);
+  expect(await statuses(dead)).toEqual(['reauth_required', 'reauth_required']);
+  const well = those.filter((one) => !dead.includes(one));
+  expect(new Set(await statuses(well))).toEqual(new Set(['connected']));
+  for (const { account } of dead) expect(await stand.sandbox.refreshes(account)).toHaveLength(2);
+}, 120_000);
+
+it('grants that were refused twice stay dead when another mass is refused', async () => {
+  const those = await fleet(MASS * 2 + 2);
+  const dead = those.slice(0, MASS);
+  const last = those.at(-1)!;
+  for (const { account } of dead) await stand.sandbox.admin.revoke(PROVIDER, account);
+  for (const one of dead) await refresh(one);
+  await letProbesCome();
+  expect(await refresh(those.at(-2)!)).toMatchObject({ kind: 'saved' });
+  await stand.database.sql('update public.integrations set next_refresh_at = now() where next_refresh_at is not null');
+  for (const one of dead) await refresh(one);
+  expect(new Set(await statuses(dead))).toEqual(new Set(['reauth_required']));
+
+  const others = those.slice(MASS, MASS * 2);
+  for (const { account } of others) await stand.sandbox.admin.revoke(PROVIDER, account);
+  for (const one of others) await refresh(one);
+  expect((await breakers.all()).open).toMatchObject([{ reason: 'mass_verdict' }]);
+  await letProbesCome();
+  expect(await refresh(last)).toMatchObject({ kind: 'saved' });
+  expect(new Set(await statuses(dead))).toEqual(new Set(['reauth_required']));
+  expect(new Set(await statuses(others))).toEqual(new Set(['refresh_failing']));
+  for (const { account } of dead) expect(await stand.sandbox.refreshes(account)).toHaveLength(2);
+}, 120_000);
+
+it('the right to probe goes back where nobody was asked', async () => {
+  const [sick, busy] = [await fleet(5), await stand.due(PROVIDER)];
+  await stand.sandbox.admin.fault(PROVIDER, { on: 'refresh', kind: 'status', status: 503 });
+  for (const one of sick) await refresh(one);
+  expect((await breakers.all()).open).toMatchObject([{ reason: 'outage' }]);
+  await stand.database.sql("update public.integrations set lease_until = now() + interval '1 minute' where id = $1", [
+    busy.stored.id,
+  ]);
+  await letProbesCome();
+  expect(await refresh(busy)).toEqual({ kind: 'busy' });
+  expect((await breakers.all()).open).toMatchObject([{ probes: 0 }]);
+  expect((await breakers.all()).open[0]?.probeInMs).toBeLessThanOrEqual(0);
+});
+
+it('a verdict that is lifted brings the metadata sync back too', async () => {
+  const those = await fleet(MASS + 1);
+  await stand.database.sql("update public.integrations set next_sync_at = now() + interval '1 hour'");
+  await stand.sandbox.admin.set(PROVIDER, { refuseRefreshes: true });
+  for (const one of those.slice(0, MASS)) await refresh(one);
+  await stand.database.sql("update public.integrations set next_sync_at = null where status = 'reauth_required'");
+  await stand.sandbox.admin.set(PROVIDER, { refuseRefreshes: false });
+  await letProbesCome();
+  await refresh(those.at(-1)!);
+  const rows = await stand.database.sql<{ count: number }>(
+    'select count(*) from public.integrations where next_sync_at is null',
+  );
+  expect(rows).toEqual([{ count: 0 }]);
+}, 60_000);
