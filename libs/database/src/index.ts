@@ -2,6 +2,14 @@ export { appendEvents, AuditRepository, type AuditLine, type AuditPage } from '.
 export { BreakerRepository, type BreakerReason, type OpenBreaker, type Registration } from './breaker.repository';
 export { appDataSource } from './data-source';
 export { DatabaseModule } from './database.module';
+export {
+  DeadLetterRepository,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeadLetterPage,
+  type DeadLetterPlace,
+  type ReplayedLetter,
+} from './dead-letter.repository';
 export { DueRepository, type DueKind, type DueWork } from './due.repository';
 export {
   completeFlow,
