@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { ANYONES } from '../support/accounts';
 import type { Caller } from '../support/caller';
@@ -114,11 +115,14 @@ describe('every operation of the document', () => {
       for (const act of [caller.refresh(provider), caller.sync(provider)]) expect((await act).status).toBe(200);
       await caller.audit(`?provider=${provider}`);
     }
+    expect((await caller.deadLetters()).status).toBe(200);
+    expect((await caller.replayAll()).status).toBe(202);
     for (const provider of Object.keys(ANYONES)) expect((await caller.disconnect(provider)).status).toBe(204);
     for (const path of ['/openapi.json', '/health/live', '/health/ready']) await caller.get(path);
     // and each of them as strangers and blunderers meet it
     for (const { method, path } of operations().filter(({ operation }) => operation.security !== undefined)) {
-      for (const filled of [path.replace('{provider}', 'notion'), path.replace('{provider}', 'nobody')]) {
+      const letter = path.replace('{id}', `refresh-${randomUUID()}`);
+      for (const filled of [letter.replace('{provider}', 'notion'), path.replace('{provider}', 'nobody')]) {
         await caller.request(method.toUpperCase(), filled, { headers: { authorization: '' } });
         await caller.with({ scopes: [] }).request(method.toUpperCase(), filled);
         await caller.request(method.toUpperCase(), `${filled}?surprise=1`);

@@ -146,6 +146,8 @@ describe('a request', () => {
         await caller.disconnect(name),
         await caller.begin({ provider: decodeURIComponent(name) }),
         await caller.audit(`?provider=${name}`),
+        await caller.deadLetters(`?provider=${name}`),
+        await caller.replayAll({ provider: decodeURIComponent(name) }),
       ])
         expect([name, ...problem(answer)]).toEqual([name, 404, 'unknown_provider', PROBLEM_TYPE]);
     }
@@ -235,6 +237,12 @@ describe('a request', () => {
     ['an audit limit of 201', 'GET', '/functions/v1/integrations/audit?limit=201'],
     ['a cursor that is none', 'GET', '/functions/v1/integrations/audit?cursor=abc'],
     ['an unknown audit filter', 'GET', '/functions/v1/integrations/audit?org=all'],
+    ['a dead letters limit of 0', 'GET', '/functions/v1/integrations/dead-letters?limit=0'],
+    ['a dead letters limit of 201', 'GET', '/functions/v1/integrations/dead-letters?limit=201'],
+    ['a dead letters cursor that is none', 'GET', '/functions/v1/integrations/dead-letters?cursor=50'],
+    ['an unknown kind of dead letter', 'GET', '/functions/v1/integrations/dead-letters?kind=token'],
+    ['an unknown dead letters filter', 'GET', '/functions/v1/integrations/dead-letters?org=all'],
+    ['a replay with a query', 'POST', '/functions/v1/integrations/dead-letters/replay?kind=refresh'],
   ])('with %s is 422', async (_what, method, path) => {
     expect(problem(await hub.as().request(method, path))).toEqual([422, 'invalid_request', PROBLEM_TYPE]);
   });
@@ -247,6 +255,7 @@ describe('a request', () => {
       ['HEAD', '/functions/v1/integrations-callback/notion', 'GET'],
       ['POST', '/functions/v1/integrations-callback/notion', 'GET'],
       ['PATCH', '/functions/v1/integrations/notion/token', 'GET'],
+      ['GET', '/functions/v1/integrations/dead-letters/replay', 'POST'],
       ['DELETE', '/openapi.json', 'GET'],
     ] as const) {
       const answer = await hub.as().request(method, path);

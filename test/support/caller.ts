@@ -40,6 +40,18 @@ export interface EventBody {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
+/** A job that ran out of tries. */
+export interface DeadLetterBody {
+  readonly id: string;
+  readonly kind: 'sync' | 'refresh' | 'delivery' | 'revocation';
+  readonly provider: string;
+  readonly integrationId: string;
+  readonly reason: string;
+  readonly attempts: number;
+  readonly firstFailedAt: string;
+  readonly lastFailedAt: string;
+}
+
 export interface Answer<Body = unknown> {
   readonly status: number;
   readonly headers: Headers;
@@ -144,6 +156,20 @@ export class Caller {
 
   audit(query = ''): Promise<Answer<{ events: EventBody[]; nextCursor: string | null }>> {
     return this.get(`/functions/v1/integrations/audit${query}`);
+  }
+
+  deadLetters(query = ''): Promise<Answer<{ deadLetters: DeadLetterBody[]; nextCursor: string | null }>> {
+    return this.get(`/functions/v1/integrations/dead-letters${query}`);
+  }
+
+  /** Has one dead letter tried again. */
+  replay(id: string): Promise<Answer<{ replayed: number }>> {
+    return this.request('POST', `/functions/v1/integrations/dead-letters/${id}/replay`);
+  }
+
+  /** Has all dead letters that match tried again. */
+  replayAll(body: unknown = {}): Promise<Answer<{ replayed: number }>> {
+    return this.request('POST', '/functions/v1/integrations/dead-letters/replay', { body });
   }
 }
 

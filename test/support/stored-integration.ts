@@ -23,6 +23,7 @@ export interface Wanted {
   readonly syncInSeconds?: number | null;
   readonly metadata?: Record<string, unknown>;
   readonly failedRefreshes?: number;
+  readonly failedSyncs?: number;
   readonly phase?: 'idle' | 'claimed' | 'sending';
 }
 
@@ -100,6 +101,9 @@ export async function storeIntegration(database: OwnDatabase, vault: TokenVault,
     failed_refreshes: failed,
     refresh_failure_code: failed > 0 ? (isJudged ? 'invalid_grant' : 'provider_unavailable') : null,
     refresh_failure_at: failed > 0 ? fromNow(-1) : null,
+    failed_syncs: wanted.failedSyncs ?? 0,
+    sync_failure_code: wanted.failedSyncs ? 'provider_unavailable' : null,
+    sync_failure_at: wanted.failedSyncs ? fromNow(-1) : null,
     metadata: JSON.stringify(wanted.metadata ?? {}),
     phase: wanted.phase ?? 'idle',
     epoch: wanted.phase === 'sending' ? 1 : 0,

@@ -1,10 +1,12 @@
 import { parseDurationMs } from '@hub/config';
 import {
   CALLER_SCOPES,
+  DEAD_LETTER_KINDS,
   isCallerScope,
   parseOrgId,
   parseScopes,
   type CallerScope,
+  type DeadLetterKind,
   type OrgId,
   type ProviderId,
 } from '@hub/domain';
@@ -24,6 +26,13 @@ export function providerArgument(text: string): ProviderId {
   const provider = known.find((id) => id === text);
   if (!provider) throw new InvalidArgumentError(`The providers are ${known.join(', ')}.`);
   return provider;
+}
+
+/** A kind of dead letter. @throws InvalidArgumentError if there is no such kind */
+export function kindArgument(text: string): DeadLetterKind {
+  const kind = DEAD_LETTER_KINDS.find((known) => known === text);
+  if (!kind) throw new InvalidArgumentError(`The kinds are ${DEAD_LETTER_KINDS.join(', ')}.`);
+  return kind;
 }
 
 /** Scopes, space or comma separated. @throws InvalidArgumentError if the hub knows one of them not, or there is none */

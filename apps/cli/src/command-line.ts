@@ -1,6 +1,7 @@
 import { ConfigError } from '@hub/config';
 import { Command, CommanderError } from 'commander';
 import { CommandRefused, type Surroundings } from './command';
+import { addDeadLettersCommand } from './dead-letters/dead-letters.command';
 import { addDoctorCommand } from './doctor/doctor.command';
 import { addIntegrationsCommand } from './integrations/list.command';
 import { addRefreshCommand } from './refresh/refresh.command';
@@ -41,7 +42,13 @@ function commandLine(surroundings: Surroundings): Command {
       writeOut: (text) => terminal.print(text.trimEnd()),
       writeErr: (text) => terminal.complain(text.trimEnd()),
     });
-  for (const add of [addTokenCommand, addIntegrationsCommand, addRefreshCommand, addDoctorCommand])
+  for (const add of [
+    addTokenCommand,
+    addIntegrationsCommand,
+    addRefreshCommand,
+    addDeadLettersCommand,
+    addDoctorCommand,
+  ])
     add(program, surroundings);
   return program;
 }

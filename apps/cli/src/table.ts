@@ -1,4 +1,6 @@
 const GAP = '  ';
+/** What stands in a cell that has nothing to say. */
+export const NOTHING = '-';
 
 /** Text in columns, each as wide as its widest cell. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
@@ -9,4 +11,9 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
       .join(GAP)
       .trimEnd(),
   );
+}
+
+/** A time in a cell, to the second. */
+export function time(at: Date | null): string {
+  return at === null ? NOTHING : at.toISOString().replace(/\.\d{3}Z$/, 'Z');
 }

@@ -8,6 +8,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { AuditModule } from './audit/audit.module';
 import { CallersModule } from './callers/callers.module';
 import { ConnectModule } from './connect/connect.module';
+import { DeadLettersModule } from './dead-letters/dead-letters.module';
 import { HealthModule } from './health/health.module';
 import { ProblemFilter } from './http/problem.filter';
 import { RequestChecks } from './http/request-checks.service';
@@ -34,6 +35,7 @@ export class GatewayModule {
         IntegrationsModule,
         TokensModule,
         AuditModule,
+        DeadLettersModule,
         LandingModule,
         OpenApiModule,
         HealthModule,

@@ -7,6 +7,7 @@ import {
   submitConfirmPage,
   submitInputPage,
 } from './connect/connect.routes';
+import { listDeadLetters, replayDeadLetter, replayDeadLetters } from './dead-letters/dead-letters.routes';
 import { live, ready } from './health/health.routes';
 import type { RouteSpec } from './http/route';
 import {
@@ -30,6 +31,9 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   submitConfirmPage,
   listIntegrations,
   listAudit,
+  listDeadLetters,
+  replayDeadLetters,
+  replayDeadLetter,
   readIntegration,
   refreshIntegration,
   syncIntegration,

@@ -4,6 +4,7 @@ import { ModuleRef } from '@nestjs/core';
 import { AuditRepository } from './audit.repository';
 import { BreakerRepository } from './breaker.repository';
 import { appDataSource } from './data-source';
+import { DeadLetterRepository } from './dead-letter.repository';
 import { DueRepository } from './due.repository';
 import { FlowRepository } from './flow.repository';
 import { HubDatabase } from './hub-database';
@@ -15,6 +16,7 @@ import { SyncRepository } from './sync.repository';
 const REPOSITORIES = [
   AuditRepository,
   BreakerRepository,
+  DeadLetterRepository,
   DueRepository,
   FlowRepository,
   IntegrationRepository,

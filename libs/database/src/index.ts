@@ -8,6 +8,14 @@ export {
 } from './breaker.repository';
 export { appDataSource } from './data-source';
 export { DatabaseModule } from './database.module';
+export {
+  DeadLetterRepository,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeadLetterPage,
+  type DeadLetterPlace,
+  type ReplayedLetter,
+} from './dead-letter.repository';
 export { DueRepository, type DueKind, type DueWork } from './due.repository';
 export {
   completeFlow,

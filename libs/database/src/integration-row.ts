@@ -55,6 +55,14 @@ export function patchAssignments(patch: IntegrationPatch, first: number): Assign
     values.push(value);
     sql.push(`${column} = $${first + values.length - 1}`);
   }
+  for (const [column, failure] of [
+    ['refresh_first_failed_at', patch.refreshFailure],
+    ['sync_first_failed_at', patch.syncFailure],
+  ] as const) {
+    if (!failure) continue;
+    values.push(failure.at);
+    sql.push(`${column} = coalesce(${column}, $${first + values.length - 1})`);
+  }
   if (patch.workedAt) {
     values.push(patch.workedAt);
     // strictly increasing to the millisecond, whatever the clocks say
@@ -66,7 +74,7 @@ export function patchAssignments(patch: IntegrationPatch, first: number): Assign
   return { sql, values };
 }
 
-/** The plain columns of a patch, by column name; what is absent is not named. */
+/** The plain columns of a patch, by column name; what is absent is not named. The first of several failures is not plain. */
 export function patchColumns(patch: IntegrationPatch): Record<string, unknown> {
   return defined({
     status: patch.status,
@@ -77,18 +85,21 @@ export function patchColumns(patch: IntegrationPatch): Record<string, unknown> {
     next_refresh_at: patch.nextRefreshAt,
     failed_refreshes: patch.failedRefreshes,
     refusal_held_at: patch.refusalHeldAt,
-    ...(patch.refreshFailure !== undefined && {
-      refresh_failure_code: patch.refreshFailure?.code ?? null,
-      refresh_failure_at: patch.refreshFailure?.at ?? null,
-    }),
+    ...failureColumns('refresh', patch.refreshFailure),
     metadata: patch.metadata,
     next_sync_at: patch.nextSyncAt,
     failed_syncs: patch.failedSyncs,
-    ...(patch.syncFailure !== undefined && {
-      sync_failure_code: patch.syncFailure?.code ?? null,
-      sync_failure_at: patch.syncFailure?.at ?? null,
-    }),
+    ...failureColumns('sync', patch.syncFailure),
   });
+}
+
+function failureColumns(job: 'refresh' | 'sync', failure: IntegrationPatch['refreshFailure']): Record<string, unknown> {
+  if (failure === undefined) return {};
+  return {
+    [`${job}_failure_code`]: failure?.code ?? null,
+    [`${job}_failure_at`]: failure?.at ?? null,
+    ...(failure === null && { [`${job}_first_failed_at`]: null }),
+  };
 }
 
 function grantColumns(grant: IntegrationPatch['grant']): Record<string, unknown> {

@@ -145,6 +145,22 @@ describe('what the apps’ logins may do', () => {
     }
   });
 
+  it('the gateway may have a revocation tried again, and change nothing else about it', async () => {
+    const columns = await database.sql<{ name: string }>(
+      "select column_name as name from information_schema.columns where table_name = 'revocations' order by 1",
+    );
+    const changeable: string[] = [];
+    for (const { name } of columns) {
+      // without reading what it writes: the right to change is asked for, nothing else
+      const set = `update public.revocations set ${name} = default where org_id = '${ours}'`;
+      if ((await attempt(asOrg('gateway', ours), set)) !== 'refused') changeable.push(name);
+    }
+    expect(changeable).toEqual(['failed_attempts', 'next_attempt_at']);
+    const again = (org: string) => `update public.revocations set next_attempt_at = now() where org_id = '${org}'`;
+    expect(await attempt(asOrg('gateway', ours), again(ours))).toBe(1);
+    expect(await attempt(asOrg('gateway', ours), again(theirs))).toBe(0);
+  });
+
   it.each([
     ['gateway', 'integrations', 'refresh_token'],
     ['gateway', 'revocations', 'access_token'],

@@ -21,7 +21,11 @@ export const PROBLEMS = {
     fix: 'Send a current bearer token in the Authorization header.',
   },
   forbidden: { status: 403, title: 'Not allowed', fix: 'Use a token that has the scope which the detail names.' },
-  not_found: { status: 404, title: 'There is nothing here', fix: 'See /openapi.json for the routes.' },
+  not_found: {
+    status: 404,
+    title: 'There is nothing here',
+    fix: 'See /openapi.json for the routes; ids come from the lists.',
+  },
   not_connected: {
     status: 404,
     title: 'Not connected',

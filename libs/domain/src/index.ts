@@ -3,6 +3,7 @@ export * from './breaker';
 export * from './caller-scopes';
 export * from './change';
 export * from './connect-outcome';
+export * from './dead-letter';
 export * from './failure';
 export * from './flow';
 export * from './hub-error';

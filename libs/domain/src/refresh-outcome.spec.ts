@@ -121,6 +121,11 @@ describe('a refresh that fails', () => {
     expect(names(change)).toEqual(['refresh.failed', 'integration.reauth_required']);
   });
 
+  it('because the grant is dead is no dead letter, however often it had failed before', () => {
+    const change = afterFailure(anIntegration({ failedRefreshes: 9 }), FAILURES.revoked, NOON);
+    expect(change.events[0]?.detail).toMatchObject({ attempts: 10, deadLetter: false });
+  });
+
   it('does not touch the tokens in hand, which serve until they end', () => {
     for (const cause of Object.values(FAILURES))
       expect(afterFailure(anIntegration(), cause, NOON).patch.grant).toBeUndefined();

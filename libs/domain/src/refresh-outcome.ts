@@ -66,7 +66,7 @@ export function giveUp(integration: Pick<RefreshState, 'failedRefreshes'>, failu
       refreshFailure: { code: failure.code, at: now },
     },
     events: [
-      failed(failure, attempts),
+      failed(failure, attempts, false), // a replay would mend nothing
       { name: 'integration.reauth_required', detail: { code: failure.code, reason: failure.reason } },
     ],
     next: null,
@@ -92,7 +92,7 @@ function later(integration: RefreshState, failure: Failure, now: Date, attempts:
       failedRefreshes: attempts,
       refreshFailure: { code: failure.code, at: now },
     },
-    events: [failed(failure, attempts)],
+    events: [failed(failure, attempts, ladderIsSpent(attempts))],
     next,
   };
 }
@@ -101,17 +101,8 @@ function worked(now: Date): IntegrationPatch {
   return { status: 'connected', failedRefreshes: 0, refreshFailure: null, refusalHeldAt: null, workedAt: now };
 }
 
-function failed(failure: Failure, attempts: number): EventDraft {
-  return {
-    name: 'refresh.failed',
-    detail: {
-      code: failure.code,
-      kind: failure.kind,
-      reason: failure.reason,
-      attempts,
-      deadLetter: ladderIsSpent(attempts),
-    },
-  };
+function failed({ code, kind, reason }: Failure, attempts: number, deadLetter: boolean): EventDraft {
+  return { name: 'refresh.failed', detail: { code, kind, reason, attempts, deadLetter } };
 }
 
 function recovery(integration: Pick<RefreshState, 'status'>): EventDraft[] {

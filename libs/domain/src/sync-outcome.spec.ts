@@ -77,6 +77,14 @@ describe('a sync that fails', () => {
     expect(change.next).toBeNull();
   });
 
+  it.each([
+    ['the grant is dead', anIntegration({ failedSyncs: 9 }), FAILURES.revoked],
+    ['it was found dead meanwhile', anIntegration({ failedSyncs: 9, status: 'reauth_required' }), FAILURES.down],
+  ])('is no dead letter where %s, however often it had failed before', (_why, integration, cause) => {
+    const change = afterSyncFailure(integration, cause, NOON, HOUR);
+    expect(change.events[0]?.detail).toMatchObject({ attempts: 10, deadLetter: false });
+  });
+
   it('touches the status only by a definite word about the grant', () => {
     const kinds = fc.constantFrom('definite', 'in_doubt', 'transient', 'ours');
     fc.assert(

@@ -55,9 +55,10 @@ export function afterSyncFailure(
   const attempts = integration.failedSyncs + 1;
   const spent = ladderIsSpent(attempts);
   const next = new Date(now.getTime() + (spent ? everyMs : retryDelayMs(attempts)));
+  const isJudged = integration.status === 'reauth_required' || endsGrant(failure);
   const failed = {
     name: 'sync.failed',
-    detail: { code: failure.code, reason: failure.reason, attempts, deadLetter: spent },
+    detail: { code: failure.code, reason: failure.reason, attempts, deadLetter: spent && !isJudged },
   } as const;
   const patch = { nextSyncAt: next, failedSyncs: attempts, syncFailure: { code: failure.code, at: now } };
   if (integration.status === 'reauth_required')

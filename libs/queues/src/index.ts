@@ -1,5 +1,5 @@
 export { JobConsumer, type JobOutcome, type Lane } from './job.consumer';
-export { JobProducer, type RingOutcome } from './job.producer';
+export { JobProducer, type Ring, type RingOutcome } from './job.producer';
 export {
   JOBS,
   jobOptions,

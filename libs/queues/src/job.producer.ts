@@ -13,6 +13,14 @@ export type RingOutcome = 'rung' | 'under_way' | 'lost';
 
 /** After a command that Redis did not answer in time, so long nobody waits for the next one. */
 const DEAF_MS = 3_000;
+/** One bell: which job, for which work. */
+export interface Ring {
+  readonly job: JobName;
+  readonly work: Work;
+}
+
+/** Rings of a crowd that are on their way at once. */
+const RINGS_AT_ONCE = 25;
 
 /** Rings for work. A ring that is lost costs nothing but time: the row says what is due, and the overdue watch rings again. */
 export class JobProducer {
@@ -40,7 +48,22 @@ export class JobProducer {
     return (await this.ringAndTell(job, work)) !== 'lost';
   }
 
-  /** The same, and tells what came of it. */
+  /**
+   * Rings for a crowd. A Redis that is there and does not answer costs each ring its whole patience, so the first ring
+   * that is lost is the end of it.
+   *
+   * @returns false if Redis took not all
+   */
+  async ringAll(rings: readonly Ring[]): Promise<boolean> {
+    for (let start = 0; start < rings.length; start += RINGS_AT_ONCE) {
+      const batch = rings.slice(start, start + RINGS_AT_ONCE);
+      const taken = await Promise.all(batch.map(({ job, work }) => this.ring(job, work)));
+      if (!taken.every(Boolean)) return false;
+    }
+    return true;
+  }
+
+  /** Rings once, and tells what came of it. */
   async ringAndTell(job: JobName, work: Work): Promise<RingOutcome> {
     let outcome: RingOutcome = 'rung';
     const isTaken = await this.guarded(job, work, async (queue) => {

@@ -125,6 +125,18 @@ describe('jobs', () => {
     expect(taken).toEqual([work]);
   });
 
+  it('of a crowd are all rung for, whatever their kind', async () => {
+    const crowd = Array.from({ length: 60 }, (_, place) => ({
+      job: place % 2 === 0 ? ('sync' as const) : ('revocation' as const),
+      work: aWork(),
+    }));
+    expect(await bell.producer.ringAll(crowd)).toBe(true);
+    for (const kind of ['sync', 'revocation'] as const) {
+      const wanted = crowd.filter(({ job }) => job === kind).map(({ work }) => work.id);
+      expect((await bell.jobs(kind)).map(({ id }) => id).sort()).toEqual(wanted.sort());
+    }
+  });
+
   it('rung for by many at once while they wait run once', async () => {
     const work = aWork();
     await bell.producer.schedule('sync', work, 10 * MINUTE);
@@ -321,6 +333,19 @@ describe('without Redis', () => {
     expect(available).toBe(false);
     expect(records.filter((record) => record.includes('redis.unavailable'))).toHaveLength(1);
     expect(records.some((record) => record.includes('queue.ring_lost'))).toBe(true);
+  });
+
+  it('a crowd is rung for until the first ring is lost, and no longer', async () => {
+    const connections = new RedisConnections({ redisUrl: 'redis://127.0.0.1:1' }, logger);
+    const lost: string[] = [];
+    const counting = HubLogger.forApp('test', 'info', { write: (line) => lost.push(line) });
+    const producer = new JobProducer({ redisPrefix: 'test' }, connections, counting);
+    const crowd = Array.from({ length: 500 }, () => ({ job: 'sync' as const, work: aWork() }));
+    expect(await producer.ringAll(crowd)).toBe(false);
+    expect(lost.length).toBeGreaterThan(0);
+    expect(lost.length).toBeLessThan(100);
+    await producer.close();
+    connections.close();
   });
 
   it('that answers nothing, a ring is lost soon', async () => {

@@ -4,6 +4,7 @@ import { afterFailure, afterRefresh, type Change, type IntegrationId, type OrgId
 import { JobConsumer, JobProducer, RedisConnections } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
 import { sealGrant, TokenVault } from '@hub/token-vault';
+import { Redis } from 'ioredis';
 import { WORKER } from '../../factories/change';
 import { FAILURES } from '../../factories/integration';
 import { hub } from '../../support/command-line';
@@ -52,9 +53,9 @@ describe('hub integrations list', () => {
     const { exitCode, out, err } = await list(orgId);
     expect([exitCode, err]).toEqual([0, '']);
     const [head, drive, notion, ...more] = out.trim().split('\n');
-    expect(head).toMatch(/^PROVIDER +STATUS +ACCOUNT +EXPIRES +NEXT REFRESH +LAST SYNC +FAILURE$/);
-    expect(drive).toMatch(/^google_drive +connected +ada@example\.com +\d{4}-.*Z +\d{4}-.*Z +- +-$/);
-    expect(notion).toMatch(/^notion +reauth_required .*invalid_grant × 1/);
+    expect(head).toMatch(/^PROVIDER +STATUS +ACCOUNT +EXPIRES +NEXT REFRESH +LAST SYNC +FAILURE +DEAD LETTERS$/);
+    expect(drive).toMatch(/^google_drive +connected +ada@example\.com +\d{4}-.*Z +\d{4}-.*Z +- +- +-$/);
+    expect(notion).toMatch(/^notion +reauth_required .*invalid_grant × 1.* -$/);
     expect(more).toEqual([]);
   });
 
@@ -66,6 +67,14 @@ describe('hub integrations list', () => {
       { id, provider: 'google_drive', status: 'connected', account: { id: 'a-1', label: 'ada@example.com' } },
     ]);
     expect(out).not.toMatch(/hub1\./);
+  });
+
+  it('shows which jobs ran out of tries', async () => {
+    const { orgId } = await store({ status: 'refresh_failing', failedRefreshes: 5, failedSyncs: 5 });
+    expect((await list(orgId)).out).toMatch(
+      /^google_drive +refresh_failing .*provider_unavailable × 5.* {2}refresh, sync$/m,
+    );
+    expect(JSON.parse((await list(orgId, '--json')).out)).toMatchObject([{ deadLetters: ['refresh', 'sync'] }]);
   });
 
   it('says that there is nothing', async () => {
@@ -232,6 +241,147 @@ describe('hub refresh', () => {
     const { exitCode, out, err } = await refresh(orgId);
     expect([exitCode, out]).toEqual([1, '']);
     expect(err).toMatch(/No worker was through with google_drive after 10 s/);
+  });
+});
+
+describe('hub dead-letters', () => {
+  const letters = (verb: 'list' | 'replay', orgId: OrgId, ...more: string[]) =>
+    hub(['dead-letters', verb, '--org', orgId, ...more], environment);
+  const dead = (different: Partial<Wanted> = {}) =>
+    store({ status: 'refresh_failing', failedRefreshes: 5, failedSyncs: 5, ...different });
+  /** Names of the jobs that stand in the queues of a provider for a row. */
+  async function rung(id: string): Promise<string[]> {
+    const redis = new Redis(testServers().redisUrl);
+    const keys = await redis.keys(`${environment.REDIS_PREFIX}:*-google_drive:${id}*`);
+    redis.disconnect();
+    return keys.map((key) => key.split(':')[1] ?? '').sort();
+  }
+  const replaysOf = async (orgId: OrgId): Promise<object[]> =>
+    database.sql(
+      "select actor_type, actor_id, detail->>'deadLetter' as letter from public.audit_events where org_id = $1 and name = 'dead_letter.replayed' order by 3",
+      [orgId],
+    );
+
+  it('lists an org’s letters, and nothing of another', async () => {
+    const { orgId, id } = await dead();
+    await dead();
+    const { exitCode, out, err } = await letters('list', orgId);
+    expect([exitCode, err]).toEqual([0, '']);
+    const [head, ...lines] = out.trim().split('\n');
+    expect(head).toMatch(/^ID +PROVIDER +REASON +ATTEMPTS +FIRST FAILED +LAST FAILED$/);
+    expect(lines.map((line) => line.split(/ +/).slice(0, 4))).toEqual([
+      [`refresh-${id}`, 'google_drive', 'provider_unavailable', '5'],
+      [`sync-${id}`, 'google_drive', 'provider_unavailable', '5'],
+    ]);
+  });
+
+  it('lists by kind and provider, also as JSON', async () => {
+    const { orgId, id } = await dead();
+    const json = await letters('list', orgId, '--kind', 'sync', '--provider', 'google_drive', '--json');
+    expect(JSON.parse(json.out)).toEqual([
+      {
+        id: `sync-${id}`,
+        kind: 'sync',
+        provider: 'google_drive',
+        integrationId: id,
+        reason: 'provider_unavailable',
+        attempts: 5,
+        firstFailedAt: expect.any(String),
+        lastFailedAt: expect.any(String),
+      },
+    ]);
+    expect((await letters('list', orgId, '--provider', 'notion')).out).toBe('There is no such dead letter.\n');
+    expect((await letters('list', anOrg(), '--json')).out).toBe('[]\n');
+  });
+
+  it('lists more than fit on one page', async () => {
+    const orgId = anOrg();
+    await database.sql(
+      `insert into public.revocations (org_id, provider, integration_id, access_token, reason, failed_attempts, failure_code, first_failed_at, last_failed_at)
+       select $1, 'notion', gen_random_uuid(), 'x', 'disconnect', 5, 'internal', now(), now() from generate_series(1, 405)`,
+      [orgId],
+    );
+    const found = JSON.parse((await letters('list', orgId, '--json')).out) as { id: string }[];
+    expect(new Set(found.map(({ id }) => id)).size).toBe(405);
+    await database.sql('delete from public.revocations where org_id = $1', [orgId]);
+  });
+
+  it.each(['workerUrl', 'gatewayUrl'] as const)(
+    'replays all of an org with the login of %s, and rings',
+    async (login) => {
+      const { orgId, id, row } = await dead();
+      const other = await dead();
+      const { exitCode, out, err } = await hub(['dead-letters', 'replay', '--org', orgId], {
+        ...environment,
+        DATABASE_URL: database[login],
+      });
+      expect([exitCode, err]).toEqual([0, '']);
+      expect(out).toMatch(/^2 due now\./);
+      const { next_refresh_at: refresh, next_sync_at: sync } = await row();
+      for (const due of [refresh, sync]) expect(due?.getTime()).toBeLessThanOrEqual(Date.now());
+      expect(await rung(id)).toEqual(['metadata-sync-google_drive', 'token-refresh-google_drive']);
+      expect(await replaysOf(orgId)).toEqual([
+        { actor_type: 'system', actor_id: 'cli', letter: `refresh-${id}` },
+        { actor_type: 'system', actor_id: 'cli', letter: `sync-${id}` },
+      ]);
+      expect((await other.row()).next_sync_at?.getTime()).toBeGreaterThan(Date.now());
+      expect(await rung(other.id)).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['one', (id: string) => ['--id', `sync-${id}`]],
+    ['a kind', () => ['--kind', 'sync']],
+    ['a provider’s kind', () => ['--provider', 'google_drive', '--kind', 'sync']],
+  ])('replays %s alone', async (_what, options) => {
+    const { orgId, id } = await dead();
+    expect((await letters('replay', orgId, ...options(id))).out).toMatch(/^1 due now\./);
+    expect(await replaysOf(orgId)).toMatchObject([{ letter: `sync-${id}` }]);
+    expect(await rung(id)).toEqual(['metadata-sync-google_drive']);
+  });
+
+  it('replays nothing of another org, and nothing that is well', async () => {
+    const { orgId, id } = await dead();
+    const stranger = anOrg();
+    expect(await letters('replay', stranger, '--id', `sync-${id}`)).toMatchObject({
+      exitCode: 1,
+      out: '',
+      err: `This org has no dead letter sync-${id}.\n`,
+    });
+    expect((await letters('replay', stranger)).out).toBe('There is no such dead letter.\n');
+    expect((await letters('replay', (await store()).orgId)).out).toBe('There is no such dead letter.\n');
+    expect([await replaysOf(orgId), await rung(id)]).toEqual([[], []]);
+  });
+
+  it('without Redis says who picks it up: the row is due all the same', async () => {
+    const { orgId, row } = await dead();
+    const { exitCode, out, err } = await hub(['dead-letters', 'replay', '--org', orgId], {
+      ...environment,
+      REDIS_URL: 'redis://127.0.0.1:1',
+    });
+    expect(exitCode).toBe(0);
+    expect(out).toMatch(/^2 due now\./);
+    expect(err).toMatch(/^Redis takes no ring: the workers’ watch picks it up/);
+    expect((await row()).next_sync_at?.getTime()).toBeLessThanOrEqual(Date.now());
+  });
+
+  it.each([
+    ['no org', ['dead-letters', 'list'], /--org/],
+    [
+      'a kind that is none',
+      ['dead-letters', 'list', '--org', anOrg(), '--kind', 'token'],
+      /The kinds are sync, refresh/,
+    ],
+    [
+      'one and a kind',
+      ['dead-letters', 'replay', '--org', anOrg(), '--id', 'x', '--kind', 'sync'],
+      /cannot be used with/,
+    ],
+    ['an empty id', ['dead-letters', 'replay', '--org', anOrg(), '--id', ''], /empty/],
+  ])('takes %s for wrong usage', async (_what, args, words) => {
+    const { exitCode, out, err } = await hub(args, environment);
+    expect([exitCode, out]).toEqual([2, '']);
+    expect(err).toMatch(words);
   });
 });
 

@@ -8,15 +8,30 @@ describe('integrations as a table', () => {
       anIntegration({ status: 'reauth_required', account: null, expiresAt: null }),
     ]);
     expect(lines).toEqual([
-      'PROVIDER      STATUS           ACCOUNT          EXPIRES               NEXT REFRESH          LAST SYNC             FAILURE',
-      'google_drive  connected        ada@example.com  2026-11-22T12:30:00Z  2026-11-22T12:08:00Z  -                     -',
-      'google_drive  reauth_required  -                -                     -                     2026-11-22T11:30:00Z  invalid_grant × 1, 2026-11-22T12:00:00Z',
+      'PROVIDER      STATUS           ACCOUNT          EXPIRES               NEXT REFRESH          LAST SYNC             FAILURE                                  DEAD LETTERS',
+      'google_drive  connected        ada@example.com  2026-11-22T12:30:00Z  2026-11-22T12:08:00Z  -                     -                                        -',
+      'google_drive  reauth_required  -                -                     -                     2026-11-22T11:30:00Z  invalid_grant × 1, 2026-11-22T12:00:00Z  -',
     ]);
   });
 
   it('shows a sync’s failure where no refresh has failed', () => {
     const syncFailure = { code: 'rate_limited', at: NOON, attempts: 2 } as const;
     expect(integrationTable([anIntegration({ syncFailure })])[1]).toMatch(/rate_limited × 2/);
+  });
+});
+
+describe('a job that ran out of tries', () => {
+  const failed = { code: 'provider_unavailable', at: NOON, attempts: 5 } as const;
+
+  it.each([
+    ['none', {}, '-', []],
+    ['a refresh', { status: 'refresh_failing', failedRefreshes: 5, refreshFailure: failed }, 'refresh', ['refresh']],
+    ['a sync that no refresh tells of', { failedSyncs: 5, syncFailure: failed }, 'sync', ['sync']],
+    ['both', { status: 'refresh_failing', failedRefreshes: 5, failedSyncs: 5 }, 'refresh, sync', ['refresh', 'sync']],
+  ] as const)('shows beside the failure: %s', (_what, different, cell, deadLetters) => {
+    const integration = anIntegration(different);
+    expect(integrationTable([integration])[1]).toMatch(new RegExp(` {2}${cell}$`));
+    expect(JSON.parse(integrationJson([integration]))).toMatchObject([{ deadLetters }]);
   });
 });
 

@@ -1,8 +1,7 @@
-import type { Integration, StandingFailure } from '@hub/domain';
-import { table } from '../table';
+import { deadLetterKindsOf, type Integration, type StandingFailure } from '@hub/domain';
+import { NOTHING, table, time } from '../table';
 
-const NOTHING = '-';
-const HEAD = ['PROVIDER', 'STATUS', 'ACCOUNT', 'EXPIRES', 'NEXT REFRESH', 'LAST SYNC', 'FAILURE'];
+const HEAD = ['PROVIDER', 'STATUS', 'ACCOUNT', 'EXPIRES', 'NEXT REFRESH', 'LAST SYNC', 'FAILURE', 'DEAD LETTERS'];
 
 /** Integrations as a table for people. */
 export function integrationTable(integrations: readonly Integration[]): string[] {
@@ -16,12 +15,9 @@ export function integrationTable(integrations: readonly Integration[]): string[]
       time(integration.nextRefreshAt),
       time(integration.lastSyncAt),
       failure(integration.refreshFailure ?? integration.syncFailure),
+      deadLetterKindsOf(integration).join(', ') || NOTHING,
     ]),
   );
-}
-
-function time(at: Date | null): string {
-  return at === null ? NOTHING : at.toISOString().replace(/\.\d{3}Z$/, 'Z');
 }
 
 function failure(standing: StandingFailure | null): string {
@@ -31,21 +27,22 @@ function failure(standing: StandingFailure | null): string {
 /** Integrations as data for programs. */
 export function integrationJson(integrations: readonly Integration[]): string {
   return JSON.stringify(
-    integrations.map(({ id, provider, status, account, scope, expiresAt, nextRefreshAt, lastSyncAt, ...more }) => ({
-      id,
-      provider,
-      status,
-      account,
-      scope,
-      expiresAt,
-      nextRefreshAt,
-      lastSyncAt,
-      nextSyncAt: more.nextSyncAt,
-      refreshFailure: more.refreshFailure,
-      syncFailure: more.syncFailure,
-      metadata: more.metadata,
-      createdAt: more.createdAt,
-      updatedAt: more.updatedAt,
+    integrations.map((integration) => ({
+      id: integration.id,
+      provider: integration.provider,
+      status: integration.status,
+      account: integration.account,
+      scope: integration.scope,
+      expiresAt: integration.expiresAt,
+      nextRefreshAt: integration.nextRefreshAt,
+      lastSyncAt: integration.lastSyncAt,
+      nextSyncAt: integration.nextSyncAt,
+      refreshFailure: integration.refreshFailure,
+      syncFailure: integration.syncFailure,
+      deadLetters: deadLetterKindsOf(integration),
+      metadata: integration.metadata,
+      createdAt: integration.createdAt,
+      updatedAt: integration.updatedAt,
     })),
     null,
     2,

@@ -1,19 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Mistakes, SettingReader, type Environment } from '@hub/config';
 import { IntegrationRepository, type RequestedWork } from '@hub/database';
 import type { Integration, OrgId, ProviderId } from '@hub/domain';
-import { JobProducer, RedisConnections, type Work } from '@hub/queues';
-import { HubLogger } from '@hub/telemetry';
 import type { Command } from 'commander';
 import { orgArgument, providerArgument } from '../arguments';
 import { CommandRefused, type Surroundings } from '../command';
 import { withDatabase } from '../database.client';
+import { NOBODY_RUNG, ring } from '../doorbell.client';
 
 /** How long the operator waits for a worker, and how often it is looked at. */
 const WAIT_MS = 10_000;
 const LOOK_EVERY_MS = 100;
-/** The first connection to Redis takes a moment, and a ring does not wait for it. */
-const RING_FOR_MS = 2_000;
 
 interface RefreshOptions {
   readonly org: OrgId;
@@ -34,8 +30,8 @@ export function addRefreshCommand(program: Command, { environment, terminal }: S
         const integrations = new IntegrationRepository(database);
         const request = requested(await integrations.requestRefresh(org, provider), provider);
         const { id, epoch } = request.integration;
-        if (!(await ring(environment, { id, orgId: org, provider, epoch })))
-          terminal.complain('Redis takes no ring: the workers’ watch picks it up within half a minute.');
+        const work = { id, orgId: org, provider, epoch };
+        if (!(await ring(environment, [{ job: 'refresh', work }]))) terminal.complain(NOBODY_RUNG);
         const after = await waitFor(integrations, request);
         terminal.print(outcomeOf(request.integration, after));
       });
@@ -50,27 +46,6 @@ function requested(request: RequestedWork, provider: ProviderId): Requested {
       ? `This org has not connected ${provider}.`
       : `${provider} needs its user: the provider has refused the grant (${request.integration.refreshFailure?.code ?? 'unknown'}). A new connect mends it.`,
   );
-}
-
-/** @returns false if Redis is not set, or took no ring */
-async function ring(environment: Environment, work: Work): Promise<boolean> {
-  const reader = new SettingReader(environment, new Mistakes());
-  const redisUrl = reader.text('REDIS_URL');
-  if (redisUrl === undefined) return false;
-  const logger = HubLogger.forApp('cli', 'silent');
-  const connections = new RedisConnections({ redisUrl }, logger);
-  const producer = new JobProducer({ redisPrefix: reader.text('REDIS_PREFIX') ?? 'hub' }, connections, logger);
-  try {
-    const end = performance.now() + RING_FOR_MS;
-    while (!(await producer.ring('refresh', work))) {
-      if (performance.now() > end) return false;
-      await sleep(LOOK_EVERY_MS);
-    }
-    return true;
-  } finally {
-    await producer.close();
-    connections.close();
-  }
 }
 
 /** The integration once a worker is through with it; `undefined` if none is in time. */

@@ -92,15 +92,19 @@ describe('the command line', () => {
   it('shows its help when asked, as an answer', async () => {
     const { exitCode, out } = await hub(['--help'], {});
     expect(exitCode).toBe(0);
-    for (const command of ['token', 'integrations', 'refresh', 'doctor']) expect(out).toContain(command);
+    for (const command of ['token', 'integrations', 'refresh', 'dead-letters', 'doctor'])
+      expect(out).toContain(command);
   });
 
-  it.each([[['help']], [['help', 'token']], [['token', '--help']], [['integrations', '--help']]])(
-    'shows help for %j',
-    async (wanted) => expect((await hub(wanted, {})).exitCode).toBe(0),
-  );
+  it.each([
+    [['help']],
+    [['help', 'token']],
+    [['token', '--help']],
+    [['integrations', '--help']],
+    [['dead-letters', '--help']],
+  ])('shows help for %j', async (wanted) => expect((await hub(wanted, {})).exitCode).toBe(0));
 
-  it.each([[[]], [['tokn']], [['integrations']], [['integrations', 'lst']], [['--verbose']]])(
+  it.each([[[]], [['tokn']], [['integrations']], [['integrations', 'lst']], [['dead-letters']], [['--verbose']]])(
     'takes %j for wrong usage',
     async (wrong) => {
       const { exitCode, out, err } = await hub(wrong, {});

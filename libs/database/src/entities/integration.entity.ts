@@ -39,6 +39,7 @@ export class IntegrationEntity {
   @Column('text', { name: 'refresh_failure_code', nullable: true }) refreshFailureCode: string | null;
   @Column('timestamptz', { name: 'refresh_failure_at', nullable: true }) refreshFailureAt: Date | null;
   @Column('timestamptz', { name: 'refusal_held_at', nullable: true }) refusalHeldAt: Date | null;
+  @Column('timestamptz', { name: 'refresh_first_failed_at', nullable: true }) refreshFirstFailedAt: Date | null;
   @Column('bigint', { default: 0 }) epoch: number;
   @Column('bigint', { name: 'settled_epoch', default: 0 }) settledEpoch: number;
   @Column('timestamptz', { name: 'settled_at', nullable: true }) settledAt: Date | null;
@@ -50,5 +51,6 @@ export class IntegrationEntity {
   @Column('integer', { name: 'failed_syncs', default: 0 }) failedSyncs: number;
   @Column('text', { name: 'sync_failure_code', nullable: true }) syncFailureCode: string | null;
   @Column('timestamptz', { name: 'sync_failure_at', nullable: true }) syncFailureAt: Date | null;
+  @Column('timestamptz', { name: 'sync_first_failed_at', nullable: true }) syncFirstFailedAt: Date | null;
   @Column('timestamptz', { name: 'sync_settled_at', nullable: true }) syncSettledAt: Date | null;
 }

@@ -4,6 +4,7 @@ import { CreateFlows1795392200000 } from './1795392200000-create-flows';
 import { CreateRevocations1795392300000 } from './1795392300000-create-revocations';
 import { CreateNarrowDoors1795392400000 } from './1795392400000-create-narrow-doors';
 import { CreateProviderBreakers1795392500000 } from './1795392500000-create-provider-breakers';
+import { AddFirstFailures1795392600000 } from './1795392600000-add-first-failures';
 import { ConfirmVerdicts1795392670000 } from './1795392670000-confirm-verdicts';
 
 /** In the order in which they run. */
@@ -14,5 +15,6 @@ export const MIGRATIONS = [
   CreateRevocations1795392300000,
   CreateNarrowDoors1795392400000,
   CreateProviderBreakers1795392500000,
+  AddFirstFailures1795392600000,
   ConfirmVerdicts1795392670000,
 ];

@@ -1,0 +1,85 @@
+import { DEAD_LETTER_KINDS } from '@hub/domain';
+import { z } from 'zod';
+import { defineRoute } from '../http/route';
+import { placeOf } from './dead-letter-cursor';
+
+const MOST_LETTERS = 200;
+const USUAL_LETTERS = 50;
+
+const time = z.iso.datetime({ precision: 3 });
+const kind = z.enum(DEAD_LETTER_KINDS);
+const provider = z.string().max(64);
+
+const deadLetter = z
+  .strictObject({
+    id: z.string().describe('kind and row, such as refresh-6b1f3c9e-2f5d-4c1a-9b7e-0d3a5e8c7f21'),
+    kind,
+    provider: z.string(),
+    integrationId: z.uuid().describe('of a revocation: the integration that the grant was of'),
+    reason: z.string().describe('the code of the last failure'),
+    attempts: z.int().describe('failed tries in a row; those of a revocation since it was last replayed'),
+    firstFailedAt: time.describe('the first failure since the last success'),
+    lastFailedAt: time,
+  })
+  .meta({ id: 'DeadLetter' });
+
+const taken = {
+  description: 'Due now; a success clears a letter. The workers do it in the background.',
+  schema: z.strictObject({ replayed: z.int().describe('how many letters were taken') }),
+};
+
+export const listDeadLetters = defineRoute({
+  method: 'GET',
+  path: '/functions/v1/integrations/dead-letters',
+  summary: "The org's jobs that ran out of tries, the oldest failure first",
+  scope: 'operations',
+  kind: 'api',
+  query: z.strictObject({
+    cursor: z
+      .string()
+      .transform((cursor, context) => {
+        const place = placeOf(cursor);
+        if (place) return place;
+        context.addIssue('must be a nextCursor of an earlier answer');
+        return z.NEVER;
+      })
+      .optional()
+      .meta({ description: 'nextCursor of the page before' }),
+    limit: z
+      .string()
+      .regex(/^\d{1,3}$/, 'must be a whole number')
+      .transform(Number)
+      .refine((limit) => limit >= 1 && limit <= MOST_LETTERS, `must be 1 to ${MOST_LETTERS}`)
+      .default(USUAL_LETTERS),
+    kind: kind.optional(),
+    provider: provider.optional(),
+  }),
+  answers: {
+    200: {
+      description: 'A page of dead letters.',
+      schema: z.strictObject({ deadLetters: z.array(deadLetter), nextCursor: z.string().nullable() }),
+    },
+  },
+  problems: ['unknown_provider'],
+});
+
+export const replayDeadLetters = defineRoute({
+  method: 'POST',
+  path: '/functions/v1/integrations/dead-letters/replay',
+  summary: 'Try all dead letters again, or those of a kind or provider',
+  scope: 'operations',
+  kind: 'api',
+  body: z.strictObject({ kind: kind.optional(), provider: provider.optional() }),
+  answers: { 202: taken },
+  problems: ['unknown_provider'],
+});
+
+export const replayDeadLetter = defineRoute({
+  method: 'POST',
+  path: '/functions/v1/integrations/dead-letters/:id/replay',
+  summary: 'Try one dead letter again',
+  scope: 'operations',
+  kind: 'api',
+  answers: { 202: taken },
+  problems: ['not_found'],
+});

@@ -1,0 +1,46 @@
+import { DeadLetterRepository, type DeadLetterFilter, type DeadLetterPage, type DeadLetterPlace } from '@hub/database';
+import { HubError } from '@hub/domain';
+import { ProviderRegistry } from '@hub/providers';
+import { JobProducer } from '@hub/queues';
+import { Injectable } from '@nestjs/common';
+import { actorOf, type Caller } from '../callers/caller';
+
+/** An org's jobs that ran out of tries: to see, and to have tried again. */
+@Injectable()
+export class DeadLettersService {
+  constructor(
+    private readonly letters: DeadLetterRepository,
+    private readonly providers: ProviderRegistry,
+    private readonly jobs: JobProducer,
+  ) {}
+
+  async page(
+    caller: Caller,
+    query: DeadLetterFilter & { after: DeadLetterPlace | undefined; limit: number },
+  ): Promise<DeadLetterPage> {
+    this.checkProvider(query.provider);
+    return this.letters.page(caller.orgId, query);
+  }
+
+  /** Has all that match tried again. @returns how many */
+  async replay(caller: Caller, filter: DeadLetterFilter): Promise<number> {
+    this.checkProvider(filter.provider);
+    const replayed = await this.letters.replay(caller.orgId, filter, actorOf(caller));
+    // a ring that is lost is made up for by the workers' watch
+    await this.jobs.ringAll(replayed.map(({ kind, ...work }) => ({ job: kind, work })));
+    return replayed.length;
+  }
+
+  /** Has one letter tried again. */
+  async replayOne(caller: Caller, id: string): Promise<void> {
+    const replayed = await this.letters.replayOne(caller.orgId, id, actorOf(caller));
+    if (!replayed) throw new HubError('not_found', 'This org has no dead letter of this id.');
+    const { kind, ...work } = replayed;
+    await this.jobs.ring(kind, work);
+  }
+
+  private checkProvider(id: string | undefined): void {
+    if (id !== undefined && !this.providers.find(id))
+      throw new HubError('unknown_provider', 'The hub knows no provider of this name.');
+  }
+}
