@@ -22,6 +22,7 @@ describe('a completed connect', () => {
       nextRefreshAt: minutesFromNoon(40),
       failedRefreshes: 0,
       refreshFailure: null,
+      refusalHeldAt: null,
       nextSyncAt: NOON,
       failedSyncs: 0,
       syncFailure: null,

@@ -20,6 +20,7 @@ describe('a refresh that is granted', () => {
       nextRefreshAt: minutesFromNoon(40),
       failedRefreshes: 0,
       refreshFailure: null,
+      refusalHeldAt: null,
       workedAt: NOON,
     });
     expect(change.next).toEqual(minutesFromNoon(40));
@@ -55,6 +56,7 @@ describe('a credential that was tried and still works', () => {
       status: 'connected',
       failedRefreshes: 0,
       refreshFailure: null,
+      refusalHeldAt: null,
       workedAt: NOON,
       nextRefreshAt: null,
       nextSyncAt: NOON,
