@@ -4,6 +4,7 @@ import { ProviderRegistry, providerId } from '@hub/providers';
 import { tokenCell, TokenVault } from '@hub/token-vault';
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
+import { secondsUntil } from '../http/seconds-until';
 import { DemandService } from '../integrations/demand.service';
 import { judge, judgeAfterRefresh } from './token-read';
 import { TokenReadsService } from './token-reads.service';
@@ -78,7 +79,9 @@ export class TokensService {
           'provider_unavailable',
           'The token has expired and the provider gives no new one at the moment.',
           {
-            retryAfterSeconds: secondsUntil(token.nextRefreshAt, token.readAt),
+            retryAfterSeconds: token.nextRefreshAt
+              ? secondsUntil(token.nextRefreshAt, token.readAt)
+              : ASK_AGAIN_SECONDS,
           },
         );
     }
@@ -105,8 +108,4 @@ function reauthRequired(token: TokenRow): HubError {
   return new HubError('reauth_required', 'The provider has refused this grant: the user must sign in there again.', {
     extensions: { failure: { code: token.failureCode } },
   });
-}
-
-function secondsUntil(time: Date | null, now: Date): number {
-  return time === null ? ASK_AGAIN_SECONDS : Math.max(1, Math.ceil((time.getTime() - now.getTime()) / 1000));
 }
