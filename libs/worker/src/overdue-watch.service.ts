@@ -21,8 +21,6 @@ export interface WatchDuty {
 
 /** Most that one look takes on of one provider, so that one which is ill hides nobody; the next look finds the rest. */
 const SHARE = 1_000;
-const PAGE = 500;
-const MOST_PAGES = 20;
 const RINGS_AT_ONCE = 25;
 const MOST_RUNS = 32;
 const MOST_RUNS_OF_A_PROVIDER = 8;
@@ -70,7 +68,7 @@ export class OverdueWatch {
   }
 
   private async lookOnce(duty: WatchDuty): Promise<DueWork[]> {
-    const seen = await this.everyonesShare(duty);
+    const seen = await this.due.shares(duty.kind, duty.everyMs, SHARE);
     this.isBlind = false;
     let hasQueue = this.connections.available;
     for (let start = 0; start < seen.length; start += RINGS_AT_ONCE) {
@@ -81,21 +79,6 @@ export class OverdueWatch {
     }
     duty.atLook?.();
     return seen;
-  }
-
-  private async everyonesShare(duty: WatchDuty): Promise<DueWork[]> {
-    const shares = new Map<string, DueWork[]>();
-    let pages = 0;
-    for await (const page of this.due.duePages(duty.kind, duty.everyMs, PAGE)) {
-      for (const work of page) {
-        const share = shares.get(work.provider) ?? [];
-        if (share.length < SHARE) share.push(work);
-        shares.set(work.provider, share);
-      }
-      pages += 1;
-      if (pages === MOST_PAGES) break;
-    }
-    return [...shares.values()].flat();
   }
 
   /** One record for each time that the database is away. */

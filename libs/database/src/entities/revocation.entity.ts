@@ -4,6 +4,7 @@ import { ProviderEntity } from './provider.entity';
 /** A row of `revocations`: a grant on its way back to its provider, sealed for the integration's cell that it comes from. */
 @Entity('revocations')
 @Index('revocations_due', ['nextAttemptAt'], { where: 'next_attempt_at IS NOT NULL' })
+@Index('revocations_due_by_provider', ['provider', 'nextAttemptAt'], { where: 'next_attempt_at IS NOT NULL' })
 export class RevocationEntity {
   @PrimaryGeneratedColumn('uuid') id: string;
   @Column('uuid', { name: 'org_id' }) orgId: string;

@@ -4,6 +4,9 @@ import { CreateFlows1795392200000 } from './1795392200000-create-flows';
 import { CreateRevocations1795392300000 } from './1795392300000-create-revocations';
 import { CreateNarrowDoors1795392400000 } from './1795392400000-create-narrow-doors';
 import { CreateProviderBreakers1795392500000 } from './1795392500000-create-provider-breakers';
+import { IndexDueRefreshesByProvider1795392660000 } from './1795392660000-index-due-refreshes-by-provider';
+import { IndexDueSyncsByProvider1795392661000 } from './1795392661000-index-due-syncs-by-provider';
+import { CreateDueShares1795392662000 } from './1795392662000-create-due-shares';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -13,4 +16,7 @@ export const MIGRATIONS = [
   CreateRevocations1795392300000,
   CreateNarrowDoors1795392400000,
   CreateProviderBreakers1795392500000,
+  IndexDueRefreshesByProvider1795392660000,
+  IndexDueSyncsByProvider1795392661000,
+  CreateDueShares1795392662000,
 ];
