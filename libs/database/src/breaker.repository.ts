@@ -139,7 +139,7 @@ export class BreakerRepository {
     const rows: { reopened: number }[] = await this.database.asSystem('breakers belong to no org', (manager) =>
       manager.query(
         `with closed as (
-           update public.provider_breakers set closed_at = now()
+           update public.provider_breakers set closed_at = now(), probe_at = now()
            where provider = $1 and client_id = $2 and closed_at is null returning reason, opened_at)
          select case when reason = 'mass_verdict'
            then hub.reopen_verdicts($1, opened_at - make_interval(secs => $3)) else 0 end as reopened from closed`,

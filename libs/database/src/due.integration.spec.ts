@@ -88,8 +88,69 @@ describe('what falls due', () => {
     expect(seen.size).toBe(57);
   });
 
+  describe('of each provider', () => {
+    const many = (provider: string, count: number, overdue: string) =>
+      database.sql(
+        `insert into public.integrations (org_id, provider, access_token, next_refresh_at, next_sync_at)
+         select gen_random_uuid(), $1, 'x', now() - interval '${overdue}', now() - interval '${overdue}' from generate_series(1, $2)`,
+        [provider, count],
+      );
+    const countsOf = (work: readonly DueWork[]): Record<string, number> => {
+      const counts: Record<string, number> = {};
+      for (const { provider } of work) counts[provider] = (counts[provider] ?? 0) + 1;
+      return counts;
+    };
+
+    it.each(['refresh', 'sync'] as const)(
+      'for a %s comes a share, however much of another is overdue for longer',
+      async (kind) => {
+        await many('notion', 300, '1 hour');
+        await many('shopify', 3, '1 second');
+        const shares = await due.shares(kind, 0, 100);
+        expect(countsOf(shares)).toEqual({ notion: 100, shopify: 3 });
+        expect(shares.at(-1)?.provider).toBe('shopify'); // the earliest first
+        expect(shares[0]?.dueInMs).toBeLessThan(-50 * MINUTE);
+      },
+    );
+
+    it('for a revocation, too', async () => {
+      await database.sql(
+        `insert into public.revocations (org_id, provider, integration_id, access_token, reason, next_attempt_at)
+         select gen_random_uuid(), case when i = 30 then 'shopify' else 'notion' end, gen_random_uuid(), 'x', 'disconnect', now() - (60 - i) * interval '1 minute'
+         from generate_series(1, 30) as i`,
+      );
+      expect(countsOf(await due.shares('revocation', 0, 10))).toEqual({ notion: 10, shopify: 1 });
+    });
+
+    it('the earliest come, and nothing of what is not due or needs a person', async () => {
+      const later = await integration({ next_refresh_at: "now() - interval '1 minute'" });
+      const earlier = await integration({ next_refresh_at: "now() - interval '2 minutes'" });
+      await integration({ next_refresh_at: 'now()' });
+      await integration({ next_refresh_at: "now() + interval '1 hour'" });
+      await integration({ next_refresh_at: "now() - interval '1 hour'", status: "'reauth_required'" });
+      expect(ids(await due.shares('refresh', MINUTE, 2))).toEqual([earlier.id, later.id]);
+    });
+
+    it('one refresh is enough behind an open breaker until its probe is due: the others would be put off', async () => {
+      await many('notion', 5, '1 hour');
+      await many('shopify', 5, '1 hour');
+      const breaker = (probe: string) =>
+        database.sql(
+          `insert into public.provider_breakers (provider, client_id, reason, probe_at) values ('notion', 'c', 'outage', ${probe})
+           on conflict (provider, client_id) do update set probe_at = excluded.probe_at`,
+        );
+      await breaker("now() + interval '5 seconds'");
+      expect(countsOf(await due.shares('refresh', 0, 5))).toEqual({ notion: 1, shopify: 5 });
+      expect(countsOf(await due.shares('sync', 0, 5))).toEqual({ notion: 5, shopify: 5 });
+      await breaker('now()');
+      expect(countsOf(await due.shares('refresh', 0, 5))).toEqual({ notion: 5, shopify: 5 });
+    });
+  });
+
   it('is shown to workers alone', async () => {
     const gateway = new DueRepository(await database.as('gateway'));
+    for (const kind of ['refresh', 'sync', 'revocation'] as const)
+      await expect(gateway.shares(kind, 0, 1)).rejects.toMatchObject({ code: '42501' });
     await expect(gateway.due('refresh', 0, 1)).rejects.toMatchObject({ code: '42501' });
     await expect(gateway.sweepFlows()).rejects.toMatchObject({ code: '42501' });
   });
@@ -101,8 +162,10 @@ describe('what falls due', () => {
       access_token: "'canary'",
       refresh_token: "'canary'",
     });
-    const shown = [...(await due.due('refresh', MINUTE, 1)), ...(await due.due('sync', MINUTE, 1))];
-    expect(shown).toHaveLength(2);
+    const shown = [];
+    for (const kind of ['refresh', 'sync'] as const)
+      shown.push(...(await due.due(kind, MINUTE, 1)), ...(await due.shares(kind, MINUTE, 1)));
+    expect(shown).toHaveLength(4);
     expect(JSON.stringify(shown)).not.toContain('canary');
   });
 

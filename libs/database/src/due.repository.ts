@@ -21,10 +21,11 @@ export interface DueWork {
 
 export type DueKind = 'refresh' | 'sync' | 'revocation';
 
-const FUNCTIONS: Record<DueKind, string> = {
-  refresh: 'hub.due_refreshes',
-  sync: 'hub.due_syncs',
-  revocation: 'hub.due_revocations',
+/** What falls due in the order of its time, page by page; and of each provider a share. */
+const FUNCTIONS: Record<DueKind, { readonly pages: string; readonly shares: string }> = {
+  refresh: { pages: 'hub.due_refreshes', shares: 'hub.due_refresh_shares' },
+  sync: { pages: 'hub.due_syncs', shares: 'hub.due_sync_shares' },
+  revocation: { pages: 'hub.due_revocations', shares: 'hub.due_revocation_shares' },
 };
 
 interface DueRow {
@@ -61,19 +62,37 @@ export class DueRepository {
     }
   }
 
+  /**
+   * Work that falls due within the next `withinMs` milliseconds, the earliest first, of each provider `share` at most: one
+   * with thousands of rows overdue hides nobody. Of refreshes behind an open breaker one is told.
+   */
+  async shares(kind: DueKind, withinMs: number, share: number): Promise<DueWork[]> {
+    const rows = await this.ask(`${FUNCTIONS[kind].shares}(make_interval(secs => $1), $2)`, [withinMs / 1000, share]);
+    return rows.map(toDueWork);
+  }
+
   private page(
     kind: DueKind,
     withinMs: number,
     limit: number,
     after: Pick<DueRow, 'cursor' | 'id'>,
   ): Promise<DueRow[]> {
+    return this.ask(`${FUNCTIONS[kind].pages}(make_interval(secs => $1), $2, $3, $4)`, [
+      withinMs / 1000,
+      limit,
+      after.cursor,
+      after.id,
+    ]);
+  }
+
+  private ask(due: string, parameters: unknown[]): Promise<DueRow[]> {
     return this.database.asSystem('due scan', (manager) =>
       manager.query(
         `select *, due_at::text as cursor, extract(epoch from due_at - now())::float8 * 1000 as due_in_ms,
            case when leased_until > now() then extract(epoch from leased_until - now())::float8 * 1000 end as leased_for_ms,
            extract(epoch from ends_at - now())::float8 * 1000 as life_left_ms
-         from ${FUNCTIONS[kind]}(make_interval(secs => $1), $2, $3, $4)`,
-        [withinMs / 1000, limit, after.cursor, after.id],
+         from ${due}`,
+        parameters,
       ),
     );
   }

@@ -58,6 +58,17 @@ export class IntegrationRepository {
     return this.database.withOrg(orgId, (manager) => findIn(manager, provider));
   }
 
+  /** The same with the database's time, against which the row's times are to be held. */
+  async findNow(
+    orgId: OrgId,
+    provider: ProviderId,
+  ): Promise<{ readonly integration: Integration; readonly at: Date } | undefined> {
+    return this.database.withOrg(orgId, async (manager) => {
+      const integration = await findIn(manager, provider);
+      return integration && { integration, ...(await selectOne<{ at: Date }>(manager, 'select now() as at')) };
+    });
+  }
+
   /** The hot read: one statement, one round trip, row-level security in force. */
   async readToken(orgId: OrgId, provider: ProviderId): Promise<TokenRow | undefined> {
     const rows: TokenFunctionRow[] = await this.database.asSystem('hub.read_token sets the org itself', (manager) =>

@@ -29,6 +29,7 @@ const NO_SUCH_DATABASE = '3D000';
 const ALREADY_THERE = ['42P04', '23505'];
 /** A row of a shared catalog that somebody else has just written (unique violation, tuple concurrently updated). */
 const MADE_BY_ANOTHER = ['23505', 'XX000'];
+const TURN_PAUSE_MS = 100;
 const ROLE_TRIES = 10;
 const ROLE_PAUSE_MS = 100;
 
@@ -42,7 +43,7 @@ const ROLE_PAUSE_MS = 100;
 export async function provisionDatabase({ adminUrl, logins }: ProvisionOptions): Promise<{ migrations: string[] }> {
   const admin = await connectOrCreate(adminUrl);
   try {
-    await admin.query('select pg_advisory_lock($1)', [PROVISION_LOCK]);
+    await takeTurn(admin);
     await checkServer(admin);
     await makeRoles(admin);
     const migrations = await migrate(adminUrl);
@@ -116,6 +117,17 @@ async function checkServer(admin: Client): Promise<void> {
   const server = rows[0];
   if (!server || server.version < OLDEST_SERVER)
     throw new Error(`The hub needs PostgreSQL 15 or newer, this server is ${server?.name ?? 'unknown'}.`);
+}
+
+/** One provision of a database at a time. A statement that waits for the lock would hold up an index that is built concurrently for ever. */
+async function takeTurn(admin: Client): Promise<void> {
+  for (;;) {
+    const { rows } = await admin.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [
+      PROVISION_LOCK,
+    ]);
+    if (rows[0]?.taken) return;
+    await sleep(TURN_PAUSE_MS);
+  }
 }
 
 /** Roles belong to the whole server, and no lock does: a provision of another database may be at them at the same moment. */

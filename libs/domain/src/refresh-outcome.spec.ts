@@ -70,9 +70,9 @@ describe('a grant that came late', () => {
     expect(afterLateGrant(anIntegration(), NOON)).toEqual({ patch: { nextRefreshAt: NOON }, events: [], next: NOON });
   });
 
-  it('lifts a verdict that fell without it', () => {
+  it('lifts a verdict that fell without it, and with it the end of its syncs', () => {
     const { patch } = afterLateGrant(anIntegration({ status: 'reauth_required' }), NOON);
-    expect(patch).toEqual({ nextRefreshAt: NOON, status: 'refresh_failing' });
+    expect(patch).toEqual({ nextRefreshAt: NOON, status: 'refresh_failing', nextSyncAt: NOON });
   });
 });
 

@@ -42,7 +42,8 @@ export function afterVerification(integration: Pick<RefreshState, 'status'>, now
 export function afterLateGrant(integration: Pick<RefreshState, 'status'>, now: Date): Change {
   const isJudged = integration.status === 'reauth_required';
   return {
-    patch: { nextRefreshAt: now, ...(isJudged && { status: 'refresh_failing' }) },
+    // a verdict that a sync has passed ended the syncs as well
+    patch: { nextRefreshAt: now, ...(isJudged && { status: 'refresh_failing', nextSyncAt: now }) },
     events: [],
     next: now,
   };

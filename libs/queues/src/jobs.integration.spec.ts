@@ -302,6 +302,34 @@ describe('the clock of the scan', () => {
   });
 });
 
+describe('a scan that fails', () => {
+  it('is told of, leaves no free text in Redis, and the next one comes all the same', async () => {
+    const bell = await new Bell().ready();
+    const scheduler = new RefreshScanScheduler(bell.config, bell.connections, bell.logger);
+    let scans = 0;
+    scheduler.start(() => {
+      scans += 1;
+      return Promise.reject(new Error('canary of a row'));
+    });
+    try {
+      await eventually('two scans', () => Promise.resolve(scans >= 2));
+      await eventually('a record', () =>
+        Promise.resolve(
+          bell.records.some((line) => line.includes('"hub.scheduler.failed"') && line.includes('canary')),
+        ),
+      );
+      const redis = new Redis(bell.config.redisUrl);
+      const told = await redis.xrange(`${bell.config.redisPrefix}:refresh-scan:events`, '-', '+');
+      redis.disconnect();
+      expect(JSON.stringify(told)).toContain('failedReason');
+      expect(JSON.stringify(told)).not.toContain('canary');
+    } finally {
+      await scheduler.close();
+      await bell.end();
+    }
+  });
+});
+
 describe('without Redis', () => {
   const records: string[] = [];
   const logger = HubLogger.forApp('test', 'info', { write: (line) => records.push(line) });

@@ -22,7 +22,7 @@ export class RefreshScanScheduler {
   start(scan: () => Promise<void>): void {
     const options = { prefix: this.config.redisPrefix, skipVersionCheck: true };
     const queue: Queue = new Queue(REFRESH_SCAN_QUEUE, { ...options, connection: this.connections.forConsumer() });
-    const worker = new Worker(REFRESH_SCAN_QUEUE, () => scan(), {
+    const worker = new Worker(REFRESH_SCAN_QUEUE, () => this.run(scan), {
       ...options,
       connection: this.connections.forConsumer(),
     });
@@ -38,6 +38,16 @@ export class RefreshScanScheduler {
     if (!this.queue || !this.connections.available) return;
     const known = await this.queue.getJobScheduler(SCHEDULER).catch(() => null);
     if (!known) await this.schedule();
+  }
+
+  /** The message of a failed job reaches Redis, so it is a fixed one. */
+  private async run(scan: () => Promise<void>): Promise<void> {
+    try {
+      await scan();
+    } catch (error) {
+      this.logger.failure('hub.scheduler.failed', error, { scheduler: SCHEDULER });
+      throw new Error('the scan failed');
+    }
   }
 
   private async schedule(): Promise<void> {

@@ -23,8 +23,6 @@ export interface WatchDuty {
 
 /** Most that one look takes on of one provider, so that one which is ill hides nobody; the next look finds the rest. */
 const SHARE = 1_000;
-const PAGE = 500;
-const MOST_PAGES = 20;
 const RINGS_AT_ONCE = 25;
 const MOST_RUNS = 32;
 const MOST_RUNS_OF_A_PROVIDER = 8;
@@ -72,7 +70,7 @@ export class OverdueWatch {
   }
 
   private async lookOnce(duty: WatchDuty): Promise<DueWork[]> {
-    const seen = await this.everyonesShare(duty);
+    const seen = await this.due.shares(duty.kind, duty.everyMs, SHARE);
     if (this.blind.has(duty.kind)) await duty.atSight?.();
     this.blind.delete(duty.kind);
     let hasQueue = this.connections.available;
@@ -84,21 +82,6 @@ export class OverdueWatch {
     }
     duty.atLook?.();
     return seen;
-  }
-
-  private async everyonesShare(duty: WatchDuty): Promise<DueWork[]> {
-    const shares = new Map<string, DueWork[]>();
-    let pages = 0;
-    for await (const page of this.due.duePages(duty.kind, duty.everyMs, PAGE)) {
-      for (const work of page) {
-        const share = shares.get(work.provider) ?? [];
-        if (share.length < SHARE) share.push(work);
-        shares.set(work.provider, share);
-      }
-      pages += 1;
-      if (pages === MOST_PAGES) break;
-    }
-    return [...shares.values()].flat();
   }
 
   /** One record for each time that the database is away. */

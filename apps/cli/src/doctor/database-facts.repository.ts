@@ -8,6 +8,13 @@ export interface OrgTable {
   readonly forced: boolean;
 }
 
+/** A server that follows this one. */
+export interface Standby {
+  readonly name: string;
+  /** `null`: this login may not see it. */
+  readonly syncState: 'async' | 'potential' | 'sync' | 'quorum' | null;
+}
+
 /** What the login of `DATABASE_URL` can see of its server. */
 export interface DatabaseFacts {
   readonly version: string;
@@ -26,7 +33,7 @@ export interface DatabaseFacts {
   readonly orgTables: readonly OrgTable[];
   /** `null`: the login may not read which migrations ran. */
   readonly migrations: readonly string[] | null;
-  readonly asynchronousStandbys: readonly string[];
+  readonly standbys: readonly Standby[];
   /** Milliseconds by which the database's clock is ahead of ours. */
   readonly clockAheadMs: number;
 }
@@ -61,9 +68,6 @@ export class DatabaseFactsRepository {
         exists (select from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
                 and pg_has_role(current_user, relowner, 'member')) as owns_tables
       from pg_roles where rolname = current_user`);
-    const standbys = await this.ask<{ name: string }[]>(`
-      select coalesce(nullif(application_name, ''), 'unnamed') as name from pg_stat_replication
-      where coalesce(sync_state, 'async') = 'async'`);
     return {
       version: server.version,
       versionNumber: server.version_number,
@@ -79,9 +83,16 @@ export class DatabaseFactsRepository {
       },
       orgTables: await this.orgTables(),
       migrations: await this.migrations(),
-      asynchronousStandbys: standbys.map(({ name }) => name),
+      standbys: await this.standbys(),
       clockAheadMs: await this.clockAheadMs(),
     };
+  }
+
+  /** That there are standbys every login may see; how they stand only members of pg_read_all_stats. */
+  private standbys(): Promise<Standby[]> {
+    return this.ask(`
+      select coalesce(nullif(application_name, ''), 'unnamed') as name, sync_state as "syncState" from pg_stat_replication
+      order by 1`);
   }
 
   private orgTables(): Promise<OrgTable[]> {

@@ -1,9 +1,11 @@
-import type { DatabaseFacts, KeyUse } from './database-facts.repository';
+import type { DatabaseFacts, KeyUse, Standby } from './database-facts.repository';
 import { bad, good, warning, type Finding } from './finding';
 
 const OLDEST_SERVER = 150_000;
 /** A provider's clock, ours and the database's may differ by so much before decisions about expiries suffer. */
 const CLOCK_TOLERANCE_MS = 5_000;
+/** Values of synchronous_commit with which a commit is answered before any standby has it. */
+const WAITS_FOR_NO_STANDBY: readonly string[] = ['off', 'local'];
 
 /** What the facts about PostgreSQL mean. @param expected the migrations of this release, by name */
 export function databaseFindings(facts: DatabaseFacts, expected: readonly string[]): Finding[] {
@@ -67,13 +69,31 @@ function durabilityFinding({ synchronousCommit, fsync }: DatabaseFacts): Finding
       );
 }
 
-function standbyFinding({ asynchronousStandbys: standbys }: DatabaseFacts): Finding {
-  return standbys.length === 0
-    ? good('No asynchronous standby is visible')
-    : warning(
-        `Asynchronous standbys: ${standbys.join(', ')}`,
-        'a failover to one forgets the last refreshed tokens: make it synchronous (synchronous_standby_names)',
-      );
+function standbyFinding({ standbys, synchronousCommit }: DatabaseFacts): Finding {
+  const behind = standbys.filter(({ syncState }) => syncState === 'async');
+  const unknown = standbys.filter(({ syncState }) => syncState === null);
+  if (behind.length > 0)
+    return warning(
+      `Asynchronous standbys: ${namesOf(behind)}`,
+      'a failover to one forgets the last refreshed tokens: make it synchronous (synchronous_standby_names)',
+    );
+  if (standbys.length > 0 && WAITS_FOR_NO_STANDBY.includes(synchronousCommit))
+    return warning(
+      `Commits wait for no standby (synchronous_commit ${synchronousCommit}): ${namesOf(standbys)}`,
+      'a failover forgets the last refreshed tokens: set synchronous_commit on',
+    );
+  if (unknown.length > 0)
+    return warning(
+      `Whether standbys are synchronous is hidden from this login: ${namesOf(unknown)}`,
+      'grant it pg_read_all_stats, or look at pg_stat_replication.sync_state: a failover to one that is async forgets tokens',
+    );
+  return good(
+    standbys.length === 0 ? 'There is no standby that lags behind' : `Synchronous standbys: ${namesOf(standbys)}`,
+  );
+}
+
+function namesOf(standbys: readonly Standby[]): string {
+  return standbys.map(({ name }) => name).join(', ');
 }
 
 function clockFinding({ clockAheadMs }: DatabaseFacts): Finding {

@@ -40,14 +40,19 @@ describe('PostgreSQL', () => {
     login: { name: 'hub_worker_hub', isSuperuser: false, bypassesPolicies: false, ownsTables: false },
     orgTables: [{ name: 'integrations', enabled: true, forced: true }],
     migrations: ['A1', 'B2'],
-    asynchronousStandbys: [],
+    standbys: [],
     clockAheadMs: 12,
   };
   const examined = (different: Partial<DatabaseFacts>): Finding[] =>
     databaseFindings({ ...facts, ...different }, ['A1', 'B2']);
 
-  it('is in order', () => {
-    expect(new Set(kindsOf(examined({})))).toEqual(new Set(['good']));
+  it.each([
+    ['alone', {}],
+    ['alone, where commits could wait for nobody else', { synchronousCommit: 'local' }],
+    ['with a standby that commits wait for', { standbys: [{ name: 'replica-1', syncState: 'sync' }] }],
+    ['with some of which one is waited for', { standbys: [{ name: 'replica-1', syncState: 'quorum' }] }],
+  ] as [string, Partial<DatabaseFacts>][])('is in order %s', (_how, different) => {
+    expect(new Set(kindsOf(examined(different)))).toEqual(new Set(['good']));
   });
 
   it.each([
@@ -63,7 +68,26 @@ describe('PostgreSQL', () => {
     ['warning', /cannot be read/, { migrations: null }],
     ['warning', /synchronous_commit off/, { synchronousCommit: 'off' }],
     ['warning', /fsync off/, { fsync: 'off' }],
-    ['warning', /Asynchronous standbys: replica-1/, { asynchronousStandbys: ['replica-1'] }],
+    [
+      'warning',
+      /Asynchronous standbys: replica-1 →/,
+      {
+        standbys: [
+          { name: 'replica-1', syncState: 'async' },
+          { name: 'replica-2', syncState: 'sync' },
+        ],
+      },
+    ],
+    [
+      'warning',
+      /hidden from this login: replica-1 → grant it pg_read_all_stats/,
+      { standbys: [{ name: 'replica-1', syncState: null }] },
+    ],
+    [
+      'warning',
+      /wait for no standby \(synchronous_commit local\): replica-1/,
+      { synchronousCommit: 'local', standbys: [{ name: 'replica-1', syncState: 'sync' }] },
+    ],
     ['bad', /5\.1 s ahead/, { clockAheadMs: 5_100 }],
     ['bad', /-7\.0 s ahead/, { clockAheadMs: -7_000 }],
   ] as [Finding['kind'], RegExp, Partial<DatabaseFacts>][])('has one %s finding: %s', (kind, words, different) => {

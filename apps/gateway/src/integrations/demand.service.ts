@@ -13,7 +13,7 @@ const LONGEST_PAUSE_MS = 200;
 
 /** How a demand ended: settled by a worker, or still under way, or there is nothing to work on. */
 export type DemandOutcome =
-  | { readonly kind: 'settled'; readonly integration: Integration }
+  | { readonly kind: 'settled'; readonly integration: Integration; /** The database's time. */ readonly at: Date }
   | { readonly kind: 'under_way'; readonly integration: Integration }
   | { readonly kind: 'reauth_required'; readonly integration: Integration }
   | { readonly kind: 'not_connected' }
@@ -92,11 +92,12 @@ export class DemandService {
   /** What the demand came to, beside the row as it stands now. */
   private async tell(orgId: OrgId, provider: ProviderId, met: Met): Promise<DemandOutcome> {
     if (met.kind === 'put_off') return met;
-    const integration = await this.integrations.find(orgId, provider);
-    if (!integration) return { kind: 'not_connected' };
+    const found = await this.integrations.findNow(orgId, provider);
+    if (!found) return { kind: 'not_connected' };
+    const { integration } = found;
     if (met.kind === 'reauth_required' && integration.status === 'reauth_required')
       return { kind: met.kind, integration };
-    return { kind: met.kind === 'under_way' ? 'under_way' : 'settled', integration };
+    return met.kind === 'under_way' ? { kind: met.kind, integration } : { kind: 'settled', ...found };
   }
 
   private async meet(

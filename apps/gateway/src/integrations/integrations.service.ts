@@ -5,6 +5,7 @@ import { JobProducer } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
 import { Injectable } from '@nestjs/common';
 import { actorOf, type Caller } from '../callers/caller';
+import { secondsUntil } from '../http/seconds-until';
 import { DemandService, type DemandOutcome } from './demand.service';
 import { failureView, integrationView, type IntegrationView } from './integration-view';
 
@@ -104,7 +105,7 @@ export class IntegrationsService {
         if (integration.status === 'reauth_required')
           throw reauthRequired(provider, integration, 'The provider has refused this grant for good.');
         const { failure, nextAt } = resultOf(integration);
-        if (failure) throw failed(provider, failure, nextAt);
+        if (failure) throw failed(provider, failure, nextAt && secondsUntil(nextAt, outcome.at));
         return { done: true, view: integrationView(provider, integration) };
       }
     }
@@ -128,14 +129,13 @@ function reauthRequired(provider: RegisteredProvider, integration: Integration, 
   });
 }
 
-/** @param nextAt when it is tried again by itself */
-function failed(provider: RegisteredProvider, failure: StandingFailure, nextAt: Date | null): HubError {
-  const seconds = nextAt === null ? undefined : Math.max(1, Math.ceil((nextAt.getTime() - Date.now()) / 1000));
+/** @param nextInSeconds until it is tried again by itself */
+function failed(provider: RegisteredProvider, failure: StandingFailure, nextInSeconds: number | null): HubError {
   return new HubError(
     problemOf(failure.code),
     `${provider.definition.label} gave no usable answer; it is tried again by itself.`,
     {
-      ...(seconds !== undefined && { retryAfterSeconds: seconds }),
+      ...(nextInSeconds !== null && { retryAfterSeconds: nextInSeconds }),
       extensions: { provider: provider.definition.id, failure: failureView(failure) },
     },
   );

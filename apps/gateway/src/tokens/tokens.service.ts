@@ -4,6 +4,7 @@ import { ProviderRegistry, providerId } from '@hub/providers';
 import { tokenCell, TokenVault } from '@hub/token-vault';
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
+import { secondsUntil } from '../http/seconds-until';
 import { DemandService, type DemandOutcome } from '../integrations/demand.service';
 import { judge, judgeAfterRefresh } from './token-read';
 import { TokenReadsService } from './token-reads.service';
@@ -82,10 +83,7 @@ export class TokensService {
           'provider_unavailable',
           'The token has expired and the provider gives no new one at the moment.',
           {
-            retryAfterSeconds:
-              demand.kind === 'put_off'
-                ? Math.max(1, Math.ceil(demand.retryInMs / 1000))
-                : secondsUntil(token.nextRefreshAt, token.readAt),
+            retryAfterSeconds: askAgainIn(demand, token),
           },
         );
     }
@@ -114,6 +112,8 @@ function reauthRequired(token: TokenRow): HubError {
   });
 }
 
-function secondsUntil(time: Date | null, now: Date): number {
-  return time === null ? ASK_AGAIN_SECONDS : Math.max(1, Math.ceil((time.getTime() - now.getTime()) / 1000));
+/** When the next probe goes through, or the next try is due; if neither is known, soon. */
+function askAgainIn(demand: DemandOutcome, { nextRefreshAt, readAt }: TokenRow): number {
+  if (demand.kind === 'put_off') return Math.max(1, Math.ceil(demand.retryInMs / 1000));
+  return nextRefreshAt ? secondsUntil(nextRefreshAt, readAt) : ASK_AGAIN_SECONDS;
 }

@@ -8,6 +8,8 @@ import { ProviderEntity } from './provider.entity';
 @Unique('integrations_org_provider', ['orgId', 'provider'])
 @Index('integrations_due_refresh', ['nextRefreshAt'], { where: 'next_refresh_at IS NOT NULL' })
 @Index('integrations_due_sync', ['nextSyncAt'], { where: 'next_sync_at IS NOT NULL' })
+@Index('integrations_due_refresh_by_provider', ['provider', 'nextRefreshAt'], { where: 'next_refresh_at IS NOT NULL' })
+@Index('integrations_due_sync_by_provider', ['provider', 'nextSyncAt'], { where: 'next_sync_at IS NOT NULL' })
 @Index('integrations_account', ['provider', 'accountId'])
 @Check('integrations_status_check', oneOf('status', STATUSES))
 @Check('integrations_phase_check', oneOf('phase', ['idle', 'claimed', 'sending']))

@@ -5,6 +5,7 @@ import { ProviderEntity } from './provider.entity';
 @Entity('revocations')
 @Index('revocations_due', ['nextAttemptAt'], { where: 'next_attempt_at IS NOT NULL' })
 @Index('revocations_dead', ['orgId'], { where: 'next_attempt_at IS NULL' })
+@Index('revocations_due_by_provider', ['provider', 'nextAttemptAt'], { where: 'next_attempt_at IS NOT NULL' })
 export class RevocationEntity {
   @PrimaryGeneratedColumn('uuid') id: string;
   @Column('uuid', { name: 'org_id' }) orgId: string;

@@ -5,6 +5,9 @@ import { CreateRevocations1795392300000 } from './1795392300000-create-revocatio
 import { CreateNarrowDoors1795392400000 } from './1795392400000-create-narrow-doors';
 import { CreateProviderBreakers1795392500000 } from './1795392500000-create-provider-breakers';
 import { AddFirstFailures1795392600000 } from './1795392600000-add-first-failures';
+import { IndexDueRefreshesByProvider1795392660000 } from './1795392660000-index-due-refreshes-by-provider';
+import { IndexDueSyncsByProvider1795392661000 } from './1795392661000-index-due-syncs-by-provider';
+import { CreateDueShares1795392662000 } from './1795392662000-create-due-shares';
 import { ConfirmVerdicts1795392670000 } from './1795392670000-confirm-verdicts';
 
 /** In the order in which they run. */
@@ -16,5 +19,8 @@ export const MIGRATIONS = [
   CreateNarrowDoors1795392400000,
   CreateProviderBreakers1795392500000,
   AddFirstFailures1795392600000,
+  IndexDueRefreshesByProvider1795392660000,
+  IndexDueSyncsByProvider1795392661000,
+  CreateDueShares1795392662000,
   ConfirmVerdicts1795392670000,
 ];
