@@ -1,4 +1,5 @@
-const LONGEST_LEASE_MS = 60_000;
+/** Whoever takes over from somebody who died has asked, and told what came of it, within a minute of that. */
+const LONGEST_LEASE_MS = 40_000;
 const SHORTEST_LEASE_MS = 4_000;
 /** Should its holder die, the next one still finds three quarters of the margin. */
 const LEASE_OF_MARGIN = 1 / 4;

@@ -9,7 +9,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DOCUMENTED_LADDER_MS = [1, 2, 4, 8].map((minutes) => minutes * MINUTE_MS);
 const SHORTEST_DELAY_MS = 5_000;
 const SHORTEST_LEASE_MS = 4_000;
-const LONGEST_LEASE_MS = 60_000;
+const LONGEST_LEASE_MS = 40_000;
 const LONG_DEAD_MS = 24 * HOUR_MS;
 const LONG_DEAD_DELAY_MS = HOUR_MS;
 
