@@ -7,9 +7,11 @@ const HOUR_MS = 60 * MINUTE_MS;
 
 /** The ladder as it is documented, written down a second time: the hub's own must say the same. */
 const DOCUMENTED_LADDER_MS = [1, 2, 4, 8].map((minutes) => minutes * MINUTE_MS);
-const SHORTEST_DELAY_MS = 5_000;
+const SHORTEST_DELAY_MS = 1_000;
 const SHORTEST_LEASE_MS = 4_000;
 const LONGEST_LEASE_MS = 40_000;
+/** However long a provider asks for patience: a token that is over is asked for as often as the last rung. */
+const LONGEST_DEAD_DELAY_MS = 8 * MINUTE_MS;
 const LONG_DEAD_MS = 24 * HOUR_MS;
 const LONG_DEAD_DELAY_MS = HOUR_MS;
 
@@ -209,12 +211,13 @@ class OneToken {
     this.longestWaitMs = Math.max(this.longestWaitMs, waitMs);
     const told = `waits ${(waitMs / 1000).toFixed(1)} s on rung ${rung}, ${(leftMs / 1000).toFixed(0)} s left`;
     if (leftMs < -LONG_DEAD_MS) {
-      if (waitMs < LONG_DEAD_DELAY_MS - 1) throw new Broken('a token long dead is asked for hourly', nowMs, told);
+      if (Math.abs(waitMs - LONG_DEAD_DELAY_MS) > 1)
+        throw new Broken('a token long dead is asked for hourly', nowMs, told);
       return;
     }
     if (waitMs < ladderMs - 1) throw new Broken('no rung is shorter than documented', nowMs, told);
     const asked = retryAfterMs ?? 0;
-    const longest = Math.max(ladderMs, Math.min(asked, leftMs > 0 ? leftMs / 2 : LONG_DEAD_DELAY_MS));
+    const longest = Math.max(ladderMs, Math.min(asked, leftMs > 0 ? leftMs / 2 : LONGEST_DEAD_DELAY_MS));
     if (waitMs > longest + 1) throw new Broken('no rung is longer than documented', nowMs, told);
   }
 
