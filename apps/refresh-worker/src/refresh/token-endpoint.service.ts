@@ -1,5 +1,5 @@
 import { RefreshLeaseRepository } from '@hub/database';
-import { callMs, type Endpoints, type Failure } from '@hub/domain';
+import { callMs, lifeMs, type Endpoints, type Failure, type Integration } from '@hub/domain';
 import { OAuthClient, type Grant, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
 import { HubLogger } from '@hub/telemetry';
 import { sealGrant, tokenCell, TokenVault, type PlainToken } from '@hub/token-vault';
@@ -93,11 +93,16 @@ export class TokenEndpointService {
   ): RefreshAnswer {
     if (presented.kind === 'not_asked') return presented;
     if (presented.kind === 'refused') return { ...presented, doubt };
-    const { defaultLifeSeconds = null } = provider.definition.refresh;
-    const expiresInSeconds = presented.grant.expiresInSeconds ?? defaultLifeSeconds;
+    const expiresInSeconds = presented.grant.expiresInSeconds ?? lifeBefore(provider.definition, lease.integration);
     const grant = sealGrant(this.vault, lease.integration, { ...presented.grant, expiresInSeconds }, presented.askedAt);
     return { kind: 'granted', grant, doubt };
   }
+}
+
+/** What has been refreshed ahead goes on to be: an answer that tells no life is taken for one of the life before. */
+function lifeBefore({ refresh }: OAuthProvider, integration: Integration): number | null {
+  const life = lifeMs(integration);
+  return refresh.mode === 'proactive' && life ? life / 1000 : null;
 }
 
 /** True if the refresh token may be spent although no grant was read. A provider that asks to wait has answered. */
