@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   afterFailure,
   afterRefresh,
+  afterVerification,
   type Integration,
   type IntegrationId,
   type OrgId,
@@ -301,6 +302,19 @@ describe('the lease of a refresh', () => {
       await leases.settle(next, granted(next.integration, grant), WORKER);
       expect(await row(stored)).toMatchObject({ status: 'connected', access_token: grant.accessToken });
       expect(await inbox(stored)).toEqual([]);
+    });
+
+    it.each([
+      ['an outage', (winner: Lease) => refused(winner.integration, FAILURES.down)],
+      ['a throttle', (winner: Lease) => refused(winner.integration, FAILURES.throttled)],
+      ['a credential that still works', (winner: Lease) => afterVerification(winner.integration, new Date())],
+    ])('is looked at before %s is written, so that no rung of the ladder is waited out', async (_what, decide) => {
+      const { stored, lease, winner } = await overtaken();
+      const grant = aFreshGrant();
+      await leases.settle(lease, granted(lease.integration, grant), WORKER);
+      expect(await leases.settle(winner, decide(winner), WORKER)).toMatchObject({ kind: 'late_grant_waits' });
+      expect(await row(stored)).toMatchObject({ status: 'connected', failed_refreshes: 0, phase: 'idle' });
+      expect((await held(stored)).lateGrant).toEqual(grant);
     });
 
     it('lifts a verdict that has fallen without its grant', async () => {

@@ -57,7 +57,7 @@ export interface NoLease {
 }
 
 /**
- * What became of a settled attempt: written; or a verdict was not, since a grant that came late is to be looked at
+ * What became of a settled attempt: written; or what came of it was not, since a grant that came late is to be looked at
  * first; or its epoch had passed, so that its grant was kept apart; or the row was gone.
  */
 export type Settlement =
@@ -137,8 +137,7 @@ export class RefreshLeaseRepository {
     return this.database.withOrg(fence.orgId, async (manager) => {
       const head = await lockHead(manager, fence.integrationId);
       if (head?.epoch !== fence.epoch) return keepLate(manager, fence, head, change.patch.grant, actor);
-      const isVerdict = change.patch.status === 'reauth_required';
-      if (isVerdict && (await newestLateGrant(manager, fence.integrationId)) !== null)
+      if (!change.patch.grant && (await newestLateGrant(manager, fence.integrationId)) !== null)
         return lookAtLateGrantFirst(manager, fence, head);
       const set = patchAssignments(change.patch, 2);
       const count = await affected(
@@ -242,7 +241,7 @@ async function dropSuperseded(manager: EntityManager, id: IntegrationId, grant: 
   ]);
 }
 
-/** The verdict waits: the next claim finds the late grant. */
+/** Nothing else is written: the next claim finds the late grant, and it is due at once. */
 async function lookAtLateGrantFirst(manager: EntityManager, fence: Fence, head: ClaimHead): Promise<Settlement> {
   const set = patchAssignments(afterLateGrant({ status: head.status }, head.at).patch, 2);
   await manager.query(
@@ -293,7 +292,7 @@ async function putIntoInbox(manager: EntityManager, fence: Fence, head: ClaimHea
     ],
   );
   const isBusy = head.lease_until !== null && head.lease_until > head.at;
-  // whoever is at it looks into the inbox before a verdict; a success of theirs is the newer grant
+  // whoever is at it looks into the inbox before anything but a grant is written; theirs is the newer one
   if (isBusy || (await newestLateGrant(manager, fence.integrationId)) === null) return;
   const set = patchAssignments(afterLateGrant({ status: head.status }, head.at).patch, 2);
   await manager.query(`update public.integrations set ${set.sql.join(', ')} where id = $1`, [
