@@ -25,6 +25,7 @@ export function toIntegration(row: IntegrationEntity): Integration {
     refreshExpiresAt: row.refreshExpiresAt,
     nextRefreshAt: row.nextRefreshAt,
     failedRefreshes: row.failedRefreshes,
+    inDoubtSince: row.inDoubtSince,
     refreshFailure: standing(row.refreshFailureCode, row.refreshFailureAt, row.failedRefreshes),
     failedSyncs: row.failedSyncs,
     syncFailure: standing(row.syncFailureCode, row.syncFailureAt, row.failedSyncs),
@@ -76,6 +77,7 @@ export function patchColumns(patch: IntegrationPatch): Record<string, unknown> {
     inputs: patch.inputs,
     next_refresh_at: patch.nextRefreshAt,
     failed_refreshes: patch.failedRefreshes,
+    in_doubt_since: patch.inDoubtSince,
     ...(patch.refreshFailure !== undefined && {
       refresh_failure_code: patch.refreshFailure?.code ?? null,
       refresh_failure_at: patch.refreshFailure?.at ?? null,

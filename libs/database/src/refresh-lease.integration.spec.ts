@@ -92,7 +92,8 @@ describe('the lease of a refresh', () => {
         integration: { id: stored.id, status: 'connected' },
         accessToken: before?.access_token,
         refreshToken: before?.refresh_token,
-        inDoubt: false,
+        inDoubtSince: null,
+        neverRecorded: false,
         lateGrant: null,
         claimedAt: expect.any(Date),
         leaseMs: expect.any(Number),
@@ -134,9 +135,9 @@ describe('the lease of a refresh', () => {
 
     it('again once the lease before is over, knowing whether an answer may be lost', async () => {
       const crashed = await due("phase = 'claimed', epoch = 1, lease_until = now() - interval '1 second'");
-      expect(await claim(crashed)).toMatchObject({ epoch: 2, inDoubt: false });
+      expect(await claim(crashed)).toMatchObject({ epoch: 2, inDoubtSince: null, neverRecorded: false });
       const sent = await due("phase = 'sending', epoch = 1, lease_until = now() - interval '1 second'");
-      expect(await claim(sent)).toMatchObject({ epoch: 2, inDoubt: true });
+      expect(await claim(sent)).toMatchObject({ epoch: 2, inDoubtSince: expect.any(Date), neverRecorded: true });
     });
   });
 
@@ -174,10 +175,90 @@ describe('the lease of a refresh', () => {
       expect(await leases.markSending(lease)).toBeUndefined();
     });
 
+    it('for as long as is wished, and not longer', async () => {
+      const stored = await due();
+      const marked = await leases.markSending(await held(stored), 4_000);
+      expect(marked).toMatchObject({ leaseMs: 4_000 });
+      const [short] = await database.sql(
+        "select 1 from public.integrations where id = $1 and lease_until < now() + interval '5 seconds'",
+        [stored.id],
+      );
+      expect(short).toBeDefined();
+    });
+
     it('no more after it was given back', async () => {
       const lease = await held(await due());
       await leases.release(lease);
       expect(await leases.markSending(lease)).toBeUndefined();
+    });
+  });
+
+  describe('whose answer may be lost', () => {
+    const since = async (stored: Stored) => (await row(stored))?.in_doubt_since as Date | null;
+    /** The first presentation of the refresh token is recorded, and its worker dies. */
+    const crashed = async () => {
+      const stored = await due();
+      await leases.markSending(await held(stored));
+      await change(stored, "lease_until = now() - interval '1 second'");
+      return stored;
+    };
+    const claimed = async (stored: Stored) => {
+      await change(stored, 'next_refresh_at = now()');
+      return held(stored);
+    };
+
+    it('is in doubt from the moment at which the provider is asked', async () => {
+      const stored = await crashed();
+      const first = await since(stored);
+      expect(first).toBeInstanceOf(Date);
+      expect(await held(stored)).toMatchObject({ inDoubtSince: first, neverRecorded: true });
+    });
+
+    it('stays so through later failures, with the time of the first presentation', async () => {
+      const stored = await crashed();
+      const first = await since(stored);
+      for (const cause of [FAILURES.down, FAILURES.lost, FAILURES.throttled, FAILURES.wrongSecret]) {
+        const lease = await claimed(stored);
+        await leases.markSending(lease);
+        await leases.settle(lease, refused(lease.integration, cause), WORKER);
+        expect(await since(stored)).toEqual(first);
+      }
+      expect(await claimed(stored)).toMatchObject({ inDoubtSince: first, neverRecorded: false });
+    });
+
+    it.each([
+      ['a grant', (lease: Lease) => granted(lease.integration, aFreshGrant())],
+      ['a verdict', (lease: Lease) => refused(lease.integration, FAILURES.revoked)],
+    ])('is so no more after %s', async (_what, decide) => {
+      const stored = await crashed();
+      const lease = await held(stored);
+      await leases.markSending(lease);
+      await leases.settle(lease, decide(lease), WORKER);
+      expect(await since(stored)).toBeNull();
+    });
+
+    it('is so no more after a new connect', async () => {
+      const stored = await crashed();
+      await connect(stored);
+      expect(await since(stored)).toBeNull();
+    });
+
+    it('is not so after an answer that surely spent nothing', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      await leases.markSending(lease);
+      await leases.settle(lease, refused(lease.integration, FAILURES.down), WORKER);
+      expect(await since(stored)).toBeNull();
+    });
+
+    it('is claimed for no longer than half of what is left of its provider’s grace', async () => {
+      const stored = await due(
+        "in_doubt_since = now() - interval '10 seconds', expires_at = now() + interval '1 hour'",
+      );
+      const lease = await leases.claim(stored.orgId, stored.id, 'worker-1', 30_000);
+      if ('reason' in lease) throw new Error(lease.reason);
+      expect(lease.leaseMs).toBeGreaterThan(9_000);
+      expect(lease.leaseMs).toBeLessThanOrEqual(10_000);
     });
   });
 
@@ -404,9 +485,10 @@ describe('the lease of a refresh', () => {
     });
 
     it('without forgetting that an earlier answer may be lost', async () => {
-      const stored = await due("phase = 'sending', epoch = 1, lease_until = now() - interval '1 second'");
-      await leases.release(await held(stored));
-      expect(await claim(stored)).toMatchObject({ inDoubt: true });
+      const stored = await due("in_doubt_since = now() - interval '1 minute'");
+      const lease = await held(stored);
+      await leases.release((await leases.markSending(lease))!);
+      expect(await claim(stored)).toMatchObject({ inDoubtSince: lease.inDoubtSince, neverRecorded: false });
     });
 
     it('and does not touch one that somebody else holds by now', async () => {

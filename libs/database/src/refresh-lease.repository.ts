@@ -1,7 +1,9 @@
 import {
   afterLateGrant,
+  graceLeftMs,
   isDue,
   leaseMs,
+  leaseWithinGraceMs,
   remainingMs,
   type Actor,
   type Change,
@@ -36,8 +38,10 @@ export interface Lease extends Fence {
   readonly accessToken: Sealed;
   /** Sealed for `integrations.refresh_token` of this row. */
   readonly refreshToken: Sealed | null;
-  /** True if the attempt before this one was sent and never came to an end: its answer may be lost. */
-  readonly inDoubt: boolean;
+  /** Since when an answer may be lost, of an attempt before or, once it was sent, of this one; `null`: none is in doubt. */
+  readonly inDoubtSince: Date | null;
+  /** True if the attempt before this one was sent and never came to an end. */
+  readonly neverRecorded: boolean;
   /** A grant that came when its epoch had passed, and is newer than the one in the row: it is to be stored, not asked for again. */
   readonly lateGrant: SealedGrant | null;
   /** The database's time of the claim. */
@@ -74,6 +78,7 @@ interface ClaimHead {
   next_refresh_at: Date | null;
   expires_at: Date | null;
   issued_at: Date;
+  in_doubt_since: Date | null;
   lease_until: Date | null;
   at: Date;
 }
@@ -82,17 +87,31 @@ interface ClaimHead {
 export class RefreshLeaseRepository {
   constructor(private readonly database: HubDatabase) {}
 
-  /** Claims a refresh that is due. One short transaction: nobody holds a lock while the provider is asked. */
-  async claim(orgId: OrgId, integrationId: IntegrationId, owner: string): Promise<Lease | NoLease> {
+  /**
+   * Claims a refresh that is due. One short transaction: nobody holds a lock while the provider is asked.
+   *
+   * @param graceMs for how long the provider takes a spent refresh token again, `null` where it names no time
+   */
+  async claim(
+    orgId: OrgId,
+    integrationId: IntegrationId,
+    owner: string,
+    graceMs: number | null = null,
+  ): Promise<Lease | NoLease> {
     const claimedMs = performance.now();
     return this.database.withOrg(orgId, async (manager) => {
       const head = await lockHead(manager, integrationId);
       const refusal = whyNot(head);
       if (!head || refusal) return refusal ?? { reason: 'gone', dueInMs: null, epoch: null };
-      const lease = leaseMs(remainingMs({ expiresAt: head.expires_at }, head.at));
+      const lease = leaseWithinGraceMs(
+        leaseMs(remainingMs({ expiresAt: head.expires_at }, head.at)),
+        graceLeftMs(head.in_doubt_since, graceMs, head.at),
+      );
       await manager.query(
         `update public.integrations set epoch = epoch + 1, phase = 'claimed', lease_owner = $2,
-           lease_until = clock_timestamp() + make_interval(secs => $3) where id = $1`,
+           lease_until = clock_timestamp() + make_interval(secs => $3),
+           in_doubt_since = case when phase = 'sending' then coalesce(in_doubt_since, clock_timestamp()) else in_doubt_since end
+         where id = $1`,
         [integrationId, owner, lease / 1000],
       );
       const row = await loadWithTokens(manager, integrationId);
@@ -104,7 +123,8 @@ export class RefreshLeaseRepository {
         integration: toIntegration(row),
         accessToken: row.accessToken as Sealed,
         refreshToken: row.refreshToken as Sealed | null,
-        inDoubt: head.phase === 'sending',
+        inDoubtSince: row.inDoubtSince,
+        neverRecorded: head.phase === 'sending',
         lateGrant: await newestLateGrant(manager, integrationId),
         claimedAt: head.at,
         claimedMs,
@@ -117,18 +137,20 @@ export class RefreshLeaseRepository {
    * Records that the provider is about to be asked, so that a crash from here on is known to be in doubt, and lets the
    * lease begin anew.
    *
+   * @param lastsMs how long it lasts from here on
    * @returns the lease with its new begin; `undefined` if it was lost meanwhile: the provider must not be asked
    */
-  async markSending(lease: Lease): Promise<Lease | undefined> {
+  async markSending(lease: Lease, lastsMs = lease.leaseMs): Promise<Lease | undefined> {
     const claimedMs = performance.now();
     return this.database.withOrg(lease.orgId, async (manager) => {
       const [rows] = await manager.query<[{ at: Date }[], number]>(
-        `update public.integrations set phase = 'sending', lease_until = clock_timestamp() + make_interval(secs => $3)
+        `update public.integrations set phase = 'sending', lease_until = clock_timestamp() + make_interval(secs => $3),
+           in_doubt_since = coalesce(in_doubt_since, clock_timestamp())
          where id = $1 and epoch = $2 and phase <> 'idle' returning clock_timestamp() as at`,
-        [lease.integrationId, lease.epoch, lease.leaseMs / 1000],
+        [lease.integrationId, lease.epoch, lastsMs / 1000],
       );
       const [marked] = rows;
-      return marked && { ...lease, claimedAt: marked.at, claimedMs };
+      return marked && { ...lease, claimedAt: marked.at, claimedMs, leaseMs: lastsMs };
     });
   }
 
@@ -169,13 +191,14 @@ export class RefreshLeaseRepository {
     });
   }
 
-  /** Gives a lease back without a word about the grant: nothing was asked of the provider under it. */
+  /** Gives a lease back without a word about the grant; what is in doubt stays so. */
   async release(lease: Lease): Promise<void> {
     await this.database.withOrg(lease.orgId, (manager) =>
       manager.query(
-        `update public.integrations set phase = $3, lease_owner = null, lease_until = null, settled_epoch = epoch, settled_at = clock_timestamp()
+        `update public.integrations set phase = 'idle', in_doubt_since = $3, lease_owner = null, lease_until = null,
+           settled_epoch = epoch, settled_at = clock_timestamp()
          where id = $1 and epoch = $2`,
-        [lease.integrationId, lease.epoch, lease.inDoubt ? 'sending' : 'idle'],
+        [lease.integrationId, lease.epoch, lease.inDoubtSince],
       ),
     );
   }
@@ -196,7 +219,7 @@ function until(time: Date | null, now: Date): number | null {
 
 async function lockHead(manager: EntityManager, id: IntegrationId): Promise<ClaimHead | undefined> {
   const [head] = await manager.query<ClaimHead[]>(
-    `select epoch, status, phase, next_refresh_at, expires_at, issued_at, lease_until, clock_timestamp() as at
+    `select epoch, status, phase, next_refresh_at, expires_at, issued_at, in_doubt_since, lease_until, clock_timestamp() as at
      from public.integrations where id = $1 for update`,
     [id],
   );

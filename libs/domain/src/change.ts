@@ -24,6 +24,7 @@ export interface IntegrationPatch {
   readonly inputs?: Readonly<Record<string, string>>;
   readonly nextRefreshAt?: Date | null;
   readonly failedRefreshes?: number;
+  readonly inDoubtSince?: Date | null;
   readonly refreshFailure?: { readonly code: FailureCode; readonly at: Date } | null;
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly nextSyncAt?: Date | null;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { callMs, leaseMs } from './refresh-lease';
+import { callMs, leaseMs, leaseWithinGraceMs } from './refresh-lease';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -34,5 +34,21 @@ describe('a lease', () => {
         expect(callMs(lease)).toBeLessThanOrEqual(lease / 2);
       }),
     );
+  });
+});
+
+describe('a lease where a spent token is taken again for a while only', () => {
+  it.each([
+    { what: 'ends before half of it is over', lease: 40, left: 30, shorter: 15 },
+    { what: 'is as ever where that while is long', lease: 40, left: 600, shorter: 40 },
+    { what: 'is not longer for it', lease: 5, left: 600, shorter: 5 },
+    { what: 'leaves time for a call', lease: 40, left: 3, shorter: 4 },
+    { what: 'is as ever once that while is over', lease: 40, left: 0, shorter: 40 },
+  ])('$what', ({ lease, left, shorter }) => {
+    expect(leaseWithinGraceMs(lease * SECOND, left * SECOND)).toBe(shorter * SECOND);
+  });
+
+  it('is as ever where no such while is known', () => {
+    expect(leaseWithinGraceMs(40 * SECOND, null)).toBe(40 * SECOND);
   });
 });

@@ -20,6 +20,17 @@ export function leaseMs(remainingMs: number | null): number {
   return Math.min(LONGEST_LEASE_MS, Math.max(SHORTEST_LEASE_MS, remainingMs * LEASE_OF_MARGIN));
 }
 
+/**
+ * The same where a refresh token that may be spent is taken again for a while only: should its holder die, half of that is
+ * left for the next one.
+ *
+ * @param graceLeftMs what is left of that while; nothing of it, or `null`: there is none to go by
+ */
+export function leaseWithinGraceMs(lease: number, graceLeftMs: number | null): number {
+  if (graceLeftMs === null || graceLeftMs <= 0) return lease;
+  return Math.min(lease, Math.max(SHORTEST_LEASE_MS, graceLeftMs / 2));
+}
+
 /** How long one call under such a lease may take, in milliseconds: its answer can still be saved before the lease ends. */
 export function callMs(lease: number): number {
   return Math.min(LONGEST_CALL_MS, lease * CALL_OF_LEASE);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { minutesFromNoon, NOON } from '../../../test/factories/integration';
-import { firstRefreshAt, isDue, isLive, isYoung, lifeMs, remainingMs } from './refresh-plan';
+import { firstRefreshAt, graceLeftMs, isDue, isLive, isYoung, lifeMs, remainingMs } from './refresh-plan';
 import { retryDelayMs, RUNGS } from './retry-policy';
 
 const SECOND = 1_000;
@@ -110,6 +110,17 @@ describe('a token’s times', () => {
       false,
     ]);
     expect(isYoung({ issuedAt: NOON, expiresAt: null }, NOON)).toBe(false);
+  });
+});
+
+describe('the while in which a spent refresh token is taken again', () => {
+  it.each([
+    { what: 'begins with its first presentation', since: NOON, graceMs: 30_000, left: 20_000 },
+    { what: 'is over after the provider’s grace', since: after(-60_000), graceMs: 30_000, left: -40_000 },
+    { what: 'is unknown where nothing is in doubt', since: null, graceMs: 30_000, left: null },
+    { what: 'is unknown where the provider names none', since: NOON, graceMs: null, left: null },
+  ])('$what', ({ since, graceMs, left }) => {
+    expect(graceLeftMs(since, graceMs, after(10_000))).toBe(left);
   });
 });
 

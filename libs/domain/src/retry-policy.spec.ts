@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { ladderIsSpent, ladderMs, refreshDelayMs, retryDelayMs, RUNGS } from './retry-policy';
+import { ladderIsSpent, ladderMs, refreshDelayMs, retryDelayMs, RUNGS, withinGraceMs } from './retry-policy';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -95,5 +95,21 @@ describe('the wait after a failed refresh', () => {
         expect(wait).toBeLessThanOrEqual(Math.max(ladder, longest));
       }),
     );
+  });
+});
+
+describe('a token that may be spent, and is taken again for a while only', () => {
+  it.each([
+    { what: 'comes again before half of it is over', delay: 60, left: 30, wait: 15 },
+    { what: 'comes on its rung where that is sooner', delay: 60, left: 1_800, wait: 60 },
+    { what: 'comes no sooner than anything', delay: 60, left: 0.5, wait: 1 },
+    { what: 'comes on its rung once that while is over', delay: 60, left: 0, wait: 60 },
+    { what: 'comes on its rung long after', delay: 480, left: -600, wait: 480 },
+  ])('$what', ({ delay, left, wait }) => {
+    expect(withinGraceMs(delay * SECOND, left * SECOND)).toBe(wait * SECOND);
+  });
+
+  it('comes on its rung where no such while is known', () => {
+    expect(withinGraceMs(MINUTE, null)).toBe(MINUTE);
   });
 });

@@ -76,3 +76,14 @@ function longestWishMs(remainingMs: number | null): number {
   if (remainingMs === null) return LONGEST_ENDLESS_DELAY_MS;
   return remainingMs > 0 ? remainingMs / 2 : LONGEST_DEAD_DELAY_MS;
 }
+
+/**
+ * The same wait where a refresh token that may be spent is taken again for a while only: it comes again before half of
+ * that is over, and then again, as long as it lasts.
+ *
+ * @param graceLeftMs what is left of that while; nothing of it, or `null`: there is none to go by
+ */
+export function withinGraceMs(delayMs: number, graceLeftMs: number | null): number {
+  if (graceLeftMs === null || graceLeftMs <= 0) return delayMs;
+  return Math.min(delayMs, Math.max(SHORTEST_DELAY_MS, graceLeftMs / 2));
+}

@@ -71,7 +71,7 @@ class OneToken {
     this.chance = chances(world.seed);
     const grant = grantAt(0, world.lifeMs);
     const next = rules.firstRefreshAt(grant, new Date(0), this.chance());
-    this.state = { ...grant, status: 'connected', nextRefreshAt: next, failedRefreshes: 0 };
+    this.state = { ...grant, status: 'connected', nextRefreshAt: next, failedRefreshes: 0, inDoubtSince: null };
     this.dueAtMs = this.scheduledAt(0);
     this.judgeDue(0);
   }
@@ -129,6 +129,7 @@ class OneToken {
     this.judgeDue(nowMs);
     if (this.state.status !== 'connected' || this.state.failedRefreshes !== 0)
       throw new Broken('a success ends all failing', commitMs, this.told());
+    if (this.state.inDoubtSince !== null) throw new Broken('a doubt ends with a grant', commitMs, this.told());
     return commitMs;
   }
 
@@ -145,6 +146,7 @@ class OneToken {
     const counted = failure.kind === 'ours' ? 0 : 1;
     if (failedRefreshes !== before.failedRefreshes + counted)
       throw new Broken('each failure climbs one rung, our own faults none', endMs, this.told());
+    this.judgeDoubt(before, failure, endMs);
     this.judgeDelay(endMs, failure);
     this.noteUnable(trouble.fromMs, trouble.untilMs);
     this.troubledUntilMs = trouble.untilMs;
@@ -167,7 +169,7 @@ class OneToken {
   }
 
   private apply(change: Change, nowMs: number): void {
-    const { status, grant, nextRefreshAt, failedRefreshes, refreshFailure } = change.patch;
+    const { status, grant, nextRefreshAt, failedRefreshes, inDoubtSince, refreshFailure } = change.patch;
     if (change.next?.getTime() !== (nextRefreshAt?.getTime() ?? undefined))
       throw new Broken('row and doorbell tell the same time', nowMs, this.told());
     if (refreshFailure === undefined || (status === 'connected') !== (refreshFailure === null))
@@ -183,6 +185,7 @@ class OneToken {
       ...(grant && { issuedAt: grant.issuedAt, expiresAt: grant.expiresAt }),
       ...(nextRefreshAt !== undefined && { nextRefreshAt }),
       ...(failedRefreshes !== undefined && { failedRefreshes }),
+      ...(inDoubtSince !== undefined && { inDoubtSince }),
     };
   }
 
@@ -199,6 +202,13 @@ class OneToken {
     const most = leftMs > 0 ? Math.max(SHORTEST_LEASE_MS, leftMs / 4) : LONGEST_LEASE_MS;
     if (lease > Math.min(most, LONGEST_LEASE_MS) + 1)
       throw new Broken('who dies costs a quarter of the margin at most', nowMs, `a lease of ${lease} ms`);
+  }
+
+  /** Whether a refresh token may be spent: known from the lost answer on, whatever fails after it. */
+  private judgeDoubt(before: RefreshState, { kind }: Failure, nowMs: number): void {
+    const since = this.state.inDoubtSince?.getTime() ?? null;
+    const expected = before.inDoubtSince?.getTime() ?? (kind === 'in_doubt' ? nowMs : null);
+    if (since !== expected) throw new Broken('a doubt stands from the lost answer on', nowMs, this.told());
   }
 
   /** The wait after a failure, held against the documented table. */

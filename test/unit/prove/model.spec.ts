@@ -73,6 +73,23 @@ describe('the model of one token', () => {
       ),
     ],
     [
+      'an outage makes a lost answer forgotten',
+      'a doubt stands from the lost answer on',
+      failingWith((change, _state, { kind }) =>
+        kind === 'transient' ? { ...change, patch: { ...change.patch, inDoubtSince: null } } : change,
+      ),
+    ],
+    [
+      'a success leaves a doubt standing',
+      'a doubt ends with a grant',
+      {
+        afterRefresh: (...args) => {
+          const change = HUB_RULES.afterRefresh(...args);
+          return { ...change, patch: { ...change.patch, inDoubtSince: args[2] } };
+        },
+      },
+    ],
+    [
       'a wrong client secret counts as a failed attempt',
       'each failure climbs one rung, our own faults none',
       failingWith((change, { failedRefreshes }, { kind }) =>

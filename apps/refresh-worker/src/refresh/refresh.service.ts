@@ -62,7 +62,8 @@ export class RefreshService {
     if (this.isDraining) return { kind: 'draining' };
     if (this.answers.holds(work.id)) return { kind: 'parked' };
     if ((await this.breakers.mayAsk(work.provider)) === 'put_off') return { kind: 'put_off' };
-    const lease = await this.leases.claim(work.orgId as OrgId, work.id as IntegrationId, this.owner);
+    const graceMs = this.credentials.graceMs(work.provider);
+    const lease = await this.leases.claim(work.orgId as OrgId, work.id as IntegrationId, this.owner, graceMs);
     if (!isLease(lease)) return whyNot(lease, work);
     const held = new HeldLease(lease);
     const heard = await this.credentials.ask(held);

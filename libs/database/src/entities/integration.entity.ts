@@ -38,6 +38,7 @@ export class IntegrationEntity {
   @Column('integer', { name: 'failed_refreshes', default: 0 }) failedRefreshes: number;
   @Column('text', { name: 'refresh_failure_code', nullable: true }) refreshFailureCode: string | null;
   @Column('timestamptz', { name: 'refresh_failure_at', nullable: true }) refreshFailureAt: Date | null;
+  @Column('timestamptz', { name: 'in_doubt_since', nullable: true }) inDoubtSince: Date | null;
   @Column('bigint', { default: 0 }) epoch: number;
   @Column('bigint', { name: 'settled_epoch', default: 0 }) settledEpoch: number;
   @Column('timestamptz', { name: 'settled_at', nullable: true }) settledAt: Date | null;

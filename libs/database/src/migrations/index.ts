@@ -4,6 +4,7 @@ import { CreateFlows1795392200000 } from './1795392200000-create-flows';
 import { CreateRevocations1795392300000 } from './1795392300000-create-revocations';
 import { CreateNarrowDoors1795392400000 } from './1795392400000-create-narrow-doors';
 import { CreateProviderBreakers1795392500000 } from './1795392500000-create-provider-breakers';
+import { KeepDoubts1795392650000 } from './1795392650000-keep-doubts';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -13,4 +14,5 @@ export const MIGRATIONS = [
   CreateRevocations1795392300000,
   CreateNarrowDoors1795392400000,
   CreateProviderBreakers1795392500000,
+  KeepDoubts1795392650000,
 ];
