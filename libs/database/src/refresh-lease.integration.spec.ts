@@ -12,6 +12,9 @@ import {
 import { aConnect, ADA, aFreshGrant, WORKER } from '../../../test/factories/change';
 import { FAILURES } from '../../../test/factories/integration';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
+import { eventually } from '../../../test/support/eventually';
+import { appDataSource } from './data-source';
+import { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
 import { RefreshLeaseRepository, type Lease } from './refresh-lease.repository';
 
@@ -26,6 +29,7 @@ describe('the lease of a refresh', () => {
     database = await cloneDatabase();
     integrations = new IntegrationRepository(await database.as('gateway'));
     leases = new RefreshLeaseRepository(await database.as('worker'));
+    await database.longUp();
   });
   afterAll(() => database.drop());
 
@@ -260,6 +264,84 @@ describe('the lease of a refresh', () => {
       expect(lease.leaseMs).toBeGreaterThan(9_000);
       expect(lease.leaseMs).toBeLessThanOrEqual(10_000);
     });
+  });
+
+  describe('whose sender may hold an answer that the database could not take', () => {
+    const sent = () =>
+      due("phase = 'sending', epoch = 1, in_doubt_since = now(), lease_until = now() - interval '1 second'");
+    /** A worker that has met no trouble, and one that has. */
+    async function workers(): Promise<{ calm: HubDatabase; troubled: HubDatabase; close: () => Promise<void> }> {
+      const open = async () => new HubDatabase(await appDataSource(database.workerUrl, 'test-trouble', 2).initialize());
+      const troubled = await open();
+      await database.sql(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test-trouble'",
+      );
+      await eventually('the loss of a connection', () => Promise.resolve(troubled.answeringForMs < 60_000));
+      const calm = await open();
+      return { calm, troubled, close: async () => void (await Promise.all([calm.close(), troubled.close()])) };
+    }
+
+    it('is left to it for a while by a worker that the database did not answer either', async () => {
+      const { calm, troubled, close } = await workers();
+      const stored = await sent();
+      const before = await row(stored);
+      const outcome = await new RefreshLeaseRepository(troubled).claim(stored.orgId, stored.id, 'other');
+      expect(outcome).toMatchObject({ reason: 'awaited', epoch: 1 });
+      if (!('reason' in outcome)) return;
+      expect(outcome.dueInMs).toBeGreaterThan(1_000);
+      expect(outcome.dueInMs).toBeLessThanOrEqual(5_000);
+      expect(await row(stored)).toEqual(before);
+      expect(await new RefreshLeaseRepository(calm).claim(stored.orgId, stored.id, 'calm')).toMatchObject({ epoch: 2 });
+      await close();
+    });
+
+    it('is waited for no longer than half a lease, so that a short life is not waited away', async () => {
+      const { troubled, close } = await workers();
+      const stored = await due(
+        "phase = 'sending', in_doubt_since = now(), lease_until = now() - interval '1 second', expires_at = now() + interval '18 seconds'",
+      );
+      const outcome = await new RefreshLeaseRepository(troubled).claim(stored.orgId, stored.id, 'other');
+      expect('reason' in outcome && outcome.dueInMs).toBeLessThanOrEqual(2_250);
+      await close();
+    });
+
+    it('is not waited for where nothing was sent', async () => {
+      const { troubled, close } = await workers();
+      const other = new RefreshLeaseRepository(troubled);
+      for (const stored of [await due(), await due("phase = 'claimed', lease_until = now() - interval '1 second'")])
+        expect(await other.claim(stored.orgId, stored.id, 'other')).toMatchObject({ owner: 'other' });
+      await close();
+    });
+
+    it('is waited for by everybody where the server itself has just begun', async () => {
+      const own = await cloneDatabase();
+      // stands before the server's own function of that name
+      await own.sql(`alter database ${own.name} set search_path = public, pg_catalog`);
+      await own.sql(
+        `create function public.pg_postmaster_start_time() returns timestamptz language sql as $$ select now() - interval '1 second' $$`,
+      );
+      const stored = await sent();
+      await own.sql(
+        'insert into public.integrations select * from jsonb_populate_record(null::public.integrations, $1)',
+        [JSON.stringify(await row(stored))],
+      );
+      const outcome = await new RefreshLeaseRepository(await own.as('worker')).claim(stored.orgId, stored.id, 'other');
+      expect(outcome).toMatchObject({ reason: 'awaited' });
+      await own.drop();
+    });
+  });
+
+  it('is settled beside everything else that waits for a connection', async () => {
+    const narrow = new HubDatabase(await appDataSource(database.workerUrl, 'test-narrow', 1).initialize());
+    const stored = await due();
+    const lease = await held(stored);
+    const busy = narrow.asSystem('a slow question', (manager) => manager.query('select pg_sleep(3)'));
+    const startedMs = performance.now();
+    const settled = new RefreshLeaseRepository(narrow, await database.as('worker'));
+    await settled.settle(lease, granted(lease.integration, aFreshGrant()), WORKER);
+    expect(performance.now() - startedMs).toBeLessThan(2_500);
+    await busy;
+    await narrow.close();
   });
 
   describe('is settled', () => {

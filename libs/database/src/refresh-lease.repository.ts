@@ -4,6 +4,7 @@ import {
   isDue,
   leaseMs,
   leaseWithinGraceMs,
+  patienceMs,
   remainingMs,
   type Actor,
   type Change,
@@ -51,10 +52,13 @@ export interface Lease extends Fence {
   readonly leaseMs: number;
 }
 
-/** Why there is nothing to do: the row is gone, not due (somebody did it), or another worker is at it. */
+/**
+ * Why there is nothing to do: the row is gone, not due (somebody did it), or another worker is at it; or `awaited`: after
+ * an outage of the database, whoever had asked for it may still hold the answer, and commits it first.
+ */
 export interface NoLease {
-  readonly reason: 'gone' | 'not_due' | 'busy';
-  /** When the row falls due, in milliseconds; `null` if it does not, or nobody knows yet. */
+  readonly reason: 'gone' | 'not_due' | 'busy' | 'awaited';
+  /** When the row falls due, or may be claimed, in milliseconds; `null` if it does not, or nobody knows yet. */
   readonly dueInMs: number | null;
   /** The row's own, `null` if it is gone. */
   readonly epoch: number | null;
@@ -80,12 +84,18 @@ interface ClaimHead {
   issued_at: Date;
   in_doubt_since: Date | null;
   lease_until: Date | null;
+  /** For how long the server has been up, in milliseconds. */
+  up_ms: number;
   at: Date;
 }
 
 /** The database's half of single flight: claim, intent, fenced write (reliability reference §3). */
 export class RefreshLeaseRepository {
-  constructor(private readonly database: HubDatabase) {}
+  /** @param settling another door to the same database, so that what was granted waits behind nothing else */
+  constructor(
+    private readonly database: HubDatabase,
+    private readonly settling: HubDatabase = database,
+  ) {}
 
   /**
    * Claims a refresh that is due. One short transaction: nobody holds a lock while the provider is asked.
@@ -101,12 +111,13 @@ export class RefreshLeaseRepository {
     const claimedMs = performance.now();
     return this.database.withOrg(orgId, async (manager) => {
       const head = await lockHead(manager, integrationId);
-      const refusal = whyNot(head);
-      if (!head || refusal) return refusal ?? { reason: 'gone', dueInMs: null, epoch: null };
+      if (!head) return { reason: 'gone', dueInMs: null, epoch: null };
       const lease = leaseWithinGraceMs(
         leaseMs(remainingMs({ expiresAt: head.expires_at }, head.at)),
         graceLeftMs(head.in_doubt_since, graceMs, head.at),
       );
+      const refusal = whyNot(head) ?? whyAwaited(head, patienceMs(lease), this.database.answeringForMs);
+      if (refusal) return refusal;
       await manager.query(
         `update public.integrations set epoch = epoch + 1, phase = 'claimed', lease_owner = $2,
            lease_until = clock_timestamp() + make_interval(secs => $3),
@@ -156,7 +167,7 @@ export class RefreshLeaseRepository {
 
   /** Writes what an attempt decided, if its epoch still holds, with its events, and ends the lease. A grant that comes too late is kept. Safe to call again. */
   async settle(fence: Fence, change: Change, actor: Actor): Promise<Settlement> {
-    return this.database.withOrg(fence.orgId, async (manager) => {
+    return this.settling.withOrg(fence.orgId, async (manager) => {
       const head = await lockHead(manager, fence.integrationId);
       if (head?.epoch !== fence.epoch) return keepLate(manager, fence, head, change.patch.grant, actor);
       if (!change.patch.grant && (await newestLateGrant(manager, fence.integrationId)) !== null)
@@ -204,13 +215,25 @@ export class RefreshLeaseRepository {
   }
 }
 
-function whyNot(head: ClaimHead | undefined): NoLease | undefined {
-  if (!head) return { reason: 'gone', dueInMs: null, epoch: null };
+function whyNot(head: ClaimHead): NoLease | undefined {
   const { epoch, status, next_refresh_at: dueAt, lease_until: leaseUntil, at } = head;
   if (!isDue({ status, nextRefreshAt: dueAt }, at))
     return { reason: 'not_due', dueInMs: status === 'reauth_required' ? null : until(dueAt, at), epoch };
   if (leaseUntil && leaseUntil > at) return { reason: 'busy', dueInMs: until(leaseUntil, at), epoch };
   return undefined;
+}
+
+/**
+ * Something was sent and never settled. Whether its sender still holds the answer nobody can know; but after an outage
+ * that kept it from committing, it gets the time to do so.
+ */
+function whyAwaited(
+  { phase, up_ms: upMs, epoch }: ClaimHead,
+  patience: number,
+  answeringForMs: number,
+): NoLease | undefined {
+  const waitMs = patience - Math.min(upMs, answeringForMs);
+  return phase === 'sending' && waitMs > 0 ? { reason: 'awaited', dueInMs: waitMs, epoch } : undefined;
 }
 
 function until(time: Date | null, now: Date): number | null {
@@ -219,7 +242,8 @@ function until(time: Date | null, now: Date): number | null {
 
 async function lockHead(manager: EntityManager, id: IntegrationId): Promise<ClaimHead | undefined> {
   const [head] = await manager.query<ClaimHead[]>(
-    `select epoch, status, phase, next_refresh_at, expires_at, issued_at, in_doubt_since, lease_until, clock_timestamp() as at
+    `select epoch, status, phase, next_refresh_at, expires_at, issued_at, in_doubt_since, lease_until, clock_timestamp() as at,
+       extract(epoch from clock_timestamp() - pg_postmaster_start_time())::float8 * 1000 as up_ms
      from public.integrations where id = $1 for update`,
     [id],
   );

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { callMs, leaseMs, leaseWithinGraceMs } from './refresh-lease';
+import { callMs, leaseMs, leaseWithinGraceMs, patienceMs } from './refresh-lease';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -51,4 +51,11 @@ describe('a lease where a spent token is taken again for a while only', () => {
   it('is as ever where no such while is known', () => {
     expect(leaseWithinGraceMs(40 * SECOND, null)).toBe(40 * SECOND);
   });
+});
+
+it.each([
+  { what: 'five seconds', lease: 40, patience: 5 },
+  { what: 'half a lease where the life is short', lease: 6, patience: 3 },
+])('the patience with an answer that waits for the database is $what', ({ lease, patience }) => {
+  expect(patienceMs(lease * SECOND)).toBe(patience * SECOND);
 });

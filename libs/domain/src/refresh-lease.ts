@@ -31,6 +31,21 @@ export function leaseWithinGraceMs(lease: number, graceLeftMs: number | null): n
   return Math.min(lease, Math.max(SHORTEST_LEASE_MS, graceLeftMs / 2));
 }
 
+/** An answer that waits for the database is committed so long after that is back, if its process lives. */
+const LONGEST_PATIENCE_MS = 5_000;
+/** The other half of what a lease may cost, so that a short life is not waited away. */
+const PATIENCE_OF_LEASE = 1 / 2;
+
+/**
+ * How long the database must have answered without a break before somebody else asks again for what was sent under a
+ * lease that is over, in milliseconds: whoever holds its answer commits it first.
+ *
+ * @param lease the one that would be claimed now
+ */
+export function patienceMs(lease: number): number {
+  return Math.min(LONGEST_PATIENCE_MS, lease * PATIENCE_OF_LEASE);
+}
+
 /** How long one call under such a lease may take, in milliseconds: its answer can still be saved before the lease ends. */
 export function callMs(lease: number): number {
   return Math.min(LONGEST_CALL_MS, lease * CALL_OF_LEASE);

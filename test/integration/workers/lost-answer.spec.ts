@@ -6,6 +6,7 @@ let worker: RefreshWorkerInTest;
 
 beforeAll(async () => {
   stand = await WorkerStand.set();
+  await stand.database.longUp();
 });
 afterAll(() => stand.clear());
 // a worker of its own for each test: one that saw the failures of the test before would open a breaker

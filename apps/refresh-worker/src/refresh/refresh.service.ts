@@ -14,12 +14,12 @@ import { TokenEndpointService } from './token-endpoint.service';
 
 /**
  * What came of a wish to refresh: how the attempt was settled (`throttled`: written down as failed, and the provider asks
- * all for patience); or why there was none (`put_off`: the breaker before the provider stands open). `not_due` tells when
- * it is, if the row is still the one that was rung for.
+ * all for patience); or why there was none (`put_off`: the breaker before the provider stands open; `awaited`: somebody may
+ * hold the answer already). `not_due` tells when it is, if the row is still the one that was rung for.
  */
 export type RefreshOutcome =
   | { readonly kind: Kept['kind'] | 'gone' | 'busy' | 'not_asked' | 'put_off' | 'draining' }
-  | { readonly kind: 'throttled'; readonly forMs: number }
+  | { readonly kind: 'throttled' | 'awaited'; readonly forMs: number }
   | { readonly kind: 'not_due'; readonly dueInMs: number | null };
 
 /** Keeps one credential fresh at a time: the only writer of refreshed tokens. */
@@ -138,6 +138,7 @@ function isLease(claim: Lease | NoLease): claim is Lease {
 }
 
 function whyNot({ reason, dueInMs, epoch }: NoLease, work: Work): RefreshOutcome {
+  if (reason === 'awaited') return { kind: reason, forMs: dueInMs ?? 0 };
   if (reason !== 'not_due') return { kind: reason };
   return { kind: 'not_due', dueInMs: epoch === work.epoch ? dueInMs : null };
 }
