@@ -79,7 +79,7 @@ describe.each(
   it('never throw, whatever comes', () => {
     fc.assert(
       fc.property(anyAnswer, (answer) => {
-        definition.readGrant(answer);
+        for (const conversation of ['exchange', 'refresh'] as const) definition.readGrant(answer, conversation);
         for (const conversation of conversations) definition.readFailure(answer, conversation);
         definition.revoke.isAlreadyRevoked?.(answer);
       }),
@@ -89,14 +89,28 @@ describe.each(
 
   it('give out no grant that could not be sent on', () => {
     fc.assert(
-      fc.property(anyAnswer, (answer) => {
-        const reading = definition.readGrant(answer);
+      fc.property(anyAnswer, fc.constantFrom('exchange', 'refresh'), (answer, conversation) => {
+        const reading = definition.readGrant(answer, conversation);
         if (!reading.ok) return;
         const { accessToken, refreshToken, expiresInSeconds } = reading.grant;
         for (const token of [accessToken, refreshToken ?? 'none']) expect(token).toMatch(/^[\x21-\x7e]{1,8192}$/);
         expect(expiresInSeconds === null || (expiresInSeconds > 0 && expiresInSeconds < 4e8)).toBe(true);
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it('keep the tokens of a refresh whatever is odd beside them', () => {
+    const tokens = { access_token: 'at', refresh_token: 'rt' };
+    const beside = fc.dictionary(names, member).map((odd) => ({ ...odd, ...tokens }));
+    fc.assert(
+      fc.property(beside, (json) => {
+        const answer = { status: 200, headers: {}, text: JSON.stringify(json), json };
+        expect(definition.readGrant(answer, 'refresh')).toMatchObject({
+          ok: true,
+          grant: { accessToken: 'at', refreshToken: 'rt' },
+        });
+      }),
     );
   });
 

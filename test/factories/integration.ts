@@ -52,6 +52,7 @@ export function anIntegration(different: Partial<Integration> = {}): Integration
     refreshExpiresAt: null,
     nextRefreshAt: null,
     failedRefreshes: 0,
+    inDoubtSince: null,
     refreshFailure: null,
     failedSyncs: 0,
     syncFailure: null,

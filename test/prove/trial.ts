@@ -16,7 +16,7 @@ export const LIMITS_OF_A_MINUTE: Limits = { marginMs: 20_000, longestRungMs: 10_
 /** The limits for tokens of another life. */
 export function limitsFor(lifeSeconds: number): Limits {
   const marginMs = (lifeSeconds * 1000) / 3;
-  return { marginMs, longestRungMs: Math.max(5_000, marginMs / 2), reportedWithinMs: 60_000 };
+  return { marginMs, longestRungMs: Math.max(1_000, marginMs / 2), reportedWithinMs: 60_000 };
 }
 
 /** Everything due when the hub's own servers are back must be done with within this time. */

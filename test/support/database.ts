@@ -1,4 +1,5 @@
 import { appDataSource, HubDatabase } from '@hub/database';
+import { eventually } from './eventually';
 import { TestDatabase } from './test-database';
 import { testServers } from './test-servers';
 
@@ -17,6 +18,8 @@ export interface OwnDatabase {
   as(role: 'gateway' | 'worker'): Promise<HubDatabase>;
   /** Takes the database away from the apps, their open connections included, as an outage does; or gives it back. */
   setAway(isAway: boolean): Promise<void>;
+  /** Comes back once the server has been up for so long that nobody expects answers from before its start any more. */
+  longUp(): Promise<void>;
   /** Closes everything and drops it. */
   drop(): Promise<void>;
 }
@@ -44,6 +47,14 @@ export async function cloneDatabase(): Promise<OwnDatabase> {
           'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()',
           [database.name],
         );
+    },
+    async longUp() {
+      await eventually('a server that has been up for a while', async () => {
+        const [found] = await database.rows<{ up: boolean }>(
+          "select clock_timestamp() - pg_postmaster_start_time() > interval '6 seconds' as up",
+        );
+        return found?.up;
+      });
     },
     async drop() {
       await Promise.all(doors.map((door) => door.dataSource.destroy()));

@@ -1,5 +1,5 @@
 import { ConfigModule, type HubConfig } from '@hub/config';
-import { DatabaseModule } from '@hub/database';
+import { DatabaseModule, LeaseModule } from '@hub/database';
 import { QueuesModule } from '@hub/queues';
 import { TelemetryModule } from '@hub/telemetry';
 import { TokenVaultModule } from '@hub/token-vault';
@@ -22,6 +22,7 @@ export class RefreshWorkerModule {
         ConfigModule.of(config),
         TelemetryModule.forApp(APP),
         DatabaseModule.forApp(APP),
+        LeaseModule.forApp(APP),
         QueuesModule,
         TokenVaultModule,
         BreakerModule,

@@ -13,13 +13,23 @@ const POOL_SIZE = 10;
 const STATEMENT_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
+/** Connections that only settle refreshes: what a provider has granted waits behind no claim and no look. */
+export const SETTLE_POOL_SIZE = 4;
+/** A host that comes back may leave an old try unanswered: a fresh one is made soon. */
+const SETTLE_CONNECT_TIMEOUT_MS = 2_000;
+
 /**
  * The app's database. Initialise it before use, destroy it at the end.
  *
  * @param url  the app's own login
  * @param name shown in `pg_stat_activity`
  */
-export function appDataSource(url: string, name: string, poolSize = POOL_SIZE): DataSource {
+export function appDataSource(
+  url: string,
+  name: string,
+  poolSize = POOL_SIZE,
+  connectTimeoutMS = CONNECT_TIMEOUT_MS,
+): DataSource {
   return new DataSource({
     type: 'postgres',
     url,
@@ -28,13 +38,19 @@ export function appDataSource(url: string, name: string, poolSize = POOL_SIZE): 
     synchronize: false,
     logging: false,
     poolSize,
-    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    connectTimeoutMS,
     extra: {
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
       keepAlive: true,
+      min: 1, // one stays open, and tells of an outage by breaking
     },
   });
+}
+
+/** The same database once more, for settling alone. */
+export function settleDataSource(url: string, name: string): DataSource {
+  return appDataSource(url, `${name}-settle`, SETTLE_POOL_SIZE, SETTLE_CONNECT_TIMEOUT_MS);
 }
 
 /** The database as its owner, for migrations only. */

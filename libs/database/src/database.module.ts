@@ -9,7 +9,6 @@ import { DueRepository } from './due.repository';
 import { FlowRepository } from './flow.repository';
 import { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
-import { RefreshLeaseRepository } from './refresh-lease.repository';
 import { RevocationRepository } from './revocation.repository';
 import { SyncRepository } from './sync.repository';
 
@@ -20,7 +19,6 @@ const REPOSITORIES = [
   DueRepository,
   FlowRepository,
   IntegrationRepository,
-  RefreshLeaseRepository,
   RevocationRepository,
   SyncRepository,
 ];

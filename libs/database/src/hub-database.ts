@@ -1,19 +1,44 @@
 import type { OrgId } from '@hub/domain';
-import type { DataSource, EntityManager } from 'typeorm';
+import { DatabaseError, type Pool } from 'pg';
+import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
+
+/** Classes of SQLSTATE by which a server says that it cannot serve now: connection, resources, an operator's hand. */
+const CANNOT_SERVE = /^(08|53|57)/;
+/** A door that opens only after so long was closed for a while. */
+const SLOW_MS = 2_000;
 
 /**
  * The two doors to the data. Row-level security sees the org of the running transaction and nothing else, so nobody
  * queries the data source itself (lint holds it).
  */
 export class HubDatabase {
-  constructor(readonly dataSource: DataSource) {}
+  private troubledMs = -Infinity;
+
+  constructor(readonly dataSource: DataSource) {
+    // an idle connection has broken: there is always one (data-source.ts), so that no outage goes unnoticed
+    (dataSource.driver as { master?: Pool }).master?.on('error', () => this.noteTrouble());
+  }
+
+  /** For how long the database has answered, in milliseconds, as far as this process has seen; `Infinity`: it always has. */
+  get answeringForMs(): number {
+    return performance.now() - this.troubledMs;
+  }
 
   /** Runs `work` in one transaction bound to an org. Never call a provider inside: it would hold a connection across HTTP. */
   async withOrg<T>(orgId: OrgId, work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    return this.dataSource.transaction(async (manager) => {
-      await manager.query("select set_config('hub.org_id', $1, true)", [orgId]);
-      return work(manager);
-    });
+    const startedMs = performance.now();
+    let isOpen = false;
+    try {
+      return await this.dataSource.transaction(async (manager) => {
+        await manager.query("select set_config('hub.org_id', $1, true)", [orgId]);
+        isOpen = true;
+        this.noteWait(startedMs);
+        return work(manager);
+      });
+    } catch (error) {
+      if (isOutage(error, isOpen)) this.noteTrouble();
+      throw error;
+    }
   }
 
   /**
@@ -22,11 +47,38 @@ export class HubDatabase {
    * @param _reason why this crosses orgs, for whoever reads the call
    */
   async asSystem<T>(_reason: string, work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    return work(this.dataSource.manager);
+    const startedMs = performance.now();
+    try {
+      const found = await work(this.dataSource.manager);
+      this.noteWait(startedMs);
+      return found;
+    } catch (error) {
+      if (isOutage(error, false)) this.noteTrouble();
+      throw error;
+    }
   }
 
   /** Lets go of every connection. */
   async close(): Promise<void> {
     await this.dataSource.destroy();
   }
+
+  private noteWait(startedMs: number): void {
+    if (performance.now() - startedMs > SLOW_MS) this.noteTrouble();
+  }
+
+  private noteTrouble(): void {
+    this.troubledMs = performance.now();
+  }
+}
+
+/**
+ * True unless the server itself has answered, if only by an error.
+ *
+ * @param isOpen whether the door was open by then: what is thrown behind it without being a query's is no word about the database
+ */
+function isOutage(error: unknown, isOpen: boolean): boolean {
+  const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
+  if (cause instanceof DatabaseError) return CANNOT_SERVE.test(cause.code ?? '');
+  return error instanceof QueryFailedError || !isOpen;
 }

@@ -33,6 +33,7 @@ export {
   type RequestedWork,
   type TokenRow,
 } from './integration.repository';
+export { LeaseModule } from './lease.module';
 export { MIGRATIONS } from './migrations';
 export { provisionDatabase, type Login, type ProvisionOptions } from './provision';
 export {

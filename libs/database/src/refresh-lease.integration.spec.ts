@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   afterFailure,
   afterRefresh,
+  afterVerification,
   type Integration,
   type IntegrationId,
   type OrgId,
@@ -11,6 +12,9 @@ import {
 import { aConnect, ADA, aFreshGrant, WORKER } from '../../../test/factories/change';
 import { FAILURES } from '../../../test/factories/integration';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
+import { eventually } from '../../../test/support/eventually';
+import { appDataSource } from './data-source';
+import { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
 import { RefreshLeaseRepository, type Lease } from './refresh-lease.repository';
 
@@ -25,6 +29,7 @@ describe('the lease of a refresh', () => {
     database = await cloneDatabase();
     integrations = new IntegrationRepository(await database.as('gateway'));
     leases = new RefreshLeaseRepository(await database.as('worker'));
+    await database.longUp();
   });
   afterAll(() => database.drop());
 
@@ -91,7 +96,8 @@ describe('the lease of a refresh', () => {
         integration: { id: stored.id, status: 'connected' },
         accessToken: before?.access_token,
         refreshToken: before?.refresh_token,
-        inDoubt: false,
+        inDoubtSince: null,
+        neverRecorded: false,
         lateGrant: null,
         claimedAt: expect.any(Date),
         leaseMs: expect.any(Number),
@@ -133,9 +139,9 @@ describe('the lease of a refresh', () => {
 
     it('again once the lease before is over, knowing whether an answer may be lost', async () => {
       const crashed = await due("phase = 'claimed', epoch = 1, lease_until = now() - interval '1 second'");
-      expect(await claim(crashed)).toMatchObject({ epoch: 2, inDoubt: false });
+      expect(await claim(crashed)).toMatchObject({ epoch: 2, inDoubtSince: null, neverRecorded: false });
       const sent = await due("phase = 'sending', epoch = 1, lease_until = now() - interval '1 second'");
-      expect(await claim(sent)).toMatchObject({ epoch: 2, inDoubt: true });
+      expect(await claim(sent)).toMatchObject({ epoch: 2, inDoubtSince: expect.any(Date), neverRecorded: true });
     });
   });
 
@@ -173,11 +179,169 @@ describe('the lease of a refresh', () => {
       expect(await leases.markSending(lease)).toBeUndefined();
     });
 
+    it('for as long as is wished, and not longer', async () => {
+      const stored = await due();
+      const marked = await leases.markSending(await held(stored), 4_000);
+      expect(marked).toMatchObject({ leaseMs: 4_000 });
+      const [short] = await database.sql(
+        "select 1 from public.integrations where id = $1 and lease_until < now() + interval '5 seconds'",
+        [stored.id],
+      );
+      expect(short).toBeDefined();
+    });
+
     it('no more after it was given back', async () => {
       const lease = await held(await due());
       await leases.release(lease);
       expect(await leases.markSending(lease)).toBeUndefined();
     });
+  });
+
+  describe('whose answer may be lost', () => {
+    const since = async (stored: Stored) => (await row(stored))?.in_doubt_since as Date | null;
+    /** The first presentation of the refresh token is recorded, and its worker dies. */
+    const crashed = async () => {
+      const stored = await due();
+      await leases.markSending(await held(stored));
+      await change(stored, "lease_until = now() - interval '1 second'");
+      return stored;
+    };
+    const claimed = async (stored: Stored) => {
+      await change(stored, 'next_refresh_at = now()');
+      return held(stored);
+    };
+
+    it('is in doubt from the moment at which the provider is asked', async () => {
+      const stored = await crashed();
+      const first = await since(stored);
+      expect(first).toBeInstanceOf(Date);
+      expect(await held(stored)).toMatchObject({ inDoubtSince: first, neverRecorded: true });
+    });
+
+    it('stays so through later failures, with the time of the first presentation', async () => {
+      const stored = await crashed();
+      const first = await since(stored);
+      for (const cause of [FAILURES.down, FAILURES.lost, FAILURES.throttled, FAILURES.wrongSecret]) {
+        const lease = await claimed(stored);
+        await leases.markSending(lease);
+        await leases.settle(lease, refused(lease.integration, cause), WORKER);
+        expect(await since(stored)).toEqual(first);
+      }
+      expect(await claimed(stored)).toMatchObject({ inDoubtSince: first, neverRecorded: false });
+    });
+
+    it.each([
+      ['a grant', (lease: Lease) => granted(lease.integration, aFreshGrant())],
+      ['a verdict', (lease: Lease) => refused(lease.integration, FAILURES.revoked)],
+    ])('is so no more after %s', async (_what, decide) => {
+      const stored = await crashed();
+      const lease = await held(stored);
+      await leases.markSending(lease);
+      await leases.settle(lease, decide(lease), WORKER);
+      expect(await since(stored)).toBeNull();
+    });
+
+    it('is so no more after a new connect', async () => {
+      const stored = await crashed();
+      await connect(stored);
+      expect(await since(stored)).toBeNull();
+    });
+
+    it('is not so after an answer that surely spent nothing', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      await leases.markSending(lease);
+      await leases.settle(lease, refused(lease.integration, FAILURES.down), WORKER);
+      expect(await since(stored)).toBeNull();
+    });
+
+    it('is claimed for no longer than half of what is left of its provider’s grace', async () => {
+      const stored = await due(
+        "in_doubt_since = now() - interval '10 seconds', expires_at = now() + interval '1 hour'",
+      );
+      const lease = await leases.claim(stored.orgId, stored.id, 'worker-1', 30_000);
+      if ('reason' in lease) throw new Error(lease.reason);
+      expect(lease.leaseMs).toBeGreaterThan(9_000);
+      expect(lease.leaseMs).toBeLessThanOrEqual(10_000);
+    });
+  });
+
+  describe('whose sender may hold an answer that the database could not take', () => {
+    const sent = () =>
+      due("phase = 'sending', epoch = 1, in_doubt_since = now(), lease_until = now() - interval '1 second'");
+    /** A worker that has met no trouble, and one that has. */
+    async function workers(): Promise<{ calm: HubDatabase; troubled: HubDatabase; close: () => Promise<void> }> {
+      const open = async () => new HubDatabase(await appDataSource(database.workerUrl, 'test-trouble', 2).initialize());
+      const troubled = await open();
+      await database.sql(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test-trouble'",
+      );
+      await eventually('the loss of a connection', () => Promise.resolve(troubled.answeringForMs < 60_000));
+      const calm = await open();
+      return { calm, troubled, close: async () => void (await Promise.all([calm.close(), troubled.close()])) };
+    }
+
+    it('is left to it for a while by a worker that the database did not answer either', async () => {
+      const { calm, troubled, close } = await workers();
+      const stored = await sent();
+      const before = await row(stored);
+      const outcome = await new RefreshLeaseRepository(troubled).claim(stored.orgId, stored.id, 'other');
+      expect(outcome).toMatchObject({ reason: 'awaited', epoch: 1 });
+      if (!('reason' in outcome)) return;
+      expect(outcome.dueInMs).toBeGreaterThan(1_000);
+      expect(outcome.dueInMs).toBeLessThanOrEqual(5_000);
+      expect(await row(stored)).toEqual(before);
+      expect(await new RefreshLeaseRepository(calm).claim(stored.orgId, stored.id, 'calm')).toMatchObject({ epoch: 2 });
+      await close();
+    });
+
+    it('is waited for no longer than half a lease, so that a short life is not waited away', async () => {
+      const { troubled, close } = await workers();
+      const stored = await due(
+        "phase = 'sending', in_doubt_since = now(), lease_until = now() - interval '1 second', expires_at = now() + interval '18 seconds'",
+      );
+      const outcome = await new RefreshLeaseRepository(troubled).claim(stored.orgId, stored.id, 'other');
+      expect('reason' in outcome && outcome.dueInMs).toBeLessThanOrEqual(2_250);
+      await close();
+    });
+
+    it('is not waited for where nothing was sent', async () => {
+      const { troubled, close } = await workers();
+      const other = new RefreshLeaseRepository(troubled);
+      for (const stored of [await due(), await due("phase = 'claimed', lease_until = now() - interval '1 second'")])
+        expect(await other.claim(stored.orgId, stored.id, 'other')).toMatchObject({ owner: 'other' });
+      await close();
+    });
+
+    it('is waited for by everybody where the server itself has just begun', async () => {
+      const own = await cloneDatabase();
+      // stands before the server's own function of that name
+      await own.sql(`alter database ${own.name} set search_path = public, pg_catalog`);
+      await own.sql(
+        `create function public.pg_postmaster_start_time() returns timestamptz language sql as $$ select now() - interval '1 second' $$`,
+      );
+      const stored = await sent();
+      await own.sql(
+        'insert into public.integrations select * from jsonb_populate_record(null::public.integrations, $1)',
+        [JSON.stringify(await row(stored))],
+      );
+      const outcome = await new RefreshLeaseRepository(await own.as('worker')).claim(stored.orgId, stored.id, 'other');
+      expect(outcome).toMatchObject({ reason: 'awaited' });
+      await own.drop();
+    });
+  });
+
+  it('is settled beside everything else that waits for a connection', async () => {
+    const narrow = new HubDatabase(await appDataSource(database.workerUrl, 'test-narrow', 1).initialize());
+    const stored = await due();
+    const lease = await held(stored);
+    const busy = narrow.asSystem('a slow question', (manager) => manager.query('select pg_sleep(3)'));
+    const startedMs = performance.now();
+    const settled = new RefreshLeaseRepository(narrow, await database.as('worker'));
+    await settled.settle(lease, granted(lease.integration, aFreshGrant()), WORKER);
+    expect(performance.now() - startedMs).toBeLessThan(2_500);
+    await busy;
+    await narrow.close();
   });
 
   describe('is settled', () => {
@@ -303,6 +467,19 @@ describe('the lease of a refresh', () => {
       expect(await inbox(stored)).toEqual([]);
     });
 
+    it.each([
+      ['an outage', (winner: Lease) => refused(winner.integration, FAILURES.down)],
+      ['a throttle', (winner: Lease) => refused(winner.integration, FAILURES.throttled)],
+      ['a credential that still works', (winner: Lease) => afterVerification(winner.integration, new Date())],
+    ])('is looked at before %s is written, so that no rung of the ladder is waited out', async (_what, decide) => {
+      const { stored, lease, winner } = await overtaken();
+      const grant = aFreshGrant();
+      await leases.settle(lease, granted(lease.integration, grant), WORKER);
+      expect(await leases.settle(winner, decide(winner), WORKER)).toMatchObject({ kind: 'late_grant_waits' });
+      expect(await row(stored)).toMatchObject({ status: 'connected', failed_refreshes: 0, phase: 'idle' });
+      expect((await held(stored)).lateGrant).toEqual(grant);
+    });
+
     it('lifts a verdict that has fallen without its grant', async () => {
       const { stored, lease, winner } = await overtaken();
       await leases.settle(winner, refused(winner.integration, FAILURES.revoked), WORKER);
@@ -390,9 +567,10 @@ describe('the lease of a refresh', () => {
     });
 
     it('without forgetting that an earlier answer may be lost', async () => {
-      const stored = await due("phase = 'sending', epoch = 1, lease_until = now() - interval '1 second'");
-      await leases.release(await held(stored));
-      expect(await claim(stored)).toMatchObject({ inDoubt: true });
+      const stored = await due("in_doubt_since = now() - interval '1 minute'");
+      const lease = await held(stored);
+      await leases.release((await leases.markSending(lease))!);
+      expect(await claim(stored)).toMatchObject({ inDoubtSince: lease.inDoubtSince, neverRecorded: false });
     });
 
     it('and does not touch one that somebody else holds by now', async () => {

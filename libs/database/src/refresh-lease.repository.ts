@@ -1,7 +1,10 @@
 import {
   afterLateGrant,
+  graceLeftMs,
   isDue,
   leaseMs,
+  leaseWithinGraceMs,
+  patienceMs,
   remainingMs,
   type Actor,
   type Change,
@@ -36,8 +39,10 @@ export interface Lease extends Fence {
   readonly accessToken: Sealed;
   /** Sealed for `integrations.refresh_token` of this row. */
   readonly refreshToken: Sealed | null;
-  /** True if the attempt before this one was sent and never came to an end: its answer may be lost. */
-  readonly inDoubt: boolean;
+  /** Since when an answer may be lost, of an attempt before or, once it was sent, of this one; `null`: none is in doubt. */
+  readonly inDoubtSince: Date | null;
+  /** True if the attempt before this one was sent and never came to an end. */
+  readonly neverRecorded: boolean;
   /** When a definite refusal of this grant was not believed; `null`: none was since the last grant. */
   readonly refusalHeldAt: Date | null;
   /** A grant that came when its epoch had passed, and is newer than the one in the row: it is to be stored, not asked for again. */
@@ -54,17 +59,20 @@ export interface StoredOnce extends Omit<Fence, 'epoch'> {
   readonly grant: SealedGrant;
 }
 
-/** Why there is nothing to do: the row is gone, not due (somebody did it), or another worker is at it. */
+/**
+ * Why there is nothing to do: the row is gone, not due (somebody did it), or another worker is at it; or `awaited`: after
+ * an outage of the database, whoever had asked for it may still hold the answer, and commits it first.
+ */
 export interface NoLease {
-  readonly reason: 'gone' | 'not_due' | 'busy';
-  /** When the row falls due, in milliseconds; `null` if it does not, or nobody knows yet. */
+  readonly reason: 'gone' | 'not_due' | 'busy' | 'awaited';
+  /** When the row falls due, or may be claimed, in milliseconds; `null` if it does not, or nobody knows yet. */
   readonly dueInMs: number | null;
   /** The row's own, `null` if it is gone. */
   readonly epoch: number | null;
 }
 
 /**
- * What became of a settled attempt: written; or a verdict was not, since a grant that came late is to be looked at
+ * What became of a settled attempt: written; or what came of it was not, since a grant that came late is to be looked at
  * first; or its epoch had passed, so that its grant was kept apart; or the row was gone.
  */
 export type Settlement =
@@ -81,25 +89,47 @@ interface ClaimHead {
   next_refresh_at: Date | null;
   expires_at: Date | null;
   issued_at: Date;
+  in_doubt_since: Date | null;
   lease_until: Date | null;
+  /** For how long the server has been up, in milliseconds. */
+  up_ms: number;
   at: Date;
 }
 
 /** The database's half of single flight: claim, intent, fenced write (reliability reference §3). */
 export class RefreshLeaseRepository {
-  constructor(private readonly database: HubDatabase) {}
+  /** @param settling another door to the same database, so that what was granted waits behind nothing else */
+  constructor(
+    private readonly database: HubDatabase,
+    private readonly settling: HubDatabase = database,
+  ) {}
 
-  /** Claims a refresh that is due. One short transaction: nobody holds a lock while the provider is asked. */
-  async claim(orgId: OrgId, integrationId: IntegrationId, owner: string): Promise<Lease | NoLease> {
+  /**
+   * Claims a refresh that is due. One short transaction: nobody holds a lock while the provider is asked.
+   *
+   * @param graceMs for how long the provider takes a spent refresh token again, `null` where it names no time
+   */
+  async claim(
+    orgId: OrgId,
+    integrationId: IntegrationId,
+    owner: string,
+    graceMs: number | null = null,
+  ): Promise<Lease | NoLease> {
     const claimedMs = performance.now();
     return this.database.withOrg(orgId, async (manager) => {
       const head = await lockHead(manager, integrationId);
-      const refusal = whyNot(head);
-      if (!head || refusal) return refusal ?? { reason: 'gone', dueInMs: null, epoch: null };
-      const lease = leaseMs(remainingMs({ expiresAt: head.expires_at }, head.at));
+      if (!head) return { reason: 'gone', dueInMs: null, epoch: null };
+      const lease = leaseWithinGraceMs(
+        leaseMs(remainingMs({ expiresAt: head.expires_at }, head.at)),
+        graceLeftMs(head.in_doubt_since, graceMs, head.at),
+      );
+      const refusal = whyNot(head) ?? whyAwaited(head, patienceMs(lease), this.database.answeringForMs);
+      if (refusal) return refusal;
       await manager.query(
         `update public.integrations set epoch = epoch + 1, phase = 'claimed', lease_owner = $2,
-           lease_until = clock_timestamp() + make_interval(secs => $3) where id = $1`,
+           lease_until = clock_timestamp() + make_interval(secs => $3),
+           in_doubt_since = case when phase = 'sending' then coalesce(in_doubt_since, clock_timestamp()) else in_doubt_since end
+         where id = $1`,
         [integrationId, owner, lease / 1000],
       );
       const row = await loadWithTokens(manager, integrationId);
@@ -111,7 +141,8 @@ export class RefreshLeaseRepository {
         integration: toIntegration(row),
         accessToken: row.accessToken as Sealed,
         refreshToken: row.refreshToken as Sealed | null,
-        inDoubt: head.phase === 'sending',
+        inDoubtSince: row.inDoubtSince,
+        neverRecorded: head.phase === 'sending',
         refusalHeldAt: row.refusalHeldAt,
         lateGrant: await newestLateGrant(manager, integrationId),
         claimedAt: head.at,
@@ -125,28 +156,29 @@ export class RefreshLeaseRepository {
    * Records that the provider is about to be asked, so that a crash from here on is known to be in doubt, and lets the
    * lease begin anew.
    *
+   * @param lastsMs how long it lasts from here on
    * @returns the lease with its new begin; `undefined` if it was lost meanwhile: the provider must not be asked
    */
-  async markSending(lease: Lease): Promise<Lease | undefined> {
+  async markSending(lease: Lease, lastsMs = lease.leaseMs): Promise<Lease | undefined> {
     const claimedMs = performance.now();
     return this.database.withOrg(lease.orgId, async (manager) => {
       const [rows] = await manager.query<[{ at: Date }[], number]>(
-        `update public.integrations set phase = 'sending', lease_until = clock_timestamp() + make_interval(secs => $3)
+        `update public.integrations set phase = 'sending', lease_until = clock_timestamp() + make_interval(secs => $3),
+           in_doubt_since = coalesce(in_doubt_since, clock_timestamp())
          where id = $1 and epoch = $2 and phase <> 'idle' returning clock_timestamp() as at`,
-        [lease.integrationId, lease.epoch, lease.leaseMs / 1000],
+        [lease.integrationId, lease.epoch, lastsMs / 1000],
       );
       const [marked] = rows;
-      return marked && { ...lease, claimedAt: marked.at, claimedMs };
+      return marked && { ...lease, claimedAt: marked.at, claimedMs, leaseMs: lastsMs };
     });
   }
 
   /** Writes what an attempt decided, if its epoch still holds, with its events, and ends the lease. A grant that comes too late is kept. Safe to call again. */
   async settle(fence: Fence, change: Change, actor: Actor): Promise<Settlement> {
-    return this.database.withOrg(fence.orgId, async (manager) => {
+    return this.settling.withOrg(fence.orgId, async (manager) => {
       const head = await lockHead(manager, fence.integrationId);
       if (head?.epoch !== fence.epoch) return keepLate(manager, fence, head, change.patch.grant, actor);
-      const isVerdict = change.patch.status === 'reauth_required';
-      if (isVerdict && (await newestLateGrant(manager, fence.integrationId)) !== null)
+      if (!change.patch.grant && (await newestLateGrant(manager, fence.integrationId)) !== null)
         return lookAtLateGrantFirst(manager, fence, head);
       const set = patchAssignments(change.patch, 2);
       const count = await affected(
@@ -192,25 +224,38 @@ export class RefreshLeaseRepository {
     });
   }
 
-  /** Gives a lease back without a word about the grant: nothing was asked of the provider under it. */
+  /** Gives a lease back without a word about the grant; what is in doubt stays so. */
   async release(lease: Lease): Promise<void> {
     await this.database.withOrg(lease.orgId, (manager) =>
       manager.query(
-        `update public.integrations set phase = $3, lease_owner = null, lease_until = null, settled_epoch = epoch, settled_at = clock_timestamp()
+        `update public.integrations set phase = 'idle', in_doubt_since = $3, lease_owner = null, lease_until = null,
+           settled_epoch = epoch, settled_at = clock_timestamp()
          where id = $1 and epoch = $2`,
-        [lease.integrationId, lease.epoch, lease.inDoubt ? 'sending' : 'idle'],
+        [lease.integrationId, lease.epoch, lease.inDoubtSince],
       ),
     );
   }
 }
 
-function whyNot(head: ClaimHead | undefined): NoLease | undefined {
-  if (!head) return { reason: 'gone', dueInMs: null, epoch: null };
+function whyNot(head: ClaimHead): NoLease | undefined {
   const { epoch, status, next_refresh_at: dueAt, lease_until: leaseUntil, at } = head;
   if (!isDue({ status, nextRefreshAt: dueAt }, at))
     return { reason: 'not_due', dueInMs: status === 'reauth_required' ? null : until(dueAt, at), epoch };
   if (leaseUntil && leaseUntil > at) return { reason: 'busy', dueInMs: until(leaseUntil, at), epoch };
   return undefined;
+}
+
+/**
+ * Something was sent and never settled. Whether its sender still holds the answer nobody can know; but after an outage
+ * that kept it from committing, it gets the time to do so.
+ */
+function whyAwaited(
+  { phase, up_ms: upMs, epoch }: ClaimHead,
+  patience: number,
+  answeringForMs: number,
+): NoLease | undefined {
+  const waitMs = patience - Math.min(upMs, answeringForMs);
+  return phase === 'sending' && waitMs > 0 ? { reason: 'awaited', dueInMs: waitMs, epoch } : undefined;
 }
 
 function until(time: Date | null, now: Date): number | null {
@@ -219,7 +264,8 @@ function until(time: Date | null, now: Date): number | null {
 
 async function lockHead(manager: EntityManager, id: IntegrationId): Promise<ClaimHead | undefined> {
   const [head] = await manager.query<ClaimHead[]>(
-    `select epoch, status, phase, next_refresh_at, expires_at, issued_at, lease_until, clock_timestamp() as at
+    `select epoch, status, phase, next_refresh_at, expires_at, issued_at, in_doubt_since, lease_until, clock_timestamp() as at,
+       extract(epoch from clock_timestamp() - pg_postmaster_start_time())::float8 * 1000 as up_ms
      from public.integrations where id = $1 for update`,
     [id],
   );
@@ -272,7 +318,7 @@ async function dropSuperseded(manager: EntityManager, id: IntegrationId, grant: 
   ]);
 }
 
-/** The verdict waits: the next claim finds the late grant. */
+/** Nothing else is written: the next claim finds the late grant, and it is due at once. */
 async function lookAtLateGrantFirst(manager: EntityManager, fence: Fence, head: ClaimHead): Promise<Settlement> {
   const set = patchAssignments(afterLateGrant({ status: head.status }, head.at).patch, 2);
   await manager.query(
@@ -323,7 +369,7 @@ async function putIntoInbox(manager: EntityManager, fence: Fence, head: ClaimHea
     ],
   );
   const isBusy = head.lease_until !== null && head.lease_until > head.at;
-  // whoever is at it looks into the inbox before a verdict; a success of theirs is the newer grant
+  // whoever is at it looks into the inbox before anything but a grant is written; theirs is the newer one
   if (isBusy || (await newestLateGrant(manager, fence.integrationId)) === null) return;
   const set = patchAssignments(afterLateGrant({ status: head.status }, head.at).patch, 2);
   await manager.query(`update public.integrations set ${set.sql.join(', ')} where id = $1`, [

@@ -26,6 +26,7 @@ export interface IntegrationPatch {
   readonly failedRefreshes?: number;
   /** When a definite refusal was not believed; it is tried once more after the breaker has closed. */
   readonly refusalHeldAt?: Date | null;
+  readonly inDoubtSince?: Date | null;
   readonly refreshFailure?: { readonly code: FailureCode; readonly at: Date } | null;
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly nextSyncAt?: Date | null;

@@ -21,6 +21,7 @@ describe('a completed connect', () => {
       metadata: { plan: 'basic' },
       nextRefreshAt: minutesFromNoon(40),
       failedRefreshes: 0,
+      inDoubtSince: null,
       refreshFailure: null,
       refusalHeldAt: null,
       nextSyncAt: NOON,

@@ -28,6 +28,7 @@ export function afterConnect(connected: Connected, now: Date, chance: number): C
       metadata: connected.metadata,
       nextRefreshAt: next,
       failedRefreshes: 0,
+      inDoubtSince: null,
       refreshFailure: null,
       refusalHeldAt: null,
       nextSyncAt: now,

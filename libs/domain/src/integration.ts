@@ -36,6 +36,8 @@ export interface RefreshState {
   readonly nextRefreshAt: Date | null;
   /** Failed refreshes in a row: the rung of the ladder. */
   readonly failedRefreshes: number;
+  /** When the first refresh token was presented that may be spent since no usable answer came; `null`: none is in doubt. */
+  readonly inDoubtSince: Date | null;
 }
 
 /** The part of an integration that decisions about its metadata sync read. */

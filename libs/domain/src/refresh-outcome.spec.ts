@@ -19,6 +19,7 @@ describe('a refresh that is granted', () => {
       grant,
       nextRefreshAt: minutesFromNoon(40),
       failedRefreshes: 0,
+      inDoubtSince: null,
       refreshFailure: null,
       refusalHeldAt: null,
       workedAt: NOON,
@@ -90,6 +91,7 @@ describe('a refresh that fails', () => {
       status: 'refresh_failing',
       nextRefreshAt: minutesFromNoon(minutes),
       failedRefreshes: attempts,
+      inDoubtSince: null,
       refreshFailure: { code: 'provider_unavailable', at: NOON },
     });
     expect(change.events).toEqual([
@@ -109,6 +111,32 @@ describe('a refresh that fails', () => {
   ] as const)('by $what leaves it $status with $attempts failures', ({ cause, status, attempts }) => {
     const { patch } = afterFailure(anIntegration({ status: 'refresh_failing' }), cause, NOON);
     expect(patch).toMatchObject({ status, failedRefreshes: attempts });
+  });
+
+  it('without a usable answer leaves the grant in doubt, from then on and whatever fails later', () => {
+    const lost = afterFailure(anIntegration(), FAILURES.lost, NOON);
+    expect(lost.patch.inDoubtSince).toEqual(NOON);
+    for (const cause of [FAILURES.down, FAILURES.throttled, FAILURES.wrongSecret, FAILURES.lost]) {
+      const inDoubt = anIntegration({ inDoubtSince: minutesFromNoon(-3) });
+      expect(afterFailure(inDoubt, cause, NOON).patch.inDoubtSince).toEqual(minutesFromNoon(-3));
+    }
+    for (const cause of [FAILURES.down, FAILURES.throttled, FAILURES.wrongSecret])
+      expect(afterFailure(anIntegration(), cause, NOON).patch.inDoubtSince).toBeNull();
+  });
+
+  it('ends a doubt by a verdict', () => {
+    const inDoubt = anIntegration({ inDoubtSince: minutesFromNoon(-3) });
+    expect(afterFailure(inDoubt, FAILURES.revoked, NOON).patch.inDoubtSince).toBeNull();
+  });
+
+  it('is tried again within the provider’s grace for spent tokens', () => {
+    const seconds = (change: Change) => (change.next!.getTime() - NOON.getTime()) / 1000;
+    expect(seconds(afterFailure(anIntegration(), FAILURES.lost, NOON, 30_000))).toBe(15);
+    expect(seconds(afterFailure(anIntegration(), FAILURES.down, NOON, 30_000))).toBe(60);
+    const inDoubt = anIntegration({ inDoubtSince: new Date(NOON.getTime() - 20_000) });
+    expect(seconds(afterFailure(inDoubt, FAILURES.down, NOON, 30_000))).toBe(5);
+    expect(seconds(afterFailure(inDoubt, FAILURES.throttled, NOON, 30_000))).toBe(5);
+    expect(seconds(afterFailure(inDoubt, FAILURES.down, NOON, 10_000))).toBe(60);
   });
 
   it('waits as long as the provider asks', () => {

@@ -2,8 +2,8 @@ import type { EventDraft } from './audit-event';
 import type { Change, IntegrationPatch, SealedGrant } from './change';
 import { endsGrant, type Failure } from './failure';
 import type { RefreshState } from './integration';
-import { firstRefreshAt, lifeMs, remainingMs } from './refresh-plan';
-import { ladderIsSpent, refreshDelayMs } from './retry-policy';
+import { firstRefreshAt, graceLeftMs, lifeMs, remainingMs } from './refresh-plan';
+import { ladderIsSpent, refreshDelayMs, withinGraceMs } from './retry-policy';
 
 /** The provider granted anew. */
 export function afterRefresh(
@@ -14,7 +14,7 @@ export function afterRefresh(
 ): Change {
   const next = firstRefreshAt(grant, now, chance);
   return {
-    patch: { ...worked(now), grant, nextRefreshAt: next },
+    patch: { ...worked(now), grant, nextRefreshAt: next, inDoubtSince: null },
     events: [
       { name: 'refresh.succeeded', detail: { expiresAt: grant.expiresAt?.toISOString() ?? null } },
       ...recovery(integration),
@@ -49,11 +49,37 @@ export function afterLateGrant(integration: Pick<RefreshState, 'status'>, now: D
   };
 }
 
-/** The provider refused, or no usable answer came. */
-export function afterFailure(integration: RefreshState, failure: Failure, now: Date): Change {
+/**
+ * The provider refused, or no usable answer came.
+ *
+ * @param graceMs for how long the provider takes a spent refresh token again, `null` where it names no time
+ */
+export function afterFailure(
+  integration: RefreshState,
+  failure: Failure,
+  now: Date,
+  graceMs: number | null = null,
+): Change {
   if (endsGrant(failure)) return giveUp(integration, failure, now);
-  if (failure.kind === 'ours') return putOff(integration, failure, now);
-  return tryAgain(integration, failure, now);
+  // the hub itself is refused (its secret, its registration): the grant is not to blame, so no attempt is counted
+  const attempts = integration.failedRefreshes + (failure.kind === 'ours' ? 0 : 1);
+  const inDoubtSince = integration.inDoubtSince ?? (failure.kind === 'in_doubt' ? now : null);
+  const delay = withinGraceMs(
+    refreshDelayMs(attempts, lifeMs(integration), remainingMs(integration, now), failure.retryAfterMs),
+    graceLeftMs(inDoubtSince, graceMs, now),
+  );
+  const next = new Date(now.getTime() + delay);
+  return {
+    patch: {
+      status: 'refresh_failing',
+      nextRefreshAt: next,
+      failedRefreshes: attempts,
+      inDoubtSince,
+      refreshFailure: { code: failure.code, at: now },
+    },
+    events: [failed(failure, attempts, ladderIsSpent(attempts))],
+    next,
+  };
 }
 
 /** Only a person can mend it: nothing more is asked of the provider until the next connect. */
@@ -64,6 +90,7 @@ export function giveUp(integration: Pick<RefreshState, 'failedRefreshes'>, failu
       status: 'reauth_required',
       nextRefreshAt: null,
       failedRefreshes: attempts,
+      inDoubtSince: null,
       refreshFailure: { code: failure.code, at: now },
     },
     events: [
@@ -71,30 +98,6 @@ export function giveUp(integration: Pick<RefreshState, 'failedRefreshes'>, failu
       { name: 'integration.reauth_required', detail: { code: failure.code, reason: failure.reason } },
     ],
     next: null,
-  };
-}
-
-/** The hub itself is refused (its secret, its registration): the grant is not to blame, so no attempt is counted. */
-function putOff(integration: RefreshState, failure: Failure, now: Date): Change {
-  return later(integration, failure, now, integration.failedRefreshes);
-}
-
-function tryAgain(integration: RefreshState, failure: Failure, now: Date): Change {
-  return later(integration, failure, now, integration.failedRefreshes + 1);
-}
-
-function later(integration: RefreshState, failure: Failure, now: Date, attempts: number): Change {
-  const delay = refreshDelayMs(attempts, lifeMs(integration), remainingMs(integration, now), failure.retryAfterMs);
-  const next = new Date(now.getTime() + delay);
-  return {
-    patch: {
-      status: 'refresh_failing',
-      nextRefreshAt: next,
-      failedRefreshes: attempts,
-      refreshFailure: { code: failure.code, at: now },
-    },
-    events: [failed(failure, attempts, ladderIsSpent(attempts))],
-    next,
   };
 }
 

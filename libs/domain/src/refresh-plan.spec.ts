@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { minutesFromNoon, NOON } from '../../../test/factories/integration';
-import { firstRefreshAt, isDue, isLive, isYoung, lifeMs, remainingMs } from './refresh-plan';
+import { firstRefreshAt, graceLeftMs, isDue, isLive, isYoung, lifeMs, remainingMs } from './refresh-plan';
 import { retryDelayMs, RUNGS } from './retry-policy';
 
 const SECOND = 1_000;
@@ -57,9 +57,9 @@ describe('the first refresh', () => {
     expect(firstRefreshAt(lasting(life), NOON, 0.5)).toEqual(after(SECOND));
   });
 
-  it('leaves time for every rung of the ladder and the clocks’ difference, for any life from 5 minutes to a year', () => {
+  it('leaves time for every rung of the ladder and the clocks’ difference, for any life from a minute to a year', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 5 * MINUTE, max: 365 * DAY }), CHANCES, (life, chance) => {
+      fc.property(fc.integer({ min: MINUTE, max: 365 * DAY }), CHANCES, (life, chance) => {
         const due = firstRefreshAt(lasting(life), NOON, chance);
         const rungs = Array.from({ length: RUNGS }, (_, place) => retryDelayMs(place + 1, life));
         const lastTry = rungs.reduce((at, delay) => at + delay, due?.getTime() ?? NaN);
@@ -68,6 +68,16 @@ describe('the first refresh', () => {
       }),
     );
   });
+
+  it.each([60, 61, 75, 90, 100, 120, 180, 300, 600, 1_800, 2_700, 3_600])(
+    'of a token that lives %d s leaves room for all rungs and the last try',
+    (seconds) => {
+      const due = firstRefreshAt(lasting(seconds * SECOND), NOON, 0)?.getTime() ?? NaN;
+      const rungs = Array.from({ length: RUNGS }, (_, place) => retryDelayMs(place + 1, seconds * SECOND));
+      const lastTry = rungs.reduce((at, delay) => at + delay, due);
+      expect(lastTry + SECOND).toBeLessThan(NOON.getTime() + seconds * SECOND);
+    },
+  );
 
   it('never falls into the first third of a life, where no refresh is asked for', () => {
     fc.assert(
@@ -100,6 +110,17 @@ describe('a token’s times', () => {
       false,
     ]);
     expect(isYoung({ issuedAt: NOON, expiresAt: null }, NOON)).toBe(false);
+  });
+});
+
+describe('the while in which a spent refresh token is taken again', () => {
+  it.each([
+    { what: 'begins with its first presentation', since: NOON, graceMs: 30_000, left: 20_000 },
+    { what: 'is over after the provider’s grace', since: after(-60_000), graceMs: 30_000, left: -40_000 },
+    { what: 'is unknown where nothing is in doubt', since: null, graceMs: 30_000, left: null },
+    { what: 'is unknown where the provider names none', since: NOON, graceMs: null, left: null },
+  ])('$what', ({ since, graceMs, left }) => {
+    expect(graceLeftMs(since, graceMs, after(10_000))).toBe(left);
   });
 });
 

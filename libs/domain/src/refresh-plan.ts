@@ -23,6 +23,16 @@ export function remainingMs(token: Pick<RefreshState, 'expiresAt'>, now: Date): 
   return token.expiresAt === null ? null : token.expiresAt.getTime() - now.getTime();
 }
 
+/**
+ * For how long a provider still takes a refresh token that may be spent, in milliseconds, negative once that is over.
+ *
+ * @param inDoubtSince when the token was first presented; `null`: no presentation is in doubt
+ * @param graceMs      the provider's grace, `null` where it names none
+ */
+export function graceLeftMs(inDoubtSince: Date | null, graceMs: number | null, now: Date): number | null {
+  return inDoubtSince === null || graceMs === null ? null : inDoubtSince.getTime() + graceMs - now.getTime();
+}
+
 /** True while the access token may be handed out: its end is unknown or lies ahead. */
 export function isLive(token: Pick<RefreshState, 'expiresAt'>, now: Date): boolean {
   const remaining = remainingMs(token, now);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { ladderIsSpent, ladderMs, refreshDelayMs, retryDelayMs, RUNGS } from './retry-policy';
+import { ladderIsSpent, ladderMs, refreshDelayMs, retryDelayMs, RUNGS, withinGraceMs } from './retry-policy';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -29,7 +29,8 @@ describe('the ladder', () => {
     { life: '48 min', lifeMs: 48 * MINUTE, rungs: [60, 120, 240, 480] },
     { life: '30 min', lifeMs: 30 * MINUTE, rungs: [37.5, 75, 150, 300] },
     { life: '5 min', lifeMs: 5 * MINUTE, rungs: [6.25, 12.5, 25, 50] },
-    { life: '1 min', lifeMs: MINUTE, rungs: [5, 5, 5, 10] },
+    { life: '1 min', lifeMs: MINUTE, rungs: [1.25, 2.5, 5, 10] },
+    { life: '15 s (no ladder fits)', lifeMs: 15 * SECOND, rungs: [1, 1, 1.25, 2.5] },
   ])('of a token that lives $life has the rungs $rungs s', ({ lifeMs, rungs }) => {
     expect(rungs.map((_, place) => retryDelayMs(place + 1, lifeMs) / SECOND)).toEqual(rungs);
   });
@@ -42,11 +43,11 @@ describe('the ladder', () => {
     expect([0, 1, 2, 3, 4, 5, 6].filter((failures) => ladderIsSpent(failures))).toEqual([RUNGS + 1, RUNGS + 2]);
   });
 
-  it('never waits under 5 s or over 8 min, and never less than one failure before', () => {
+  it('never waits under 1 s or over 8 min, and never less than one failure before', () => {
     fc.assert(
       fc.property(fc.nat(2_000), fc.option(fc.integer({ min: 1, max: 10 * 365 * DAY })), (failures, lifeMs) => {
         const delay = retryDelayMs(failures, lifeMs);
-        expect(delay).toBeGreaterThanOrEqual(5 * SECOND);
+        expect(delay).toBeGreaterThanOrEqual(SECOND);
         expect(delay).toBeLessThanOrEqual(8 * MINUTE);
         expect(delay).toBeLessThanOrEqual(retryDelayMs(failures + 1, lifeMs));
       }),
@@ -68,15 +69,17 @@ describe('the wait after a failed refresh', () => {
     { what: 'is the ladder’s where half of what remains is less', asked: HOUR, left: MINUTE, wait: 60 },
     { what: 'is the wish where the token has no end', asked: 20 * MINUTE, left: null, wait: 1_200 },
     { what: 'is an hour at most where the token has no end', asked: 5 * HOUR, left: null, wait: 3_600 },
-    { what: 'is an hour at most once the token is over', asked: 5 * HOUR, left: -MINUTE, wait: 3_600 },
+    { what: 'is the wish once the token is over, where that is short', asked: 90 * SECOND, left: -MINUTE, wait: 90 },
+    { what: 'is eight minutes at most once the token is over', asked: 5 * HOUR, left: -MINUTE, wait: 480 },
+    { what: 'is eight minutes at most for a whole day', asked: 5 * HOUR, left: -DAY, wait: 480 },
     { what: 'stays the ladder’s while the token is dead for less than a day', asked: undefined, left: -DAY, wait: 60 },
     { what: 'is an hour once it is dead for longer', asked: undefined, left: -DAY - 1, wait: 3_600 },
-    { what: 'is the wish where that is longer then', asked: 2 * HOUR, left: -2 * DAY, wait: 7_200 },
+    { what: 'is an hour then, whatever is asked for', asked: 20 * HOUR, left: -2 * DAY, wait: 3_600 },
   ])('$what', ({ asked, left, wait }) => {
     expect(refreshDelayMs(1, HOUR, left, asked) / SECOND).toBe(wait);
   });
 
-  it('is never shorter than the ladder’s, and leaves half of what remains if the ladder does', () => {
+  it('is never shorter than the ladder’s, leaves half of what remains if the ladder does, and ends soon where nothing does', () => {
     const times = fc.record({
       failures: fc.integer({ min: 1, max: 20 }),
       lifeMs: fc.integer({ min: SECOND, max: 365 * DAY }),
@@ -88,8 +91,25 @@ describe('the wait after a failed refresh', () => {
         const ladder = retryDelayMs(failures, lifeMs);
         const wait = refreshDelayMs(failures, lifeMs, leftMs, askedMs);
         expect(wait).toBeGreaterThanOrEqual(ladder);
-        if (leftMs > 0) expect(wait).toBeLessThanOrEqual(Math.max(ladder, leftMs / 2));
+        const longest = leftMs > 0 ? leftMs / 2 : leftMs >= -DAY ? 8 * MINUTE : HOUR;
+        expect(wait).toBeLessThanOrEqual(Math.max(ladder, longest));
       }),
     );
+  });
+});
+
+describe('a token that may be spent, and is taken again for a while only', () => {
+  it.each([
+    { what: 'comes again before half of it is over', delay: 60, left: 30, wait: 15 },
+    { what: 'comes on its rung where that is sooner', delay: 60, left: 1_800, wait: 60 },
+    { what: 'comes no sooner than anything', delay: 60, left: 0.5, wait: 1 },
+    { what: 'comes on its rung once that while is over', delay: 60, left: 0, wait: 60 },
+    { what: 'comes on its rung long after', delay: 480, left: -600, wait: 480 },
+  ])('$what', ({ delay, left, wait }) => {
+    expect(withinGraceMs(delay * SECOND, left * SECOND)).toBe(wait * SECOND);
+  });
+
+  it('comes on its rung where no such while is known', () => {
+    expect(withinGraceMs(MINUTE, null)).toBe(MINUTE);
   });
 });

@@ -4,12 +4,20 @@ const MINUTE_MS = 60_000;
 const FULL_STEP_MS = MINUTE_MS;
 /** Rungs of the ladder; after the last one its delay is kept. */
 export const RUNGS = 4;
-/** No retry comes sooner, however short the token lives. */
-const SHORTEST_DELAY_MS = 5_000;
+/**
+ * No retry comes sooner. Down to lives of 48 seconds the rungs are longer by themselves; where a token lives shorter, the
+ * last of them lie behind its end: a provider is not asked in a loop for a token that is over as soon as it is granted.
+ */
+const SHORTEST_DELAY_MS = 1_000;
 /** All rungs together are 15 steps; a sixteenth of the margin for each leaves one step for the last attempt itself. */
 const STEPS_IN_MARGIN = 16;
 /** A token lives on for a third of its life when its refresh first falls due (refresh-plan). */
 const MARGIN_OF_LIFE = 1 / 3;
+
+/** What is honoured of a provider's wish once the token is over: somebody may wait for it. */
+const LONGEST_DEAD_DELAY_MS = FULL_STEP_MS * 2 ** (RUNGS - 1);
+/** The same for a token without a known end, which may well be alive. */
+const LONGEST_ENDLESS_DELAY_MS = 60 * MINUTE_MS;
 
 /** A token dead for so long is asked for less often: its provider or its owner is gone for good. */
 const LONG_DEAD_MS = 24 * 60 * MINUTE_MS;
@@ -49,7 +57,8 @@ export function ladderIsSpent(failures: number): boolean {
  * @param failures     failed refreshes in a row, this one included
  * @param lifeMs       the token's whole life, `null` if it has no known end
  * @param remainingMs  what is left of the token, negative once it is dead, `null` if it has no known end
- * @param retryAfterMs what the provider asked for, if it did; honoured up to half of what remains
+ * @param retryAfterMs what the provider asked for, if it did; honoured up to half of what remains; where nothing
+ *                     does, up to the slowest pace of the ladder
  */
 export function refreshDelayMs(
   failures: number,
@@ -59,8 +68,22 @@ export function refreshDelayMs(
 ): number {
   const delay = retryDelayMs(failures, lifeMs);
   const longDead = remainingMs !== null && remainingMs < -LONG_DEAD_MS;
-  if (longDead) return Math.max(LONG_DEAD_DELAY_MS, retryAfterMs ?? 0);
-  if (retryAfterMs === undefined || retryAfterMs <= delay) return delay;
-  if (remainingMs === null || remainingMs <= 0) return Math.min(retryAfterMs, LONG_DEAD_DELAY_MS);
-  return Math.max(delay, Math.min(retryAfterMs, remainingMs / 2));
+  if (longDead) return LONG_DEAD_DELAY_MS;
+  return Math.max(delay, Math.min(retryAfterMs ?? 0, longestWishMs(remainingMs)));
+}
+
+function longestWishMs(remainingMs: number | null): number {
+  if (remainingMs === null) return LONGEST_ENDLESS_DELAY_MS;
+  return remainingMs > 0 ? remainingMs / 2 : LONGEST_DEAD_DELAY_MS;
+}
+
+/**
+ * The same wait where a refresh token that may be spent is taken again for a while only: it comes again before half of
+ * that is over, and then again, as long as it lasts.
+ *
+ * @param graceLeftMs what is left of that while; nothing of it, or `null`: there is none to go by
+ */
+export function withinGraceMs(delayMs: number, graceLeftMs: number | null): number {
+  if (graceLeftMs === null || graceLeftMs <= 0) return delayMs;
+  return Math.min(delayMs, Math.max(SHORTEST_DELAY_MS, graceLeftMs / 2));
 }

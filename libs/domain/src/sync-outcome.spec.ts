@@ -68,6 +68,7 @@ describe('a sync that fails', () => {
       status: 'reauth_required',
       nextRefreshAt: null,
       failedRefreshes: 1,
+      inDoubtSince: null,
       refreshFailure: { code: 'invalid_grant', at: NOON },
       nextSyncAt: null,
       failedSyncs: 1,

@@ -4,9 +4,13 @@ import type { WireAnswer } from './provider-definition';
 
 const manners: GrantManners = { tokenType: 'required', normaliseScopes: (scopes) => parseScopes(scopes) };
 
-function read(body: unknown, more: Partial<GrantManners> = {}) {
+function read(
+  body: unknown,
+  more: Partial<GrantManners> = {},
+  conversation: Parameters<typeof readBearerGrant>[1] = 'exchange',
+) {
   const answer: WireAnswer = { status: 200, headers: {}, text: '', json: body };
-  return readBearerGrant(answer, { ...manners, ...more });
+  return readBearerGrant(answer, conversation, { ...manners, ...more });
 }
 
 const good = { access_token: 'abc', token_type: 'Bearer' };
@@ -91,5 +95,37 @@ describe('a grant', () => {
   it('takes members named like the prototype for what they are', () => {
     const body: unknown = JSON.parse('{"access_token":"abc","token_type":"bearer","__proto__":{"scope":"admin"}}');
     expect(read(body)).toMatchObject({ ok: true, grant: { scopes: undefined } });
+  });
+});
+
+describe('the grant of a refresh, which may be the only copy of a successor', () => {
+  const fresh = { ...good, refresh_token: 'def', expires_in: 3_600, scope: 'a' };
+  const whole = { accessToken: 'abc', refreshToken: 'def', expiresInSeconds: 3_600, scopes: ['a'] };
+
+  it.each<[string, object, object]>([
+    ['no type', { token_type: undefined }, {}],
+    ['another type', { token_type: 'N_A' }, {}],
+    ['a type that is no text', { token_type: ['bearer'] }, {}],
+    ['an end at once', { expires_in: 0 }, { expiresInSeconds: null }],
+    ['an end in words', { expires_in: 'soon' }, { expiresInSeconds: null }],
+    ['an end beyond all bounds', { expires_in: 1e99 }, { expiresInSeconds: null }],
+    ['a list of scopes', { scope: ['a'] }, { scopes: undefined }],
+    ['a strange life of the refresh token', { refresh_token_expires_in: {} }, { refreshExpiresInSeconds: null }],
+    ['a refresh token that is none', { refresh_token: { a: 1 } }, { refreshToken: undefined }],
+    [
+      'everything odd at once',
+      { token_type: 5, expires_in: -1, scope: {} },
+      { expiresInSeconds: null, scopes: undefined },
+    ],
+  ])('keeps its tokens beside %s, which counts as absent', (_what, odd, different) => {
+    expect(read({ ...fresh, ...odd }, {}, 'refresh')).toMatchObject({ ok: true, grant: { ...whole, ...different } });
+  });
+
+  it.each<[string, unknown, string]>([
+    ['no JSON', undefined, 'no_json_object'],
+    ['no access token', { ...fresh, access_token: undefined }, 'access_token'],
+    ['an access token that could not be sent on', { ...fresh, access_token: 'a b' }, 'access_token'],
+  ])('is none all the same with %s', (_what, body, reason) => {
+    expect(read(body, {}, 'refresh')).toEqual({ ok: false, reason });
   });
 });

@@ -1,6 +1,6 @@
 import { parseScopes } from '@hub/domain';
 import { asObject, field, type JsonObject } from './json-fields';
-import type { Grant, GrantReading, WireAnswer } from './provider-definition';
+import type { Grant, GrantConversation, GrantReading, WireAnswer } from './provider-definition';
 
 /** How far a provider bends RFC 6749 §5.1. */
 export interface GrantManners {
@@ -22,37 +22,47 @@ const MALFORMED = Symbol('malformed');
 type Read<T> = T | undefined | typeof MALFORMED;
 
 /**
- * Reads a token endpoint's good answer strictly: what is not certainly a grant is refused with fixed words.
+ * Reads a token endpoint's good answer. An exchange is read strictly: what is not certainly a grant is refused with fixed
+ * words. The answer of a refresh may be the only copy of the successor of a spent token: whatever is odd beside its access
+ * token counts as absent there.
  *
  * @returns the grant, or the name of the member that is wrong
  */
-export function readBearerGrant(answer: WireAnswer, manners: GrantManners): GrantReading {
+export function readBearerGrant(
+  answer: WireAnswer,
+  conversation: GrantConversation,
+  manners: GrantManners,
+): GrantReading {
   const body = asObject(answer.json);
   if (body === undefined) return { ok: false, reason: 'no_json_object' };
   const accessToken = readToken(body, 'access_token');
   if (accessToken === undefined || accessToken === MALFORMED) return { ok: false, reason: 'access_token' };
-  if (!isBearer(body, manners.tokenType)) return { ok: false, reason: 'token_type' };
-  const refreshToken = readToken(body, 'refresh_token');
-  if (refreshToken === MALFORMED) return { ok: false, reason: 'refresh_token' };
-  const expiresInSeconds = readSeconds(body, 'expires_in');
-  if (expiresInSeconds === MALFORMED) return { ok: false, reason: 'expires_in' };
-  const scopes = readScopes(body, manners);
-  if (scopes === MALFORMED) return { ok: false, reason: 'scope' };
-  const refreshExpiresInSeconds = readSeconds(body, 'refresh_token_expires_in');
+  const beside = {
+    token_type: readType(body, manners.tokenType),
+    refresh_token: readToken(body, 'refresh_token'),
+    expires_in: readSeconds(body, 'expires_in'),
+    scope: readScopes(body, manners),
+  } as const;
+  const odd = Object.entries(beside).find(([, value]) => value === MALFORMED);
+  if (odd && conversation === 'exchange') return { ok: false, reason: odd[0] };
   return {
     ok: true,
     grant: {
       accessToken,
-      refreshToken,
-      expiresInSeconds: expiresInSeconds ?? null,
+      refreshToken: orAbsent(beside.refresh_token),
+      expiresInSeconds: orAbsent(beside.expires_in) ?? null,
       // Only advice on when to keep the grant alive: a strange value is no reason to lose the grant.
-      refreshExpiresInSeconds: refreshExpiresInSeconds === MALFORMED ? null : (refreshExpiresInSeconds ?? null),
-      scopes,
+      refreshExpiresInSeconds: orAbsent(readSeconds(body, 'refresh_token_expires_in')) ?? null,
+      scopes: orAbsent(beside.scope),
       account: undefined,
       metadata: {},
       ...manners.more?.(body),
     },
   };
+}
+
+function orAbsent<T>(read: Read<T>): T | undefined {
+  return read === MALFORMED ? undefined : read;
 }
 
 /** Absent also as `null` or as an empty text. */
@@ -62,10 +72,10 @@ function readToken(body: JsonObject, name: string): Read<string> {
   return typeof token === 'string' && token.length <= LONGEST_TOKEN && VISIBLE_ASCII.test(token) ? token : MALFORMED;
 }
 
-function isBearer(body: JsonObject, rule: GrantManners['tokenType']): boolean {
+function readType(body: JsonObject, rule: GrantManners['tokenType']): Read<'bearer'> {
   const type = field(body, 'token_type') ?? undefined;
-  if (type === undefined) return rule === 'optional';
-  return typeof type === 'string' && type.toLowerCase() === 'bearer';
+  if (type === undefined) return rule === 'optional' ? undefined : MALFORMED;
+  return typeof type === 'string' && type.toLowerCase() === 'bearer' ? 'bearer' : MALFORMED;
 }
 
 function readSeconds(body: JsonObject, name: string): Read<number> {

@@ -70,7 +70,10 @@ export type GrantReading =
   { readonly ok: true; readonly grant: Grant } | { readonly ok: false; readonly reason: string };
 
 /** Which conversation a failure comes from: the same words can mean different things. */
-export type Conversation = 'exchange' | 'refresh' | 'revoke' | 'api';
+export type Conversation = GrantConversation | 'revoke' | 'api';
+
+/** The conversations that end with a grant. */
+export type GrantConversation = 'exchange' | 'refresh';
 
 /** How the token endpoint wants to be asked. */
 export interface TokenRules {
@@ -202,7 +205,8 @@ export interface OAuthProvider extends ProviderBase {
   readonly issuer?: string;
   readonly verifyCallback?: (callback: CallbackToVerify) => CallbackRefusal | undefined;
   readonly token: TokenRules;
-  readonly readGrant: (answer: WireAnswer) => GrantReading;
+  /** A refresh must keep every token that can be read: its answer is hardly ever given twice. */
+  readonly readGrant: (answer: WireAnswer, conversation: GrantConversation) => GrantReading;
   /**
    * What an answer means that is no success: any but 2xx, a 2xx that `readGrant` refused, and every answer of the API,
    * since some say no by 200. `undefined` leaves it to the reading that holds for all (wire-failure).

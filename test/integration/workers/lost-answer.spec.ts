@@ -6,6 +6,7 @@ let worker: RefreshWorkerInTest;
 
 beforeAll(async () => {
   stand = await WorkerStand.set();
+  await stand.database.longUp();
 });
 afterAll(() => stand.clear());
 // a worker of its own for each test: one that saw the failures of the test before would open a breaker
@@ -79,6 +80,72 @@ describe('a lost answer', () => {
     await stand.sandbox.admin.fault('notion', { on: 'refresh', kind: 'status', status: 503, account, times: 1 });
     await refresh(due);
     expect(await due.stored.row()).toMatchObject({ status: 'refresh_failing' });
+  });
+});
+
+describe('a doubt', () => {
+  const failing = (account: string, fault: Record<string, unknown>) =>
+    stand.sandbox.admin.fault('notion', { on: 'refresh', account, times: 1, kind: 'status', ...fault });
+
+  it('is not forgotten by the outage after it', async () => {
+    const due = await expired(await stand.due('notion'));
+    await stand.sandbox.admin.fault('notion', losing(due.account, 1));
+    await failing(due.account, { status: 503 });
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({
+      status: 'refresh_failing',
+      refresh_failure_code: 'provider_unavailable',
+    });
+    await failing(due.account, { kind: 'rate_limit', retryAfter: 1 });
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await stand.makeDue(due);
+      await refresh(due);
+    }
+    expect(await due.stored.row()).toMatchObject({
+      status: 'reauth_required',
+      refresh_failure_code: 'token_refresh_failed',
+    });
+    expect(await due.stored.eventsNamed('refresh.in_doubt')).toEqual([
+      { retry: 'none', lost: 'connection_lost', outcome: 'provider_unavailable' },
+      { retry: 'none', lost: 'attempt_before', outcome: 'rate_limited' },
+      { retry: 'none', lost: 'attempt_before', outcome: 'invalid_grant' },
+    ]);
+  });
+
+  it('is not forgotten while the API cannot be asked', async () => {
+    const due = await expired(await stand.due('notion'));
+    await stand.sandbox.admin.fault('notion', losing(due.account, 2));
+    await refresh(due);
+    await stand.makeDue(due);
+    const endFault = await stand.sandbox.admin.fault('notion', {
+      on: 'api',
+      kind: 'status',
+      status: 503,
+      account: due.account,
+    });
+    await refresh(due);
+    await endFault();
+    await stand.makeDue(due);
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({
+      status: 'reauth_required',
+      refresh_failure_code: 'token_refresh_failed',
+    });
+  });
+
+  it('does not come of a page that spent nothing', async () => {
+    const due = await expired(await stand.due('notion'));
+    await failing(due.account, { kind: 'html', status: 403 });
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({
+      status: 'refresh_failing',
+      refresh_failure_code: 'token_refresh_failed',
+    });
+    await stand.sandbox.admin.revoke('notion', due.account);
+    await stand.makeDue(due);
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({ status: 'reauth_required', refresh_failure_code: 'invalid_grant' });
+    expect(await due.stored.eventsNamed('refresh.in_doubt')).toEqual([]);
   });
 });
 

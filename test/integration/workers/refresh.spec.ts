@@ -50,6 +50,37 @@ describe('a refresh', () => {
     expect(after.refreshToken).toBe(before.refreshToken);
   });
 
+  it.each([
+    ['no life', {}],
+    ['a life that cannot be', { expires_in: 0, scope: ['a'] }],
+  ])(
+    'keeps the life of the token before where its answer tells %s, so that it is refreshed ahead again',
+    async (_what, odd) => {
+      const due = await stand.due('google_drive', { lifeSeconds: 1800, endsInSeconds: 600 });
+      const body = { access_token: 'fresh', token_type: 'Bearer', ...odd };
+      await stand.sandbox.admin.fault('google_drive', {
+        on: 'refresh',
+        kind: 'error',
+        status: 200,
+        body,
+        account: due.account,
+        times: 1,
+      });
+      await refresh(due);
+      const row = await due.stored.row();
+      expect((await due.stored.tokens()).accessToken).toBe('fresh');
+      expect(row.expires_at!.getTime() - row.issued_at.getTime()).toBe(1800_000);
+      expect(dueIn(row)).toBeGreaterThan(900);
+    },
+  );
+
+  it('plans nothing for a provider without announced ends, whose answer tells none', async () => {
+    const due = await stand.due('notion');
+    await stand.sandbox.admin.expire('notion', due.account);
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({ status: 'connected', expires_at: null, next_refresh_at: null });
+  });
+
   it('is not done when the row says that none is due', async () => {
     const early = await stand.connected('shopify', { dueInSeconds: 60 });
     expect(await refresh(early)).toMatchObject({ kind: 'not_due' });

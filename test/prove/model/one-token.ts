@@ -7,9 +7,11 @@ const HOUR_MS = 60 * MINUTE_MS;
 
 /** The ladder as it is documented, written down a second time: the hub's own must say the same. */
 const DOCUMENTED_LADDER_MS = [1, 2, 4, 8].map((minutes) => minutes * MINUTE_MS);
-const SHORTEST_DELAY_MS = 5_000;
+const SHORTEST_DELAY_MS = 1_000;
 const SHORTEST_LEASE_MS = 4_000;
-const LONGEST_LEASE_MS = 60_000;
+const LONGEST_LEASE_MS = 40_000;
+/** However long a provider asks for patience: a token that is over is asked for as often as the last rung. */
+const LONGEST_DEAD_DELAY_MS = 8 * MINUTE_MS;
 const LONG_DEAD_MS = 24 * HOUR_MS;
 const LONG_DEAD_DELAY_MS = HOUR_MS;
 
@@ -69,7 +71,7 @@ class OneToken {
     this.chance = chances(world.seed);
     const grant = grantAt(0, world.lifeMs);
     const next = rules.firstRefreshAt(grant, new Date(0), this.chance());
-    this.state = { ...grant, status: 'connected', nextRefreshAt: next, failedRefreshes: 0 };
+    this.state = { ...grant, status: 'connected', nextRefreshAt: next, failedRefreshes: 0, inDoubtSince: null };
     this.dueAtMs = this.scheduledAt(0);
     this.judgeDue(0);
   }
@@ -127,6 +129,7 @@ class OneToken {
     this.judgeDue(nowMs);
     if (this.state.status !== 'connected' || this.state.failedRefreshes !== 0)
       throw new Broken('a success ends all failing', commitMs, this.told());
+    if (this.state.inDoubtSince !== null) throw new Broken('a doubt ends with a grant', commitMs, this.told());
     return commitMs;
   }
 
@@ -143,6 +146,7 @@ class OneToken {
     const counted = failure.kind === 'ours' ? 0 : 1;
     if (failedRefreshes !== before.failedRefreshes + counted)
       throw new Broken('each failure climbs one rung, our own faults none', endMs, this.told());
+    this.judgeDoubt(before, failure, endMs);
     this.judgeDelay(endMs, failure);
     this.noteUnable(trouble.fromMs, trouble.untilMs);
     this.troubledUntilMs = trouble.untilMs;
@@ -165,7 +169,7 @@ class OneToken {
   }
 
   private apply(change: Change, nowMs: number): void {
-    const { status, grant, nextRefreshAt, failedRefreshes, refreshFailure } = change.patch;
+    const { status, grant, nextRefreshAt, failedRefreshes, inDoubtSince, refreshFailure } = change.patch;
     if (change.next?.getTime() !== (nextRefreshAt?.getTime() ?? undefined))
       throw new Broken('row and doorbell tell the same time', nowMs, this.told());
     if (refreshFailure === undefined || (status === 'connected') !== (refreshFailure === null))
@@ -181,6 +185,7 @@ class OneToken {
       ...(grant && { issuedAt: grant.issuedAt, expiresAt: grant.expiresAt }),
       ...(nextRefreshAt !== undefined && { nextRefreshAt }),
       ...(failedRefreshes !== undefined && { failedRefreshes }),
+      ...(inDoubtSince !== undefined && { inDoubtSince }),
     };
   }
 
@@ -199,6 +204,13 @@ class OneToken {
       throw new Broken('who dies costs a quarter of the margin at most', nowMs, `a lease of ${lease} ms`);
   }
 
+  /** Whether a refresh token may be spent: known from the lost answer on, whatever fails after it. */
+  private judgeDoubt(before: RefreshState, { kind }: Failure, nowMs: number): void {
+    const since = this.state.inDoubtSince?.getTime() ?? null;
+    const expected = before.inDoubtSince?.getTime() ?? (kind === 'in_doubt' ? nowMs : null);
+    if (since !== expected) throw new Broken('a doubt stands from the lost answer on', nowMs, this.told());
+  }
+
   /** The wait after a failure, held against the documented table. */
   private judgeDelay(nowMs: number, { retryAfterMs }: Failure): void {
     const waitMs = this.scheduledAt(nowMs) - nowMs;
@@ -209,12 +221,13 @@ class OneToken {
     this.longestWaitMs = Math.max(this.longestWaitMs, waitMs);
     const told = `waits ${(waitMs / 1000).toFixed(1)} s on rung ${rung}, ${(leftMs / 1000).toFixed(0)} s left`;
     if (leftMs < -LONG_DEAD_MS) {
-      if (waitMs < LONG_DEAD_DELAY_MS - 1) throw new Broken('a token long dead is asked for hourly', nowMs, told);
+      if (Math.abs(waitMs - LONG_DEAD_DELAY_MS) > 1)
+        throw new Broken('a token long dead is asked for hourly', nowMs, told);
       return;
     }
     if (waitMs < ladderMs - 1) throw new Broken('no rung is shorter than documented', nowMs, told);
     const asked = retryAfterMs ?? 0;
-    const longest = Math.max(ladderMs, Math.min(asked, leftMs > 0 ? leftMs / 2 : LONG_DEAD_DELAY_MS));
+    const longest = Math.max(ladderMs, Math.min(asked, leftMs > 0 ? leftMs / 2 : LONGEST_DEAD_DELAY_MS));
     if (waitMs > longest + 1) throw new Broken('no rung is longer than documented', nowMs, told);
   }
 

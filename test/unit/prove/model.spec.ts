@@ -5,6 +5,7 @@ import { HUB_RULES, type Rules } from '../../prove/model/rules';
 import { worlds } from '../../prove/model/world';
 
 const DAYS_MS = 3 * 24 * 3_600_000;
+const DAY_MS = 24 * 3_600_000;
 const SEED = 20_260_901;
 
 /** The invariant that these rules break, within a few hundred worlds. */
@@ -72,6 +73,23 @@ describe('the model of one token', () => {
       ),
     ],
     [
+      'an outage makes a lost answer forgotten',
+      'a doubt stands from the lost answer on',
+      failingWith((change, _state, { kind }) =>
+        kind === 'transient' ? { ...change, patch: { ...change.patch, inDoubtSince: null } } : change,
+      ),
+    ],
+    [
+      'a success leaves a doubt standing',
+      'a doubt ends with a grant',
+      {
+        afterRefresh: (...args) => {
+          const change = HUB_RULES.afterRefresh(...args);
+          return { ...change, patch: { ...change.patch, inDoubtSince: args[2] } };
+        },
+      },
+    ],
+    [
       'a wrong client secret counts as a failed attempt',
       'each failure climbs one rung, our own faults none',
       failingWith((change, { failedRefreshes }, { kind }) =>
@@ -108,6 +126,22 @@ describe('the model of one token', () => {
       'a definite word ends the tries',
       failingWith((change, _state, { kind }, now) =>
         kind === 'definite' ? later({ ...change, next: now }, now, 60_000) : change,
+      ),
+    ],
+    [
+      'a token that is over waits as long as its provider wishes',
+      'no rung is longer than documented',
+      failingWith((change, { expiresAt }, { retryAfterMs = 0 }, now) =>
+        expiresAt === null || expiresAt > now ? change : later(change, now, Math.max(0, retryAfterMs - 480_000)),
+      ),
+    ],
+    [
+      'a token long dead waits as long as its provider wishes',
+      'a token long dead is asked for hourly',
+      failingWith((change, { expiresAt }, { kind, retryAfterMs = 0 }, now) =>
+        kind === 'definite' || expiresAt === null || now.getTime() - expiresAt.getTime() <= DAY_MS
+          ? change
+          : later(change, now, Math.max(0, retryAfterMs - 3_600_000)),
       ),
     ],
     ['a lease is held for an hour', 'who dies costs a quarter of the margin at most', { leaseMs: () => 3_600_000 }],

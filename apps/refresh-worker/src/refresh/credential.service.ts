@@ -14,7 +14,7 @@ import { OpenFailed, tokenCell, TokenVault, type PlainToken } from '@hub/token-v
 import { Injectable } from '@nestjs/common';
 import type { HeldLease } from './held-lease';
 import type { RefreshAnswer } from './refresh-answer';
-import { mannerOf } from './refresh-manner';
+import { graceMsOf, mannerOf } from './refresh-manner';
 import { RefreshRecord } from './refresh-record';
 import { TokenEndpointService, type Address } from './token-endpoint.service';
 
@@ -30,6 +30,12 @@ export class CredentialService {
     private readonly vault: TokenVault,
     private readonly logger: HubLogger,
   ) {}
+
+  /** For how long a provider takes a spent refresh token again, in milliseconds; `null` where its definition names no time. */
+  graceMs(provider: string): number | null {
+    const definition = this.providers.find(provider)?.definition;
+    return definition ? graceMsOf(definition.refresh.retry) : null;
+  }
 
   async ask(held: HeldLease): Promise<RefreshAnswer> {
     const { lease } = held;

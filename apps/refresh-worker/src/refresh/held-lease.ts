@@ -29,8 +29,8 @@ export class HeldLease {
     this.readMs = performance.now();
   }
 
-  /** From now on an answer may be lost: who claims after us, or gives the lease back, must know. */
-  noteSent(): void {
-    this.current = { ...this.current, inDoubt: true };
+  /** From now on an answer may be lost: whoever gives the lease back must know. */
+  noteSent(at: Date): void {
+    this.current = { ...this.current, inDoubtSince: this.current.inDoubtSince ?? at };
   }
 }

@@ -10,6 +10,7 @@ const connected: RefreshState = {
   refreshExpiresAt: null,
   nextRefreshAt: NOON,
   failedRefreshes: 0,
+  inDoubtSince: null,
 };
 const refused = failure('invalid_grant', 'invalid_grant');
 const names = (change: { events: readonly { name: string }[] }) => change.events.map(({ name }) => name);
@@ -51,6 +52,45 @@ describe('a refusal', () => {
       NOON,
     );
     expect(change.patch.status).toBe('refresh_failing');
+  });
+});
+
+describe('a doubt', () => {
+  const since = new Date('2026-11-22T11:59:40Z');
+  const down = failure('provider_unavailable', 'http_503');
+  const inDoubt = { ...connected, inDoubtSince: since };
+
+  it('stands in the row through whatever fails after the lost answer', () => {
+    const answer = {
+      kind: 'refused',
+      failure: down,
+      doubt: { retry: 'none', lost: 'timeout' },
+      standing: { since, graceMs: null },
+    } as const;
+    expect(afterAnswer(connected, answer, NOON).patch.inDoubtSince).toEqual(since);
+  });
+
+  it('is ended by an answer that surely spent nothing, where nothing was in doubt before', () => {
+    const answer = { kind: 'refused', failure: down, doubt: null, standing: null } as const;
+    expect(afterAnswer(inDoubt, answer, NOON).patch.inDoubtSince).toBeNull();
+  });
+
+  it('is left as it is by a failure of something else than the token endpoint', () => {
+    const answer = { kind: 'refused', failure: down, doubt: null } as const;
+    expect(afterAnswer(inDoubt, answer, NOON).patch.inDoubtSince).toEqual(since);
+    expect(afterAnswer(inDoubt, { kind: 'unopened', reason: 'x' }, NOON).patch.inDoubtSince).toEqual(since);
+    expect(afterAnswer(inDoubt, { kind: 'works' }, NOON).patch.inDoubtSince).toBeUndefined();
+  });
+
+  it('where a spent token is taken for 30 s brings the next try within half of what is left of them', () => {
+    const lost = failure('token_refresh_failed', 'timeout');
+    const answer = {
+      kind: 'refused',
+      failure: lost,
+      doubt: { retry: 'grace:30', lost: 'timeout' },
+      standing: { since: new Date('2026-11-22T11:59:50Z'), graceMs: 30_000 },
+    } as const;
+    expect(afterAnswer(connected, answer, NOON).next).toEqual(new Date('2026-11-22T12:00:10Z'));
   });
 });
 

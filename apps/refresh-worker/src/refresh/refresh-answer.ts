@@ -23,11 +23,25 @@ export interface Doubt {
   readonly lost: string;
 }
 
+/** Where an answer may still be lost once an attempt is over, its own included. */
+export interface StandingDoubt {
+  /** When the token was presented that may be spent. */
+  readonly since: Date;
+  /** For how long its provider takes it again, in milliseconds; `null` where the definition names no time. */
+  readonly graceMs: number | null;
+}
+
 /** What came of asking about a credential. */
 export type RefreshAnswer =
   | { readonly kind: 'granted'; readonly grant: SealedGrant; readonly doubt: Doubt | null }
   | { readonly kind: 'works' }
-  | { readonly kind: 'refused'; readonly failure: Failure; readonly doubt: Doubt | null }
+  | {
+      readonly kind: 'refused';
+      readonly failure: Failure;
+      readonly doubt: Doubt | null;
+      /** Absent: no refresh token was presented, so that a doubt of the row stands as it is. */
+      readonly standing?: StandingDoubt | null;
+    }
   /** The sealed credential does not open: the hub's own fault, the provider was not asked. */
   | { readonly kind: 'unopened'; readonly reason: string }
   /** Nothing was asked, since the lease was lost or too short by now. */
@@ -59,16 +73,22 @@ export function afterAnswer(
     case 'works':
       return afterVerification(integration, now);
     case 'refused':
-      return told(afterRefusal(integration, answer.failure, answer.doubt, now), answer.doubt, answer.failure.code);
+      return told(afterRefusal(integration, answer, now), answer.doubt, answer.failure.code);
     case 'unopened':
       return afterUnopened(integration, answer.reason, now);
   }
 }
 
-function afterRefusal(integration: RefreshState, refusal: Failure, doubt: Doubt | null, now: Date): Change {
+function afterRefusal(
+  integration: RefreshState,
+  { failure: refusal, doubt, standing }: Extract<RefreshAnswer, { kind: 'refused' }>,
+  now: Date,
+): Change {
   if (refusal.reason === HELD_REASON) return withHeldRefusal(afterFailure(integration, refusal, now), now);
-  if (refusal.code !== 'invalid_grant' || doubt === null || HARMLESS.has(doubt.retry))
-    return afterFailure(integration, refusal, now);
+  if (refusal.code !== 'invalid_grant' || doubt === null || HARMLESS.has(doubt.retry)) {
+    if (standing === undefined) return afterFailure(integration, refusal, now);
+    return afterFailure({ ...integration, inDoubtSince: standing?.since ?? null }, refusal, now, standing?.graceMs);
+  }
   // most likely the lost answer held the successor: the person must sign in again, and the code tells why
   const lost: Failure = {
     code: 'token_refresh_failed',

@@ -1,5 +1,5 @@
 import { ProviderRegistry, type ProviderDefinition } from '@hub/providers';
-import { mannerOf, type RefreshManner } from './refresh-manner';
+import { graceMsOf, mannerOf, type RefreshManner } from './refresh-manner';
 
 const END = new Date('2026-11-22T13:00:00Z');
 const endless = { expiresAt: null, refreshExpiresAt: null };
@@ -21,4 +21,15 @@ it.each<[string, ProviderDefinition['refresh']['mode'], object, boolean, Refresh
   ['a credential that is no token is rechecked', 'recheck', endless, false, 'recheck'],
 ])('%s', (_sentence, mode, ends, hasRefreshToken, manner) => {
   expect(mannerOf(definitionOf(mode), { ...endless, ...ends }, hasRefreshToken)).toBe(manner);
+});
+
+it.each([
+  ['grace:30', 30_000],
+  ['grace:0', 0],
+  ['none', null],
+  ['probe', null],
+  ['idempotent', null],
+  ['nonRotating', null],
+] as const)('a provider of the manner %s takes a spent token for %j ms', (retry, ms) => {
+  expect(graceMsOf(retry)).toBe(ms);
 });

@@ -1,5 +1,5 @@
 import type { RefreshState } from '@hub/domain';
-import type { ProviderDefinition } from '@hub/providers';
+import type { ProviderDefinition, RefreshRetry } from '@hub/providers';
 
 /**
  * How a credential is kept fresh, or checked:
@@ -21,4 +21,9 @@ export function mannerOf(
   // a probe would not keep a refresh token alive, nor put off an end that this grant has all the same
   const hasEnd = integration.expiresAt !== null || integration.refreshExpiresAt !== null;
   return definition.refresh.mode === 'reactive' && !hasEnd ? 'probe' : 'ask';
+}
+
+/** For how long a provider takes a spent refresh token again, in milliseconds; `null` where its manner names no time. */
+export function graceMsOf(retry: RefreshRetry): number | null {
+  return retry.startsWith('grace:') ? Number(retry.slice('grace:'.length)) * 1_000 : null;
 }

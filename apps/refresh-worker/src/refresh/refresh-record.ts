@@ -18,7 +18,7 @@ export class RefreshRecord {
       epoch: lease.epoch,
       attempt: lease.integration.failedRefreshes + 1,
       manner,
-      in_doubt: lease.inDoubt,
+      in_doubt: lease.inDoubtSince !== null,
     };
     logger.info('hub.refresh.started', this.facts);
   }

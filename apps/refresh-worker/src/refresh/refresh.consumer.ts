@@ -38,6 +38,7 @@ export class RefreshConsumer {
 function jobOutcome(outcome: RefreshOutcome): JobOutcome {
   if (outcome.kind === 'throttled')
     return { holdLaneMs: Math.min(Math.max(outcome.forMs, SHORTEST_HOLD_MS), LONGEST_HOLD_MS) };
+  if (outcome.kind === 'awaited') return { againInMs: outcome.forMs };
   const early = outcome.kind === 'not_due' ? outcome.dueInMs : null;
   return early !== null && early < EARLY_MS ? { againInMs: early } : 'done';
 }

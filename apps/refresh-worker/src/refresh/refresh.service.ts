@@ -15,12 +15,12 @@ import { TokenEndpointService } from './token-endpoint.service';
 /**
  * What came of a wish to refresh: how the attempt was settled (`throttled`: written down as failed, and the provider asks
  * all for patience); or why there was none (`put_off`: the breaker before the provider stands open, or grants that the
- * database has forgotten are being put back). `not_due` tells when
- * it is, if the row is still the one that was rung for.
+ * database has forgotten are being put back; `awaited`: somebody may hold the answer already). `not_due` tells when it
+ * is, if the row is still the one that was rung for.
  */
 export type RefreshOutcome =
   | { readonly kind: Kept['kind'] | 'gone' | 'busy' | 'not_asked' | 'put_off' | 'draining' }
-  | { readonly kind: 'throttled'; readonly forMs: number }
+  | { readonly kind: 'throttled' | 'awaited'; readonly forMs: number }
   | { readonly kind: 'not_due'; readonly dueInMs: number | null };
 
 /** Workers that see a database set back at the same moment have put back what they know after so long. */
@@ -91,7 +91,8 @@ export class RefreshService {
     if (this.answers.holds(work.id)) return { kind: 'parked' };
     const permission = await this.breakers.mayAsk(work.provider);
     if (permission === 'put_off') return { kind: 'put_off' };
-    const lease = await this.leases.claim(work.orgId as OrgId, work.id as IntegrationId, this.owner);
+    const graceMs = this.credentials.graceMs(work.provider);
+    const lease = await this.leases.claim(work.orgId as OrgId, work.id as IntegrationId, this.owner, graceMs);
     if (!isLease(lease)) {
       if (permission === 'probe') await this.breakers.returnProbe(work.provider);
       return whyNot(lease, work);
@@ -172,6 +173,7 @@ function isLease(claim: Lease | NoLease): claim is Lease {
 }
 
 function whyNot({ reason, dueInMs, epoch }: NoLease, work: Work): RefreshOutcome {
+  if (reason === 'awaited') return { kind: reason, forMs: dueInMs ?? 0 };
   if (reason !== 'not_due') return { kind: reason };
   return { kind: 'not_due', dueInMs: epoch === work.epoch ? dueInMs : null };
 }

@@ -1,11 +1,20 @@
 import { RefreshLeaseRepository } from '@hub/database';
-import { callMs, type Endpoints, type Failure } from '@hub/domain';
+import {
+  callMs,
+  graceLeftMs,
+  leaseWithinGraceMs,
+  lifeMs,
+  type Endpoints,
+  type Failure,
+  type Integration,
+} from '@hub/domain';
 import { OAuthClient, type Grant, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
 import { HubLogger } from '@hub/telemetry';
 import { sealGrant, tokenCell, TokenVault, type PlainToken } from '@hub/token-vault';
 import { Injectable } from '@nestjs/common';
 import type { HeldLease } from './held-lease';
 import type { Doubt, RefreshAnswer } from './refresh-answer';
+import { graceMsOf } from './refresh-manner';
 import { RefreshRecord } from './refresh-record';
 
 /** What is needed to ask a provider about one integration. */
@@ -17,8 +26,13 @@ export interface Address {
 /** One presentation of the refresh token. */
 type Presented =
   | { readonly kind: 'granted'; readonly grant: Grant; readonly askedAt: Date }
-  | { readonly kind: 'refused'; readonly failure: Failure }
+  | { readonly kind: 'refused'; readonly failure: Failure; readonly askedAt: Date }
   | { readonly kind: 'not_asked' };
+
+/** A doubt, and when the token was first presented that may be spent. */
+interface DoubtBefore extends Doubt {
+  readonly since: Date;
+}
 
 /** Asks token endpoints for fresh tokens, and knows what to do when an answer is lost (reliability reference §3). */
 @Injectable()
@@ -44,23 +58,23 @@ export class TokenEndpointService {
     const first = await this.present(held, address, refreshToken);
     // after a doubt this was the second time already: more waits for the ladder
     if (!isLost(first) || before !== null || this.isDraining) return this.answerOf(held, address, first, before);
-    const doubt = { retry, lost: first.failure.reason };
+    const doubt = { retry, lost: first.failure.reason, since: first.askedAt };
     const second = await this.present(held, address, refreshToken);
     return this.answerOf(held, address, second, doubt);
   }
 
   /** Whether an answer before this attempt may be lost. A token that still works where each refresh ends its like was never refreshed. */
-  private async doubtBefore(held: HeldLease, address: Address): Promise<Doubt | null> {
+  private async doubtBefore(held: HeldLease, address: Address): Promise<DoubtBefore | null> {
     const { definition } = address.provider;
-    const { integration, inDoubt, accessToken } = held.lease;
-    const wasLost = integration.refreshFailure?.code === 'token_refresh_failed';
-    if (!inDoubt && !wasLost) return null;
+    const { integration, inDoubtSince, neverRecorded, accessToken } = held.lease;
+    if (inDoubtSince === null) return null;
     if (definition.refresh.retry === 'probe' && definition.probe) {
       const token = this.vault.open(tokenCell(integration, 'access_token'), accessToken);
       const api = this.oauth.api(address.provider, address.endpoints, token.reveal());
       if ((await definition.probe(api)).ok) return null;
     }
-    return { retry: definition.refresh.retry, lost: inDoubt ? 'never_recorded' : 'attempt_before' };
+    const lost = neverRecorded ? 'never_recorded' : 'attempt_before';
+    return { retry: definition.refresh.retry, lost, since: inDoubtSince };
   }
 
   private async present(
@@ -68,7 +82,7 @@ export class TokenEndpointService {
     { provider, endpoints }: Address,
     refreshToken: PlainToken,
   ): Promise<Presented> {
-    const sending = await this.leases.markSending(held.lease);
+    const sending = await this.leases.markSending(held.lease, leaseToSend(held, provider.definition));
     if (!sending) return { kind: 'not_asked' };
     held.renew(sending);
     const deadlineMs = callMs(sending.leaseMs);
@@ -78,26 +92,46 @@ export class TokenEndpointService {
     }
     const record = new RefreshRecord(this.logger, held.lease, 'ask');
     const askedAt = held.now();
-    held.noteSent();
+    held.noteSent(askedAt);
     const answer = await this.oauth.refresh(provider, endpoints, refreshToken.reveal(), { deadlineMs });
     if (answer.ok) record.succeeded();
     else record.failed(answer.failure);
-    return answer.ok ? { kind: 'granted', grant: answer.grant, askedAt } : { kind: 'refused', failure: answer.failure };
+    return answer.ok
+      ? { kind: 'granted', grant: answer.grant, askedAt }
+      : { kind: 'refused', failure: answer.failure, askedAt };
   }
 
   private answerOf(
     { lease }: HeldLease,
     { provider }: Address,
     presented: Presented,
-    doubt: Doubt | null,
+    before: DoubtBefore | null,
   ): RefreshAnswer {
     if (presented.kind === 'not_asked') return presented;
-    if (presented.kind === 'refused') return { ...presented, doubt };
-    const { defaultLifeSeconds = null } = provider.definition.refresh;
-    const expiresInSeconds = presented.grant.expiresInSeconds ?? defaultLifeSeconds;
+    const doubt = before && { retry: before.retry, lost: before.lost };
+    if (presented.kind === 'refused') {
+      const { failure, askedAt } = presented;
+      const since = before?.since ?? (failure.kind === 'in_doubt' ? askedAt : null);
+      const standing = since && { since, graceMs: graceMsOf(provider.definition.refresh.retry) };
+      return { kind: 'refused', failure, doubt, standing };
+    }
+    const expiresInSeconds = presented.grant.expiresInSeconds ?? lifeBefore(provider.definition, lease.integration);
     const grant = sealGrant(this.vault, lease.integration, { ...presented.grant, expiresInSeconds }, presented.askedAt);
     return { kind: 'granted', grant, doubt };
   }
+}
+
+/** How long the lease lasts from here on: should this process die, the next one must come within the provider's grace. */
+function leaseToSend(held: HeldLease, { refresh }: OAuthProvider): number {
+  const now = held.now();
+  const leftMs = graceLeftMs(held.lease.inDoubtSince ?? now, graceMsOf(refresh.retry), now);
+  return leaseWithinGraceMs(held.lease.leaseMs, leftMs);
+}
+
+/** What has been refreshed ahead goes on to be: an answer that tells no life is taken for one of the life before. */
+function lifeBefore({ refresh }: OAuthProvider, integration: Integration): number | null {
+  const life = lifeMs(integration);
+  return refresh.mode === 'proactive' && life ? life / 1000 : null;
 }
 
 /** True if the refresh token may be spent although no grant was read. A provider that asks to wait has answered. */

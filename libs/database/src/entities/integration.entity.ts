@@ -42,6 +42,7 @@ export class IntegrationEntity {
   @Column('timestamptz', { name: 'refresh_failure_at', nullable: true }) refreshFailureAt: Date | null;
   @Column('timestamptz', { name: 'refusal_held_at', nullable: true }) refusalHeldAt: Date | null;
   @Column('timestamptz', { name: 'refresh_first_failed_at', nullable: true }) refreshFirstFailedAt: Date | null;
+  @Column('timestamptz', { name: 'in_doubt_since', nullable: true }) inDoubtSince: Date | null;
   @Column('bigint', { default: 0 }) epoch: number;
   @Column('bigint', { name: 'settled_epoch', default: 0 }) settledEpoch: number;
   @Column('timestamptz', { name: 'settled_at', nullable: true }) settledAt: Date | null;

@@ -5,6 +5,7 @@ import { CreateRevocations1795392300000 } from './1795392300000-create-revocatio
 import { CreateNarrowDoors1795392400000 } from './1795392400000-create-narrow-doors';
 import { CreateProviderBreakers1795392500000 } from './1795392500000-create-provider-breakers';
 import { AddFirstFailures1795392600000 } from './1795392600000-add-first-failures';
+import { KeepDoubts1795392650000 } from './1795392650000-keep-doubts';
 import { IndexDueRefreshesByProvider1795392660000 } from './1795392660000-index-due-refreshes-by-provider';
 import { IndexDueSyncsByProvider1795392661000 } from './1795392661000-index-due-syncs-by-provider';
 import { CreateDueShares1795392662000 } from './1795392662000-create-due-shares';
@@ -19,6 +20,7 @@ export const MIGRATIONS = [
   CreateNarrowDoors1795392400000,
   CreateProviderBreakers1795392500000,
   AddFirstFailures1795392600000,
+  KeepDoubts1795392650000,
   IndexDueRefreshesByProvider1795392660000,
   IndexDueSyncsByProvider1795392661000,
   CreateDueShares1795392662000,

@@ -30,7 +30,8 @@ function aProvider(
     authorize: { params: {}, pkce: 'S256' },
     scopes: { default: [], separator: ' ', normalise: (scopes) => [...scopes] },
     token: { clientAuth: 'body', body: 'form', sendsRedirectUri: true },
-    readGrant: (answer) => readBearerGrant(answer, { tokenType: 'required', normaliseScopes: (scopes) => [...scopes] }),
+    readGrant: (answer, conversation) =>
+      readBearerGrant(answer, conversation, { tokenType: 'required', normaliseScopes: (scopes) => [...scopes] }),
     readFailure: () => undefined,
     refresh: { mode: 'proactive', retry: 'none' },
     revoke: {
@@ -103,6 +104,14 @@ describe('a refresh', () => {
     expect(await client.refresh(aProvider(), endpoints, 'rt')).toMatchObject({
       ok: true,
       grant: { refreshToken: undefined },
+    });
+  });
+
+  it('keeps the tokens of an answer that is odd otherwise', async () => {
+    const { client } = setUp(answered(200, { access_token: 'at', refresh_token: 'rt', expires_in: 0, scope: ['a'] }));
+    expect(await client.refresh(aProvider(), endpoints, 'rt')).toMatchObject({
+      ok: true,
+      grant: { accessToken: 'at', refreshToken: 'rt', expiresInSeconds: null },
     });
   });
 

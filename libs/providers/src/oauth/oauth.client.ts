@@ -1,7 +1,7 @@
 import type { Endpoints, Failure } from '@hub/domain';
 import { TOKEN_BYTES, USUAL_DEADLINE_MS, type OutboundClient } from '../outbound/outbound.client';
 import type { OutboundOutcome } from '../outbound/outbound-outcome';
-import type { ApiClient, Conversation, Grant, OAuthProvider } from '../provider-definition';
+import type { ApiClient, Conversation, Grant, GrantConversation, OAuthProvider } from '../provider-definition';
 import { oauthHalf, type RegisteredProvider } from '../registered-provider';
 import { isClientRefusal, isSuccess, readAbsence, readRefusal, readUnusable } from '../wire-failure';
 import { GuardedApiClient } from './api.client';
@@ -102,7 +102,7 @@ export class OAuthClient {
   private grant(
     provider: RegisteredProvider,
     endpoints: Endpoints,
-    conversation: 'exchange' | 'refresh',
+    conversation: GrantConversation,
     deadlineMs: number,
     build: (definition: OAuthProvider, client: ClientIdentity) => TokenRequest,
   ): Promise<GrantAnswer> {
@@ -145,11 +145,11 @@ export class OAuthClient {
 function readGrantAnswer(
   definition: OAuthProvider,
   outcome: OutboundOutcome,
-  conversation: 'exchange' | 'refresh',
+  conversation: GrantConversation,
 ): GrantAnswer {
   if (outcome.kind !== 'answer' || !isSuccess(outcome.answer))
     return { ok: false, failure: readNo(definition, outcome, conversation) };
-  const reading = definition.readGrant(outcome.answer);
+  const reading = definition.readGrant(outcome.answer, conversation);
   if (reading.ok) return { ok: true, grant: withKnownLife(reading.grant, definition) };
   const named = definition.readFailure(outcome.answer, conversation);
   return { ok: false, failure: named ?? readUnusable(conversation, reading.reason) };

@@ -67,7 +67,7 @@ describe('a grant of Google', () => {
       expires_in: 3599,
       scope: 'openid https://www.googleapis.com/auth/drive.file email',
     });
-    expect(provider.readGrant(answer)).toMatchObject({
+    expect(provider.readGrant(answer, 'exchange')).toMatchObject({
       ok: true,
       grant: {
         refreshToken: undefined,

@@ -32,7 +32,8 @@ export const provider = defineProvider({
   // Sent since February 2026 (RFC 9207), though not promised in the metadata.
   issuer: 'https://accounts.google.com',
   token: { clientAuth: 'body', body: 'form', sendsRedirectUri: true },
-  readGrant: (answer) => readBearerGrant(answer, { tokenType: 'required', normaliseScopes }),
+  readGrant: (answer, conversation) =>
+    readBearerGrant(answer, conversation, { tokenType: 'required', normaliseScopes }),
   readFailure,
   refresh: { mode: 'proactive', retry: 'nonRotating' },
   // Ends everything that this user granted to the project: https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke

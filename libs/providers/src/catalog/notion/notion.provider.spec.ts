@@ -66,7 +66,7 @@ describe('a grant of Notion', () => {
   };
 
   it('tells workspace and bot, and no end and no scope', () => {
-    expect(provider.readGrant(anAnswer(200, body))).toEqual({
+    expect(provider.readGrant(anAnswer(200, body), 'exchange')).toEqual({
       ok: true,
       grant: {
         accessToken: 'ntn_1',
@@ -82,7 +82,7 @@ describe('a grant of Notion', () => {
 
   it('may have no refresh token and no name', () => {
     const answer = anAnswer(200, { ...body, refresh_token: null, workspace_name: null });
-    expect(provider.readGrant(answer)).toMatchObject({
+    expect(provider.readGrant(answer, 'exchange')).toMatchObject({
       ok: true,
       grant: { refreshToken: undefined, account: { id: 'ws-1', label: 'ws-1' }, metadata: { workspaceName: null } },
     });

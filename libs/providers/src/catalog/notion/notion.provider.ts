@@ -32,8 +32,8 @@ export const provider = defineProvider({
   // What an integration may do is set in Notion's developer portal, and the user picks pages: there is no scope.
   scopes: { default: [], separator: null, normalise: () => [] },
   token: { clientAuth: 'basic', body: 'json', headers: VERSION_HEADER, sendsRedirectUri: true },
-  readGrant: (answer) =>
-    readBearerGrant(answer, { tokenType: 'required', normaliseScopes: () => [], more: readIdentity }),
+  readGrant: (answer, conversation) =>
+    readBearerGrant(answer, conversation, { tokenType: 'required', normaliseScopes: () => [], more: readIdentity }),
   readFailure,
   // No expiry is announced and a refresh rotates without a documented grace: only a 401 is reason enough for one.
   refresh: { mode: 'reactive', retry: 'none' },

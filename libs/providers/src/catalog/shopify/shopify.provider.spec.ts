@@ -123,7 +123,7 @@ describe('a grant of Shopify', () => {
       refresh_token: 'shprt_1',
       refresh_token_expires_in: 7_776_000,
     });
-    expect(provider.readGrant(answer)).toMatchObject({
+    expect(provider.readGrant(answer, 'exchange')).toMatchObject({
       ok: true,
       grant: {
         accessToken: 'shpat_1',
@@ -136,7 +136,7 @@ describe('a grant of Shopify', () => {
   });
 
   it('of the old kind never ends', () => {
-    expect(provider.readGrant(anAnswer(200, { access_token: 'shpat_1', scope: '' }))).toMatchObject({
+    expect(provider.readGrant(anAnswer(200, { access_token: 'shpat_1', scope: '' }), 'exchange')).toMatchObject({
       ok: true,
       grant: { refreshToken: undefined, expiresInSeconds: null },
     });

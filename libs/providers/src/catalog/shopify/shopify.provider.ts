@@ -51,7 +51,8 @@ export const provider = defineProvider({
     exchangeParams: { expiring: '1' },
     sendsRedirectUri: false,
   },
-  readGrant: (answer) => readBearerGrant(answer, { tokenType: 'optional', normaliseScopes: normaliseShopifyScopes }),
+  readGrant: (answer, conversation) =>
+    readBearerGrant(answer, conversation, { tokenType: 'optional', normaliseScopes: normaliseShopifyScopes }),
   readFailure,
   // A refresh token may be presented again until its successor is used (changelog of 28 August 2026).
   refresh: { mode: 'proactive', retry: 'idempotent' },
