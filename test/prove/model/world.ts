@@ -45,7 +45,11 @@ const spell: fc.Arbitrary<Spell> = fc.oneof(
 
 /** Worlds of one token; the troubles are as likely to be short as long. */
 export function worlds(lengthMs: number, most: { troubles: number }): fc.Arbitrary<World> {
-  const gap = fc.integer({ min: 1, max: Math.floor((2 * lengthMs) / most.troubles) });
+  // one trouble often follows right upon another: what the second forgets of the first shows only then
+  const gap = fc.oneof(
+    { weight: 1, arbitrary: fc.constant(1) },
+    { weight: 2, arbitrary: fc.integer({ min: 1, max: Math.floor((2 * lengthMs) / most.troubles) }) },
+  );
   const length = fc
     .integer({ min: 0, max: 19 })
     .chain((size) => fc.integer({ min: 1_000, max: Math.floor(2_000 * 1.8 ** size) }));

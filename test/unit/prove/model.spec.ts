@@ -12,7 +12,7 @@ const SEED = 20_260_901;
 function broken(rules: Partial<Rules>): string | undefined {
   const result = fc.check(
     fc.property(worlds(DAYS_MS, { troubles: 12 }), (world) => void live(world, { ...HUB_RULES, ...rules })),
-    { seed: SEED, numRuns: 400 },
+    { seed: SEED, numRuns: 600 },
   );
   return result.failed ? (result.errorInstance as { invariant?: string }).invariant : undefined;
 }
