@@ -1,5 +1,5 @@
 import type { DueKind, DueRepository, DueWork } from '@hub/database';
-import type { JobConsumer, JobProducer, RedisConnections, RingOutcome, Work } from '@hub/queues';
+import type { JobConsumer, JobProducer, RedisConnections, Work } from '@hub/queues';
 import type { HubLogger } from '@hub/telemetry';
 import { FairRuns } from './fair-runs';
 import { gapMs, nextLookMs, PATIENT_LOOKS, SHORTEST_LOOK_MS, watchAct, type QueueState } from './watch-plan';
@@ -19,9 +19,18 @@ export interface WatchDuty {
   readonly atLook?: () => void;
 }
 
+/** What is to be rung for: now, or at its time. */
+interface ForQueue {
+  readonly work: Work;
+  readonly inMs: number | null;
+}
+
 /** Most that one look takes on of one provider, so that one which is ill hides nobody; the next look finds the rest. */
 const SHARE = 1_000;
-const RINGS_AT_ONCE = 25;
+/** Rings of a lane that share a round trip. */
+const RINGS_AT_ONCE = 100;
+/** A Redis that answers slowly holds up one look no longer than this and one answer; the next look goes on. */
+const RING_FOR_MS = 4_000;
 const MOST_RUNS = 32;
 const MOST_RUNS_OF_A_PROVIDER = 8;
 
@@ -34,6 +43,8 @@ export class OverdueWatch {
   private readonly runs: FairRuns;
   private readonly timers = new Set<NodeJS.Timeout>();
   private readonly awaited = new Set<string>();
+  /** Ids that the last look of a kind could not ring for in time. */
+  private readonly leftOut = new Map<DueKind, ReadonlySet<string>>();
   private isStopped = false;
   private isBlind = false;
 
@@ -70,13 +81,10 @@ export class OverdueWatch {
   private async lookOnce(duty: WatchDuty): Promise<DueWork[]> {
     const seen = await this.due.shares(duty.kind, duty.everyMs, SHARE);
     this.isBlind = false;
-    let hasQueue = this.connections.available;
-    for (let start = 0; start < seen.length; start += RINGS_AT_ONCE) {
-      const batch = seen.slice(start, start + RINGS_AT_ONCE);
-      const taken = await Promise.all(batch.map((work) => this.attend(duty, work, hasQueue)));
-      // a Redis that is there but does not answer costs each ring its whole patience: one batch is enough
-      hasQueue &&= taken.every(Boolean);
-    }
+    const hasQueue = this.connections.available;
+    // what is done here waits for no answer of Redis
+    const forQueue = seen.flatMap((due) => this.attend(duty, due, hasQueue) ?? []);
+    await this.ringForAll(duty, forQueue);
     duty.atLook?.();
     return seen;
   }
@@ -87,35 +95,71 @@ export class OverdueWatch {
     this.isBlind = true;
   }
 
-  /** @returns false if Redis took nothing */
-  private async attend(duty: WatchDuty, due: DueWork, hasQueue: boolean): Promise<boolean> {
+  /** Begins what is done here. @returns what is the queue's */
+  private attend(duty: WatchDuty, due: DueWork, hasQueue: boolean): ForQueue | undefined {
     const work = toWork(due);
     const queue = hasQueue ? this.queueState(duty, work.provider) : 'away';
     const act = watchAct(due, queue, duty.everyMs);
     switch (act.kind) {
       case 'ring':
-        return this.ring(duty, work);
+        return { work, inMs: null };
       case 'schedule':
-        return this.schedule(duty, work, act.inMs);
+        return { work, inMs: act.inMs };
       case 'run_here':
-        this.runHere(duty, work, queue);
-        return true;
+        return void this.runHere(duty, work, queue);
       case 'look_again':
-        this.runLater(duty, work, act.inMs);
-        return true;
+        return void this.runLater(duty, work, act.inMs);
     }
   }
 
-  private async ring(duty: WatchDuty, work: Work): Promise<boolean> {
-    const outcome = await this.producer.ringAndTell(duty.kind, work);
-    if (isInVain(outcome, duty)) this.runHere(duty, work, outcome === 'lost' ? 'away' : 'moving');
-    return outcome !== 'lost';
+  /** All lanes together, so that none waits for another. Those whom the time did not suffice for are first at the next look. */
+  private async ringForAll(duty: WatchDuty, forQueue: readonly ForQueue[]): Promise<void> {
+    const before = this.leftOut.get(duty.kind);
+    const first = forQueue.filter(({ work }) => before?.has(work.id));
+    const then = forQueue.filter(({ work }) => !before?.has(work.id));
+    const lanes = new Map<string, ForQueue[]>();
+    for (const one of [...first, ...then]) lanes.set(one.work.provider, [...(lanes.get(one.work.provider) ?? []), one]);
+    const endsAtMs = performance.now() + RING_FOR_MS;
+    const left = await Promise.all([...lanes].map(([provider, lane]) => this.ringLane(duty, provider, lane, endsAtMs)));
+    this.leftOut.set(duty.kind, new Set(left.flat().map(({ work }) => work.id)));
   }
 
-  private async schedule(duty: WatchDuty, work: Work, inMs: number): Promise<boolean> {
-    const isTaken = await this.producer.schedule(duty.kind, work, inMs);
-    if (!isTaken) this.runLater(duty, work, inMs);
-    return isTaken;
+  /** @returns those that are left for the next look */
+  private async ringLane(
+    duty: WatchDuty,
+    provider: string,
+    lane: readonly ForQueue[],
+    endsAtMs: number,
+  ): Promise<readonly ForQueue[]> {
+    let isTaken = true;
+    for (let start = 0; start < lane.length; start += RINGS_AT_ONCE) {
+      if (performance.now() > endsAtMs && isTaken) return lane.slice(start);
+      const some = lane.slice(start, start + RINGS_AT_ONCE);
+      // a Redis that has just taken nothing is not asked again
+      isTaken = isTaken && (await this.ring(duty, provider, some));
+      if (!isTaken) for (const one of some) this.doWithoutQueue(duty, one);
+    }
+    return [];
+  }
+
+  /** @returns false if Redis took nothing */
+  private async ring(duty: WatchDuty, provider: string, some: readonly ForQueue[]): Promise<boolean> {
+    const now = some.flatMap(({ work, inMs }) => (inMs === null ? work : []));
+    const later = some.flatMap(({ work, inMs }) => (inMs === null ? [] : { work, delayMs: inMs }));
+    const [outcomes, isScheduled] = await Promise.all([
+      this.producer.ringAll(duty.kind, provider, now),
+      this.producer.scheduleAll(duty.kind, provider, later),
+    ]);
+    // a job that runs while the row says that nobody is at it has lost its worker; its name keeps the next one out for a while
+    if (duty.hasLease)
+      for (const [place, work] of now.entries())
+        if (outcomes[place] === 'under_way') this.runHere(duty, work, 'moving');
+    return isScheduled && !outcomes.includes('lost');
+  }
+
+  private doWithoutQueue(duty: WatchDuty, { work, inMs }: ForQueue): void {
+    if (inMs === null) this.runHere(duty, work, 'away');
+    else this.runLater(duty, work, inMs);
   }
 
   /** A timer of this process stands in for the queue. */
@@ -147,11 +191,6 @@ export class OverdueWatch {
     }, ms);
     this.timers.add(timer);
   }
-}
-
-/** A job that runs while the row says that nobody is at it has lost its worker; its name keeps the next one out for a while. */
-function isInVain(outcome: RingOutcome, duty: WatchDuty): boolean {
-  return outcome === 'lost' || (outcome === 'under_way' && duty.hasLease);
 }
 
 function keyOf(duty: WatchDuty, work: Work): string {

@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import type { DueRepository, DueWork } from '@hub/database';
+import type { OrgId } from '@hub/domain';
+import type { JobConsumer, JobProducer, RedisConnections, RingOutcome, Work } from '@hub/queues';
+import { HubLogger } from '@hub/telemetry';
+import { OverdueWatch } from './overdue-watch.service';
+
+const EVERY_MS = 15_000;
+
+function aDue(different: Partial<DueWork> = {}): DueWork {
+  return {
+    id: randomUUID(),
+    orgId: randomUUID() as OrgId,
+    provider: 'notion',
+    epoch: 1,
+    dueAt: new Date(),
+    overdue: true,
+    dueInMs: -1_000,
+    leasedForMs: null,
+    lifeLeftMs: null,
+    ...different,
+  };
+}
+const many = (count: number, different: Partial<DueWork> = {}) => Array.from({ length: count }, () => aDue(different));
+/** More than three quarters of its margin are gone. */
+const urgent = (different: Partial<DueWork> = {}) => aDue({ dueInMs: -10_000, lifeLeftMs: 1_000, ...different });
+
+/** A watch over these rows, beside a Redis that answers each round of rings as told. */
+function watchOver(due: readonly DueWork[], answer: (works: readonly Work[]) => Promise<RingOutcome>) {
+  const ran: string[] = [];
+  const rungFor: string[] = [];
+  let looks = 0;
+  const shares = () => {
+    looks += 1;
+    return Promise.resolve([...due]);
+  };
+  const producer: Pick<JobProducer, 'ringAll' | 'scheduleAll'> = {
+    ringAll: async (_kind, _provider, works) => {
+      rungFor.push(...works.map(({ id }) => id));
+      const outcome = await answer(works);
+      return works.map(() => outcome);
+    },
+    scheduleAll: () => Promise.resolve(true),
+  };
+  const watch = new OverdueWatch(
+    { shares } as unknown as DueRepository,
+    producer as unknown as JobProducer,
+    { idleMs: () => 0 } as unknown as JobConsumer,
+    { available: true } as RedisConnections,
+    HubLogger.forApp('test', 'silent'),
+  );
+  watch.start({
+    kind: 'refresh',
+    everyMs: EVERY_MS,
+    hasLease: true,
+    runHere: ({ id }) => Promise.resolve(void ran.push(id)),
+  });
+  return { watch, ran, rungFor, looks: () => looks };
+}
+
+const never = (): Promise<RingOutcome> => new Promise(() => undefined);
+const late = (): Promise<RingOutcome> => new Promise((resolve) => setTimeout(() => resolve('rung'), 3_000));
+const ids = (due: readonly DueWork[]): string[] => due.map(({ id }) => id);
+
+beforeEach(() => jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick'] }));
+afterEach(() => jest.useRealTimers());
+
+describe('beside a Redis that answers slowly', () => {
+  it('what has little left is done before anybody waits for an answer', async () => {
+    const [calm, hasty] = [many(50), urgent()];
+    const { watch, ran, rungFor } = watchOver([...calm, hasty], never);
+    await jest.advanceTimersByTimeAsync(100);
+    expect(ran).toEqual([hasty.id]);
+    expect(rungFor).toEqual(ids(calm));
+    await watch.stop();
+  });
+
+  it('a look gives up ringing after some seconds, and the next one goes on', async () => {
+    const due = many(1_000);
+    const { watch, rungFor, looks } = watchOver(due, late);
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(rungFor).toEqual(ids(due).slice(0, 200));
+    await jest.advanceTimersByTimeAsync(EVERY_MS * 1.1);
+    expect(looks()).toBe(2);
+    expect(rungFor.slice(200, 300)).toEqual(ids(due).slice(200, 300));
+    await watch.stop();
+  });
+
+  it('a lane waits for no other', async () => {
+    const due = [...many(1_000), aDue({ provider: 'shopify' })];
+    const { watch, rungFor } = watchOver(due, never);
+    await jest.advanceTimersByTimeAsync(100);
+    expect(rungFor).toContain(due.at(-1)?.id);
+    await watch.stop();
+  });
+});
+
+it('what Redis does not take is done here, and Redis is not asked again in that look', async () => {
+  const due = many(250);
+  const { watch, ran, rungFor } = watchOver(due, () => Promise.resolve('lost'));
+  await jest.advanceTimersByTimeAsync(100);
+  expect(rungFor).toHaveLength(100);
+  expect(new Set(ran)).toEqual(new Set(ids(due)));
+  await watch.stop();
+});
+
+it('a job that runs although the row says that nobody is at it is done here', async () => {
+  const due = many(2);
+  const { watch, ran } = watchOver(due, () => Promise.resolve('under_way'));
+  await jest.advanceTimersByTimeAsync(100);
+  expect(ran).toEqual(ids(due));
+  await watch.stop();
+});
