@@ -47,7 +47,7 @@ export class RefreshWorkerService {
       kind: 'refresh',
       everyMs: LOOK_FOR_REFRESHES_MS,
       hasLease: true,
-      runHere: (work) => this.refreshes.refresh(work),
+      runHere: (work) => this.refreshConsumer.run(work),
       perSecond: (provider) => this.refreshConsumer.perSecond(provider),
       atLook: () => void this.scan.keepScheduled(),
     });

@@ -1,5 +1,5 @@
 import type { DueKind, DueRepository, DueWork } from '@hub/database';
-import type { JobConsumer, JobProducer, RedisConnections, Work } from '@hub/queues';
+import type { JobConsumer, JobOutcome, JobProducer, RedisConnections, Work } from '@hub/queues';
 import type { HubLogger } from '@hub/telemetry';
 import { FairRuns } from './fair-runs';
 import { gapMs, nextLookMs, PATIENT_LOOKS, SHORTEST_LOOK_MS, watchAct, type QueueState } from './watch-plan';
@@ -12,7 +12,7 @@ export interface WatchDuty {
   /** Whether the row tells that somebody is at it. */
   readonly hasLease: boolean;
   /** Does one piece of work in this process, without the queue. Must be safe beside others who do the same. */
-  readonly runHere: (work: Work) => Promise<unknown>;
+  readonly runHere: (work: Work) => Promise<JobOutcome>;
   /** Most that a provider's lane starts in a second; absent: as many as there are. */
   readonly perSecond?: (provider: string) => number | undefined;
   /** Called at each look, such as to keep a scheduler in Redis alive. Nobody waits for what it begins. */
@@ -176,7 +176,15 @@ export class OverdueWatch {
   private runHere(duty: WatchDuty, work: Work, queue: QueueState): void {
     const { provider } = work;
     const gap = gapMs(queue, duty.perSecond?.(provider));
-    this.runs.add({ key: keyOf(duty, work), lane: provider, start: () => duty.runHere(work), gapMs: gap });
+    this.runs.add({ key: keyOf(duty, work), lane: provider, start: () => this.run(duty, work), gapMs: gap });
+  }
+
+  /** Whoever asks for patience is given it, here and by the queue. */
+  private async run(duty: WatchDuty, work: Work): Promise<void> {
+    const outcome = await duty.runHere(work);
+    if (typeof outcome !== 'object' || !('holdLaneMs' in outcome)) return;
+    this.runs.hold(work.provider, outcome.holdLaneMs);
+    if (this.connections.available) await this.producer.hold(duty.kind, work.provider, outcome.holdLaneMs);
   }
 
   private queueState({ kind, everyMs }: WatchDuty, provider: string): QueueState {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DueRepository, DueWork } from '@hub/database';
 import type { OrgId } from '@hub/domain';
-import type { JobConsumer, JobProducer, RedisConnections, RingOutcome, Work } from '@hub/queues';
+import type { JobConsumer, JobOutcome, JobProducer, RedisConnections, RingOutcome, Work } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
 import { OverdueWatch } from './overdue-watch.service';
 
@@ -26,21 +26,27 @@ const many = (count: number, different: Partial<DueWork> = {}) => Array.from({ l
 const urgent = (different: Partial<DueWork> = {}) => aDue({ dueInMs: -10_000, lifeLeftMs: 1_000, ...different });
 
 /** A watch over these rows, beside a Redis that answers each round of rings as told. */
-function watchOver(due: readonly DueWork[], answer: (works: readonly Work[]) => Promise<RingOutcome>) {
+function watchOver(
+  due: readonly DueWork[],
+  answer: (works: readonly Work[]) => Promise<RingOutcome>,
+  runOutcome: JobOutcome = 'done',
+) {
   const ran: string[] = [];
+  const held: string[] = [];
   const rungFor: string[] = [];
   let looks = 0;
   const shares = () => {
     looks += 1;
     return Promise.resolve([...due]);
   };
-  const producer: Pick<JobProducer, 'ringAll' | 'scheduleAll'> = {
+  const producer: Pick<JobProducer, 'ringAll' | 'scheduleAll' | 'hold'> = {
     ringAll: async (_kind, _provider, works) => {
       rungFor.push(...works.map(({ id }) => id));
       const outcome = await answer(works);
       return works.map(() => outcome);
     },
     scheduleAll: () => Promise.resolve(true),
+    hold: (kind, provider, forMs) => Promise.resolve(held.push(`${kind} ${provider} ${forMs}`) > 0),
   };
   const watch = new OverdueWatch(
     { shares } as unknown as DueRepository,
@@ -53,9 +59,12 @@ function watchOver(due: readonly DueWork[], answer: (works: readonly Work[]) => 
     kind: 'refresh',
     everyMs: EVERY_MS,
     hasLease: true,
-    runHere: ({ id }) => Promise.resolve(void ran.push(id)),
+    runHere: ({ id }) => {
+      ran.push(id);
+      return Promise.resolve(runOutcome);
+    },
   });
-  return { watch, ran, rungFor, looks: () => looks };
+  return { watch, ran, held, rungFor, looks: () => looks };
 }
 
 const never = (): Promise<RingOutcome> => new Promise(() => undefined);
@@ -109,5 +118,16 @@ it('a job that runs although the row says that nobody is at it is done here', as
   const { watch, ran } = watchOver(due, () => Promise.resolve('under_way'));
   await jest.advanceTimersByTimeAsync(100);
   expect(ran).toEqual(ids(due));
+  await watch.stop();
+});
+
+it('a provider that asks for patience is given it: its lane starts nothing for a while, here and in the queue', async () => {
+  const due = many(20);
+  const { watch, ran, held } = watchOver(due, () => Promise.resolve('lost'), { holdLaneMs: 3_000 });
+  await jest.advanceTimersByTimeAsync(1_000);
+  expect(ran).toEqual(ids(due).slice(0, 8)); // those that ran side by side when it was said
+  expect(held[0]).toBe('refresh notion 3000');
+  await jest.advanceTimersByTimeAsync(3_000);
+  expect(ran.length).toBeGreaterThan(8);
   await watch.stop();
 });
