@@ -2,6 +2,7 @@ export { appendEvents, AuditRepository, type AuditLine, type AuditPage } from '.
 export { BreakerRepository, type BreakerReason, type OpenBreaker, type Registration } from './breaker.repository';
 export { appDataSource } from './data-source';
 export { DatabaseModule } from './database.module';
+export { DueNotices, type DueNotice } from './due-notices.client';
 export { DueRepository, type DueKind, type DueWork } from './due.repository';
 export {
   completeFlow,

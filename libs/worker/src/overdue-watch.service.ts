@@ -1,4 +1,4 @@
-import type { DueKind, DueRepository, DueWork } from '@hub/database';
+import type { DueKind, DueNotice, DueNotices, DueRepository, DueWork } from '@hub/database';
 import type { JobConsumer, JobOutcome, JobProducer, RedisConnections, Work } from '@hub/queues';
 import type { HubLogger } from '@hub/telemetry';
 import { FairRuns } from './fair-runs';
@@ -27,6 +27,8 @@ interface ForQueue {
 
 /** Most that one look takes on of one provider, so that one which is ill hides nobody; the next look finds the rest. */
 const SHARE = 1_000;
+/** Notices that come together are taken up together. */
+const HEAR_FOR_MS = 50;
 /** Rings of a lane that share a round trip. */
 const RINGS_AT_ONCE = 100;
 /** A Redis that answers slowly holds up one look no longer than this and one answer; the next look goes on. */
@@ -50,6 +52,7 @@ export class OverdueWatch {
 
   constructor(
     private readonly due: DueRepository,
+    private readonly notices: DueNotices,
     private readonly producer: JobProducer,
     private readonly consumer: JobConsumer,
     private readonly connections: RedisConnections,
@@ -60,9 +63,15 @@ export class OverdueWatch {
     );
   }
 
-  /** Takes up a duty: looks at once, and then again and again. */
+  /** Takes up a duty: looks at once, and then again and again; what somebody waits for is taken up as soon as it is noticed. */
   start(duty: WatchDuty): void {
     void this.look(duty);
+    const heard = new Map<string, Work>();
+    this.notices.listen((notice) => {
+      if (notice.kind !== duty.kind) return;
+      if (heard.size === 0) this.after(HEAR_FOR_MS, () => void this.takeUp(duty, heard));
+      heard.set(notice.id, toWork(notice));
+    });
   }
 
   /** Looks no more, and comes back once what is done here has ended. */
@@ -84,9 +93,20 @@ export class OverdueWatch {
     const hasQueue = this.connections.available;
     // what is done here waits for no answer of Redis
     const forQueue = seen.flatMap((due) => this.attend(duty, due, hasQueue) ?? []);
-    await this.ringForAll(duty, forQueue);
+    const before = this.leftOut.get(duty.kind);
+    const isFirst = ({ work }: ForQueue): boolean => before?.has(work.id) ?? false;
+    const left = await this.ringFor(duty, [...forQueue.filter(isFirst), ...forQueue.filter((one) => !isFirst(one))]);
+    this.leftOut.set(duty.kind, new Set(left.map(({ work }) => work.id)));
     duty.atLook?.();
     return seen;
+  }
+
+  /** Whoever noticed it has rung as well, where Redis is there for him: one more ring changes nothing then. */
+  private async takeUp(duty: WatchDuty, heard: Map<string, Work>): Promise<void> {
+    const all = [...heard.values()].map((work) => ({ work, inMs: null }));
+    heard.clear();
+    if (this.connections.available) await this.ringFor({ ...duty, hasLease: false }, all);
+    else for (const one of all) this.doWithoutQueue(duty, one);
   }
 
   /** One record for each time that the database is away. */
@@ -112,16 +132,13 @@ export class OverdueWatch {
     }
   }
 
-  /** All lanes together, so that none waits for another. Those whom the time did not suffice for are first at the next look. */
-  private async ringForAll(duty: WatchDuty, forQueue: readonly ForQueue[]): Promise<void> {
-    const before = this.leftOut.get(duty.kind);
-    const first = forQueue.filter(({ work }) => before?.has(work.id));
-    const then = forQueue.filter(({ work }) => !before?.has(work.id));
+  /** Rings in all lanes together, so that none waits for another. @returns those whom the time did not suffice for */
+  private async ringFor(duty: WatchDuty, forQueue: readonly ForQueue[]): Promise<ForQueue[]> {
     const lanes = new Map<string, ForQueue[]>();
-    for (const one of [...first, ...then]) lanes.set(one.work.provider, [...(lanes.get(one.work.provider) ?? []), one]);
+    for (const one of forQueue) lanes.set(one.work.provider, [...(lanes.get(one.work.provider) ?? []), one]);
     const endsAtMs = performance.now() + RING_FOR_MS;
     const left = await Promise.all([...lanes].map(([provider, lane]) => this.ringLane(duty, provider, lane, endsAtMs)));
-    this.leftOut.set(duty.kind, new Set(left.flat().map(({ work }) => work.id)));
+    return left.flat();
   }
 
   /** @returns those that are left for the next look */
@@ -205,6 +222,6 @@ function keyOf(duty: WatchDuty, work: Work): string {
   return `${duty.kind} ${work.id}`;
 }
 
-function toWork({ id, orgId, provider, epoch }: DueWork): Work {
+function toWork({ id, orgId, provider, epoch }: DueWork | DueNotice): Work {
   return { id, orgId, provider, epoch };
 }

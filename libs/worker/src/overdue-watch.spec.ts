@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { DueRepository, DueWork } from '@hub/database';
+import type { DueNotice, DueNotices, DueRepository, DueWork } from '@hub/database';
 import type { OrgId } from '@hub/domain';
 import type { JobConsumer, JobOutcome, JobProducer, RedisConnections, RingOutcome, Work } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
@@ -29,7 +29,7 @@ const urgent = (different: Partial<DueWork> = {}) => aDue({ dueInMs: -10_000, li
 function watchOver(
   due: readonly DueWork[],
   answer: (works: readonly Work[]) => Promise<RingOutcome>,
-  runOutcome: JobOutcome = 'done',
+  { runOutcome = 'done', isAvailable = true }: { runOutcome?: JobOutcome; isAvailable?: boolean } = {},
 ) {
   const ran: string[] = [];
   const held: string[] = [];
@@ -48,11 +48,13 @@ function watchOver(
     scheduleAll: () => Promise.resolve(true),
     hold: (kind, provider, forMs) => Promise.resolve(held.push(`${kind} ${provider} ${forMs}`) > 0),
   };
+  const hearers: ((notice: DueNotice) => void)[] = [];
   const watch = new OverdueWatch(
     { shares } as unknown as DueRepository,
+    { listen: (hear: (notice: DueNotice) => void) => hearers.push(hear) } as unknown as DueNotices,
     producer as unknown as JobProducer,
     { idleMs: () => 0 } as unknown as JobConsumer,
-    { available: true } as RedisConnections,
+    { available: isAvailable } as RedisConnections,
     HubLogger.forApp('test', 'silent'),
   );
   watch.start({
@@ -64,7 +66,9 @@ function watchOver(
       return Promise.resolve(runOutcome);
     },
   });
-  return { watch, ran, held, rungFor, looks: () => looks };
+  const notice = (work: DueWork, kind: DueNotice['kind'] = 'refresh') =>
+    hearers.forEach((hear) => hear({ ...work, kind }));
+  return { watch, ran, held, rungFor, notice, looks: () => looks };
 }
 
 const never = (): Promise<RingOutcome> => new Promise(() => undefined);
@@ -123,11 +127,41 @@ it('a job that runs although the row says that nobody is at it is done here', as
 
 it('a provider that asks for patience is given it: its lane starts nothing for a while, here and in the queue', async () => {
   const due = many(20);
-  const { watch, ran, held } = watchOver(due, () => Promise.resolve('lost'), { holdLaneMs: 3_000 });
+  const { watch, ran, held } = watchOver(due, () => Promise.resolve('lost'), { runOutcome: { holdLaneMs: 3_000 } });
   await jest.advanceTimersByTimeAsync(1_000);
   expect(ran).toEqual(ids(due).slice(0, 8)); // those that ran side by side when it was said
   expect(held[0]).toBe('refresh notion 3000');
   await jest.advanceTimersByTimeAsync(3_000);
   expect(ran.length).toBeGreaterThan(8);
   await watch.stop();
+});
+
+describe('what somebody waits for', () => {
+  it('is done at once while Redis is away, once for any number of notices', async () => {
+    const { watch, ran, rungFor, notice } = watchOver([], never, { isAvailable: false });
+    const work = aDue();
+    for (let time = 0; time < 10; time += 1) notice(work);
+    await jest.advanceTimersByTimeAsync(100);
+    expect([ran, rungFor]).toEqual([[work.id], []]);
+    await watch.stop();
+  });
+
+  it('is rung for where Redis is there, and left to whoever is at it', async () => {
+    const { watch, ran, rungFor, notice } = watchOver([], () => Promise.resolve('under_way'));
+    const work = aDue();
+    notice(work);
+    notice(aDue(), 'sync'); // of another duty
+    await jest.advanceTimersByTimeAsync(100);
+    expect([ran, rungFor]).toEqual([[], [work.id]]);
+    await watch.stop();
+  });
+
+  it('is done here if Redis takes no ring', async () => {
+    const { watch, ran, notice } = watchOver([], () => Promise.resolve('lost'));
+    const work = aDue();
+    notice(work);
+    await jest.advanceTimersByTimeAsync(100);
+    expect(ran).toEqual([work.id]);
+    await watch.stop();
+  });
 });
