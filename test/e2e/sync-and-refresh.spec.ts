@@ -292,3 +292,24 @@ describe('while a provider refuses the hub for all orgs', () => {
     for (const { caller } of all) expect((await caller.read('google_drive')).body.status).toBe('connected');
   });
 });
+
+describe('without Redis', () => {
+  it('a forced refresh and a forced sync are done at once all the same', async () => {
+    const bare = await Stack.start({ env: { REDIS_URL: 'redis://127.0.0.1:1' } });
+    try {
+      const caller = bare.as();
+      const account = ANYONES.google_drive();
+      await bare.connect(caller, account.order, account.choices);
+      for (const [what, ask] of [
+        ['a refresh', () => caller.refresh('google_drive')],
+        ['a sync', () => caller.sync('google_drive')],
+      ] as const) {
+        const before = performance.now();
+        expect([what, (await ask()).status]).toEqual([what, 200]);
+        expect(performance.now() - before).toBeLessThan(5_000);
+      }
+    } finally {
+      await bare.stop();
+    }
+  });
+});

@@ -20,7 +20,7 @@ export async function ring(environment: Environment, rings: readonly Ring[]): Pr
   const producer = new JobProducer({ redisPrefix: reader.text('REDIS_PREFIX') ?? 'hub' }, connections, logger);
   try {
     const end = performance.now() + RING_FOR_MS;
-    while (!(await producer.ringAll(rings))) {
+    while (!(await producer.ringCrowd(rings))) {
       if (performance.now() > end) return false;
       await sleep(RING_EVERY_MS);
     }

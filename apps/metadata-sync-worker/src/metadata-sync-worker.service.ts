@@ -1,4 +1,4 @@
-import { DueRepository, HubDatabase } from '@hub/database';
+import { DueNotices, DueRepository, HubDatabase } from '@hub/database';
 import { JobConsumer, JobProducer, RedisConnections } from '@hub/queues';
 import { HubLogger, type Readiness } from '@hub/telemetry';
 import { databaseReadiness, OverdueWatch } from '@hub/worker';
@@ -16,6 +16,7 @@ export class MetadataSyncWorkerService {
   constructor(
     private readonly database: HubDatabase,
     due: DueRepository,
+    notices: DueNotices,
     producer: JobProducer,
     private readonly connections: RedisConnections,
     logger: HubLogger,
@@ -23,7 +24,7 @@ export class MetadataSyncWorkerService {
     private readonly syncConsumer: SyncConsumer,
     private readonly syncs: SyncService,
   ) {
-    this.watch = new OverdueWatch(due, producer, consumer, connections, logger);
+    this.watch = new OverdueWatch(due, notices, producer, consumer, connections, logger);
   }
 
   async start(): Promise<void> {

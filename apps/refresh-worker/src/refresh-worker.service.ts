@@ -1,4 +1,4 @@
-import { DueRepository, HubDatabase } from '@hub/database';
+import { DueNotices, DueRepository, HubDatabase } from '@hub/database';
 import { JobConsumer, JobProducer, RedisConnections } from '@hub/queues';
 import { HubLogger, type Readiness } from '@hub/telemetry';
 import { databaseReadiness, OverdueWatch } from '@hub/worker';
@@ -22,6 +22,7 @@ export class RefreshWorkerService {
   constructor(
     private readonly database: HubDatabase,
     due: DueRepository,
+    notices: DueNotices,
     producer: JobProducer,
     private readonly connections: RedisConnections,
     logger: HubLogger,
@@ -33,7 +34,7 @@ export class RefreshWorkerService {
     private readonly revocationConsumer: RevocationConsumer,
     private readonly revocations: RevocationService,
   ) {
-    this.watch = new OverdueWatch(due, producer, consumer, connections, logger);
+    this.watch = new OverdueWatch(due, notices, producer, consumer, connections, logger);
   }
 
   async start(): Promise<void> {
@@ -47,7 +48,7 @@ export class RefreshWorkerService {
       kind: 'refresh',
       everyMs: LOOK_FOR_REFRESHES_MS,
       hasLease: true,
-      runHere: (work) => this.refreshes.refresh(work),
+      runHere: (work) => this.refreshConsumer.run(work),
       perSecond: (provider) => this.refreshConsumer.perSecond(provider),
       atSight: () => this.refreshes.recallForgotten(),
       atLook: () => void this.scan.keepScheduled(),

@@ -5,6 +5,7 @@ import { AuditRepository } from './audit.repository';
 import { BreakerRepository } from './breaker.repository';
 import { appDataSource } from './data-source';
 import { DeadLetterRepository } from './dead-letter.repository';
+import { DueNotices } from './due-notices.client';
 import { DueRepository } from './due.repository';
 import { FlowRepository } from './flow.repository';
 import { HubDatabase } from './hub-database';
@@ -40,17 +41,23 @@ export class DatabaseModule implements OnApplicationShutdown {
           useFactory: async (config: HubConfig) =>
             new HubDatabase(await appDataSource(config.databaseUrl, `hub-${name}`).initialize()),
         },
+        {
+          provide: DueNotices,
+          inject: [HUB_CONFIG],
+          useFactory: (config: HubConfig) => new DueNotices(config.databaseUrl, `hub-${name}-notices`),
+        },
         ...REPOSITORIES.map((repository) => ({
           provide: repository,
           inject: [HubDatabase],
           useFactory: (database: HubDatabase) => new repository(database),
         })),
       ],
-      exports: [HubDatabase, ...REPOSITORIES],
+      exports: [HubDatabase, DueNotices, ...REPOSITORIES],
     };
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.modules.get(DueNotices).close();
     await this.modules.get(HubDatabase).dataSource.destroy();
   }
 }

@@ -16,6 +16,7 @@ export {
   type DeadLetterPlace,
   type ReplayedLetter,
 } from './dead-letter.repository';
+export { DueNotices, type DueNotice } from './due-notices.client';
 export { DueRepository, type DueKind, type DueWork } from './due.repository';
 export {
   completeFlow,

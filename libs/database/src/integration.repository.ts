@@ -2,6 +2,7 @@ import type { Actor, Change, EventDraft, Integration, IntegrationId, OrgId, Prov
 import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
 import { IntegrationEntity } from './entities';
+import { noticeDue } from './due-notices.client';
 import type { HubDatabase } from './hub-database';
 import { patchColumns, toIntegration } from './integration-row';
 import { affected, selectOne } from './statements';
@@ -126,30 +127,28 @@ export class IntegrationRepository {
 
   /** Asks for a refresh at once: the row says so, whoever rings. In `reauth_required` nothing is asked. */
   async requestRefresh(orgId: OrgId, provider: ProviderId): Promise<RequestedWork> {
-    return this.request(orgId, provider, 'next_refresh_at');
+    return this.request(orgId, provider, 'refresh');
   }
 
   /** Asks for a metadata sync at once. */
   async requestSync(orgId: OrgId, provider: ProviderId): Promise<RequestedWork> {
-    return this.request(orgId, provider, 'next_sync_at');
+    return this.request(orgId, provider, 'sync');
   }
 
-  private async request(
-    orgId: OrgId,
-    provider: ProviderId,
-    column: 'next_refresh_at' | 'next_sync_at',
-  ): Promise<RequestedWork> {
+  private async request(orgId: OrgId, provider: ProviderId, kind: 'refresh' | 'sync'): Promise<RequestedWork> {
+    const column = `next_${kind}_at`;
     return this.database.withOrg(orgId, async (manager) => {
       await manager.query(
         `update public.integrations set ${column} = least(${column}, now()) where provider = $1 and status <> 'reauth_required'
            and (lease_until is null or lease_until < now() or $2)`,
-        [provider, column === 'next_sync_at'],
+        [provider, kind === 'sync'],
       );
       const [row] = await manager.find(IntegrationEntity, { where: { provider } });
       if (!row) return { kind: 'not_connected' };
       const integration = toIntegration(row);
       if (integration.status === 'reauth_required') return { kind: 'reauth_required', integration };
       const { at } = await selectOne<{ at: Date }>(manager, 'select now() as at');
+      await noticeDue(manager, { ...integration, kind });
       return { kind: 'requested', integration, progress: toProgress(row), at };
     });
   }

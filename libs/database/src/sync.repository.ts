@@ -1,5 +1,6 @@
 import type { Actor, Change, Integration, IntegrationId, OrgId, Sealed } from '@hub/domain';
 import { appendEvents } from './audit.repository';
+import { noticeDue } from './due-notices.client';
 import { IntegrationEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { patchAssignments, toIntegration } from './integration-row';
@@ -83,6 +84,7 @@ export class SyncRepository {
         [id],
       );
       const row = await manager.findOne(IntegrationEntity, { where: { id } });
+      if (row) await noticeDue(manager, { ...toIntegration(row), kind: 'refresh' });
       // what is under way already is as good as a new one
       return row ? { epoch: row.settledEpoch < row.epoch ? row.epoch : row.epoch + 1 } : undefined;
     });

@@ -1,6 +1,6 @@
 import type { HubConfig } from '@hub/config';
 import type { HubLogger } from '@hub/telemetry';
-import { Queue } from 'bullmq';
+import { Queue, type BulkJobOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { JOBS, jobOptions, queueName, type JobName, type Work } from './queue-catalog';
 import type { RedisConnections } from './redis-connections';
@@ -20,7 +20,7 @@ export interface Ring {
 }
 
 /** Rings of a crowd that are on their way at once. */
-const RINGS_AT_ONCE = 25;
+const RINGS_AT_ONCE = 100;
 
 /** Rings for work. A ring that is lost costs nothing but time: the row says what is due, and the overdue watch rings again. */
 export class JobProducer {
@@ -38,67 +38,95 @@ export class JobProducer {
 
   /** Puts work into its queue for later. Work that stands there already stays as it is. @returns false if Redis took nothing */
   async schedule(job: JobName, work: Work, delayMs: number): Promise<boolean> {
-    return this.guarded(job, work, async (queue) => {
-      await queue.add(JOBS[job].queue, work, jobOptions(job, work, Math.max(0, Math.round(delayMs))));
-    });
+    return this.scheduleAll(job, work.provider, [{ work, delayMs }]);
+  }
+
+  /** The same for much work of one provider, in one round trip. */
+  async scheduleAll(
+    job: JobName,
+    provider: string,
+    all: readonly { readonly work: Work; readonly delayMs: number }[],
+  ): Promise<boolean> {
+    const jobs = all.map(({ work, delayMs }) => entryOf(job, work, Math.max(0, Math.round(delayMs))));
+    return (await this.guarded(job, provider, (queue) => queue.addBulk(jobs))) !== undefined;
   }
 
   /** Rings for work now: a job of that name that waits for its hour is pulled forward. @returns false if Redis took nothing */
   async ring(job: JobName, work: Work): Promise<boolean> {
-    return (await this.ringAndTell(job, work)) !== 'lost';
+    const [outcome] = await this.ringAll(job, work.provider, [work]);
+    return outcome !== 'lost';
+  }
+
+  /** The same for much work of one provider, in one round trip. @returns what came of each ring */
+  async ringAll(job: JobName, provider: string, all: readonly Work[]): Promise<RingOutcome[]> {
+    const ids = all.map((work) => JOBS[job].jobId(work));
+    const states = await this.guarded(job, provider, async (queue) => {
+      const jobs = queue.getBackend();
+      // sent one behind the other without waiting: what a job is before it is rung for, then the two halves of the ring,
+      // of which each does nothing where it is the other's turn
+      const [before] = await Promise.all([
+        Promise.all(ids.map((id) => jobs.getState(id))),
+        Promise.all(ids.map((id) => jobs.promote(id).catch(ignoreUnlessLost))),
+        queue.addBulk(all.map((work) => entryOf(job, work, 0))),
+      ]);
+      return before;
+    });
+    if (!states) return all.map(() => 'lost');
+    return states.map((state) => (state === 'active' ? 'under_way' : 'rung'));
   }
 
   /**
-   * Rings for a crowd. A Redis that is there and does not answer costs each ring its whole patience, so the first ring
-   * that is lost is the end of it.
+   * Rings for a crowd of all kinds. A Redis that is there and does not answer costs each ring its whole patience, so the
+   * first that is lost is the end of it.
    *
    * @returns false if Redis took not all
    */
-  async ringAll(rings: readonly Ring[]): Promise<boolean> {
-    for (let start = 0; start < rings.length; start += RINGS_AT_ONCE) {
-      const batch = rings.slice(start, start + RINGS_AT_ONCE);
-      const taken = await Promise.all(batch.map(({ job, work }) => this.ring(job, work)));
-      if (!taken.every(Boolean)) return false;
+  async ringCrowd(rings: readonly Ring[]): Promise<boolean> {
+    const lanes = new Map<string, Ring[]>();
+    for (const ring of rings) {
+      const name = queueName(ring.job, ring.work.provider);
+      lanes.set(name, [...(lanes.get(name) ?? []), ring]);
+    }
+    for (const lane of lanes.values()) if (!(await this.ringLane(lane))) return false;
+    return true;
+  }
+
+  private async ringLane(lane: readonly Ring[]): Promise<boolean> {
+    for (let start = 0; start < lane.length; start += RINGS_AT_ONCE) {
+      const batch = lane.slice(start, start + RINGS_AT_ONCE);
+      const outcomes = await this.ringAll(
+        batch[0]!.job,
+        batch[0]!.work.provider,
+        batch.map(({ work }) => work),
+      );
+      if (outcomes.includes('lost')) return false;
     }
     return true;
   }
 
-  /** Rings once, and tells what came of it. */
-  async ringAndTell(job: JobName, work: Work): Promise<RingOutcome> {
-    let outcome: RingOutcome = 'rung';
-    const isTaken = await this.guarded(job, work, async (queue) => {
-      const known = await queue.getJob(JOBS[job].jobId(work));
-      const state = await known?.getState();
-      if (state === 'delayed') await known?.promote().catch(ignoreIfStarted);
-      else if (state === 'active') outcome = 'under_way';
-      else await queue.add(JOBS[job].queue, work, jobOptions(job, work, 0));
-    });
-    return isTaken ? outcome : 'lost';
-  }
-
   /** Lets a provider's lane start nothing for a while, in all workers. @returns false if Redis took nothing */
   async hold(job: JobName, provider: string, forMs: number): Promise<boolean> {
-    return this.guarded(job, { provider }, (queue) => queue.rateLimit(Math.round(forMs)));
+    const isHeld = await this.guarded(job, provider, async (queue) => {
+      await queue.rateLimit(Math.round(forMs));
+      return true;
+    });
+    return isHeld === true;
   }
 
-  private async guarded(
-    job: JobName,
-    work: Pick<Work, 'provider'>,
-    act: (queue: Queue) => Promise<void>,
-  ): Promise<boolean> {
-    if (performance.now() < this.deafUntilMs) return false;
+  /** @returns `undefined` if Redis took nothing */
+  private async guarded<T>(job: JobName, provider: string, act: (queue: Queue) => Promise<T>): Promise<T | undefined> {
+    if (performance.now() < this.deafUntilMs) return undefined;
     try {
-      await act(this.queue(queueName(job, work.provider)));
-      return true;
+      return await act(this.queue(queueName(job, provider)));
     } catch (error) {
       // a line that stands and says nothing costs each ring its whole patience, and a refresh waits for its ring
       if (isTimeout(error)) this.deafUntilMs = performance.now() + DEAF_MS;
       this.logger.warning('queue.ring_lost', {
         queue: JOBS[job].queue,
-        provider: work.provider,
+        provider,
         'error.type': (error as Error).name,
       });
-      return false;
+      return undefined;
     }
   }
 
@@ -121,8 +149,12 @@ export class JobProducer {
   }
 }
 
-/** Between our look and our pull a worker may have taken the job: then it runs, which is what we wanted. */
-function ignoreIfStarted(error: unknown): void {
+function entryOf(job: JobName, work: Work, delayMs: number): { name: string; data: Work; opts: BulkJobOptions } {
+  return { name: JOBS[job].queue, data: work, opts: jobOptions(job, work, delayMs) };
+}
+
+/** A job that does not wait for its hour is not to be pulled forward: there is none of that name, or it runs already. */
+function ignoreUnlessLost(error: unknown): void {
   if (!/not in the delayed state|Missing key/i.test((error as Error).message)) throw error;
 }
 

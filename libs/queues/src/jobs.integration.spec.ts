@@ -4,6 +4,7 @@ import { HubLogger } from '@hub/telemetry';
 import { Queue, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
 import { eventually } from '../../../test/support/eventually';
+import { TcpProxy } from '../../../test/prove/faults/tcp-proxy';
 import { testServers } from '../../../test/support/test-servers';
 import { JobConsumer, type JobOutcome } from './job.consumer';
 import { JobProducer } from './job.producer';
@@ -130,7 +131,7 @@ describe('jobs', () => {
       job: place % 2 === 0 ? ('sync' as const) : ('revocation' as const),
       work: aWork(),
     }));
-    expect(await bell.producer.ringAll(crowd)).toBe(true);
+    expect(await bell.producer.ringCrowd(crowd)).toBe(true);
     for (const kind of ['sync', 'revocation'] as const) {
       const wanted = crowd.filter(({ job }) => job === kind).map(({ work }) => work.id);
       expect((await bell.jobs(kind)).map(({ id }) => id).sort()).toEqual(wanted.sort());
@@ -150,6 +151,33 @@ describe('jobs', () => {
     expect(rings).not.toContain(false);
     await eventually('the end', async () => consumer.running === 0 && (await bell.jobs('sync')).length === 0);
     expect(runs).toBe(1);
+  });
+
+  it('many are rung for together: those that wait for their hour are pulled forward, those that run are told of', async () => {
+    const [delayed, running, unknown] = [aWork(), aWork(), aWork()];
+    await bell.producer.schedule('sync', delayed, 10 * MINUTE);
+    const ends: (() => void)[] = [];
+    const taken: string[] = [];
+    bell.consume('sync', async ({ id }) => {
+      taken.push(id);
+      if (id === running.id) await new Promise<void>((resolve) => ends.push(resolve));
+      return 'done';
+    });
+    await bell.producer.ring('sync', running);
+    await eventually('the one that runs', () => Promise.resolve(ends.length === 1));
+    const outcomes = await bell.producer.ringAll('sync', PROVIDER, [delayed, running, unknown]);
+    expect(outcomes).toEqual(['rung', 'under_way', 'rung']);
+    await eventually('the others', () => Promise.resolve(taken.length === 3));
+    ends.forEach((end) => end());
+    await eventually('the end', async () => (await bell.jobs('sync')).length === 0);
+    expect(new Set(taken)).toEqual(new Set([running.id, delayed.id, unknown.id]));
+    expect(taken).toHaveLength(3);
+  });
+
+  it('are told of as rung however soon somebody takes them', async () => {
+    bell.consume('refresh', () => new Promise((resolve) => setTimeout(() => resolve('done'), 50)));
+    for (let time = 0; time < 30; time += 1)
+      expect(await bell.producer.ringAll('refresh', PROVIDER, [aWork(), aWork()])).toEqual(['rung', 'rung']);
   });
 
   it('can be rung for again once they are through', async () => {
@@ -369,7 +397,7 @@ describe('without Redis', () => {
     const counting = HubLogger.forApp('test', 'info', { write: (line) => lost.push(line) });
     const producer = new JobProducer({ redisPrefix: 'test' }, connections, counting);
     const crowd = Array.from({ length: 500 }, () => ({ job: 'sync' as const, work: aWork() }));
-    expect(await producer.ringAll(crowd)).toBe(false);
+    expect(await producer.ringCrowd(crowd)).toBe(false);
     expect(lost.length).toBeGreaterThan(0);
     expect(lost.length).toBeLessThan(100);
     await producer.close();
@@ -385,6 +413,23 @@ describe('without Redis', () => {
     expect(tookMs).toBeLessThan(3_000);
     for (const socket of sockets) socket.destroy();
     silent.close();
+  });
+
+  it('that answers slowly, a ring waits for one answer', async () => {
+    const { hostname, port } = new URL(testServers().redisUrl);
+    const line = await TcpProxy.start({ host: hostname, port: Number(port) });
+    const url = new URL(testServers().redisUrl);
+    url.host = `127.0.0.1:${line.port}`;
+    const connections = new RedisConnections({ redisUrl: url.href }, logger);
+    const producer = new JobProducer({ redisPrefix: `slow-${randomUUID()}` }, connections, logger);
+    await eventually('a connection', () => producer.ring('refresh', aWork()));
+    line.become('open', { delayMs: 400 }); // on either way
+    const before = performance.now();
+    expect(await producer.ring('refresh', aWork())).toBe(true);
+    expect(performance.now() - before).toBeLessThan(1_500);
+    await producer.close();
+    connections.close();
+    await line.stop();
   });
 
   it('a consumer drains all the same', async () => {

@@ -82,6 +82,30 @@ it('a lane with a pace starts one at a time, that far apart, and holds up no oth
   expect(hasOther).toBe(true);
 });
 
+it('a lane that is held starts nothing for a while, then at half of its pace, and holds up no other lane', async () => {
+  const startedMs: number[] = [];
+  const runs = new FairRuns(10, 10, () => undefined);
+  const heldMs = performance.now();
+  runs.hold('a', 200);
+  runs.hold('a', 100); // heard by another run of the same throttle: neither shorter nor halved again
+  let hasOther = false;
+  await new Promise<void>((resolve) => {
+    for (const key of ['a1', 'a2'])
+      runs.add({
+        key,
+        lane: 'a',
+        gapMs: 60,
+        start: () => Promise.resolve(startedMs.push(performance.now()) === 2 && resolve()),
+      });
+    runs.add({ key: 'b1', lane: 'b', start: () => Promise.resolve((hasOther = startedMs.length === 0)) });
+  });
+  const [first = 0, second = 0] = startedMs;
+  expect(hasOther).toBe(true);
+  expect(first - heldMs).toBeGreaterThanOrEqual(199); // a timer may be early by a millisecond
+  expect(second - first).toBeGreaterThanOrEqual(115);
+  expect(second - first).toBeLessThan(235);
+});
+
 it('a run that waits for its pace is not begun after stopping', async () => {
   const { runs, began, settled } = heldRuns(2, 2);
   const add = (key: string) => runs.add({ key, lane: 'a', gapMs: 20, start: () => Promise.resolve(began.push(key)) });

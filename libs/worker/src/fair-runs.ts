@@ -1,3 +1,5 @@
+import { afterThrottle, FULL_PACE, shareAt, type LanePace } from './lane-pace';
+
 /** Something to be run, at most once at a time under its key. */
 interface Run {
   readonly key: string;
@@ -9,13 +11,16 @@ interface Run {
 
 /**
  * Runs many things with bounded concurrency. They stand in lanes, such as one for each provider; the lanes take turns and
- * none takes more than its share, so that a slow one holds up nobody else. A lane may have a pace as well.
+ * none takes more than its share, so that a slow one holds up nobody else. A lane may have a pace as well, which a throttle
+ * halves for a while.
  */
 export class FairRuns {
   private readonly lanes = new Map<string, Run[]>();
   private readonly keys = new Set<string>();
   private readonly runningInLane = new Map<string, number>();
   private readonly startedMs = new Map<string, number>();
+  private readonly heldUntilMs = new Map<string, number>();
+  private readonly paces = new Map<string, LanePace>();
   private wake: NodeJS.Timeout | undefined;
   private running = 0;
   private isStopped = false;
@@ -38,6 +43,16 @@ export class FairRuns {
     this.keys.add(run.key);
     this.lanes.set(run.lane, [...(this.lanes.get(run.lane) ?? []), run]);
     this.startNext();
+  }
+
+  /** The other side asks for patience: the lane starts nothing for a while, and then goes on at half of its pace. */
+  hold(lane: string, forMs: number): void {
+    const nowMs = performance.now();
+    const untilMs = this.heldUntilMs.get(lane) ?? -Infinity;
+    // those that ran side by side hear of one throttle
+    if (untilMs <= nowMs) this.paces.set(lane, afterThrottle(this.paces.get(lane) ?? FULL_PACE, nowMs));
+    this.heldUntilMs.set(lane, Math.max(untilMs, nowMs + forMs));
+    this.wakeForPace();
   }
 
   /** Starts nothing more, and comes back once what runs has ended. */
@@ -78,9 +93,12 @@ export class FairRuns {
     return (this.runningInLane.get(lane) ?? 0) < this.mostOfALane;
   }
 
-  /** How long the pace of its lane still keeps a run back. */
+  /** How long the pace of its lane, or a wish for patience, still keeps a run back. */
   private pauseMs({ lane, gapMs = 0 }: Run): number {
-    return (this.startedMs.get(lane) ?? -Infinity) + gapMs - performance.now();
+    const nowMs = performance.now();
+    const pace = shareAt(this.paces.get(lane) ?? FULL_PACE, nowMs);
+    const pacedMs = (this.startedMs.get(lane) ?? -Infinity) + gapMs / pace;
+    return Math.max(pacedMs, this.heldUntilMs.get(lane) ?? -Infinity) - nowMs;
   }
 
   /** The end of a run wakes those who wait for room; those who wait for their pace need a timer. */

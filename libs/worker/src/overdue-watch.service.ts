@@ -1,5 +1,5 @@
-import type { DueKind, DueRepository, DueWork } from '@hub/database';
-import type { JobConsumer, JobProducer, RedisConnections, RingOutcome, Work } from '@hub/queues';
+import type { DueKind, DueNotice, DueNotices, DueRepository, DueWork } from '@hub/database';
+import type { JobConsumer, JobOutcome, JobProducer, RedisConnections, Work } from '@hub/queues';
 import type { HubLogger } from '@hub/telemetry';
 import { FairRuns } from './fair-runs';
 import { gapMs, nextLookMs, PATIENT_LOOKS, SHORTEST_LOOK_MS, watchAct, type QueueState } from './watch-plan';
@@ -12,7 +12,7 @@ export interface WatchDuty {
   /** Whether the row tells that somebody is at it. */
   readonly hasLease: boolean;
   /** Does one piece of work in this process, without the queue. Must be safe beside others who do the same. */
-  readonly runHere: (work: Work) => Promise<unknown>;
+  readonly runHere: (work: Work) => Promise<JobOutcome>;
   /** Most that a provider's lane starts in a second; absent: as many as there are. */
   readonly perSecond?: (provider: string) => number | undefined;
   /** Called when the database answers again after it did not. */
@@ -21,9 +21,20 @@ export interface WatchDuty {
   readonly atLook?: () => void;
 }
 
+/** What is to be rung for: now, or at its time. */
+interface ForQueue {
+  readonly work: Work;
+  readonly inMs: number | null;
+}
+
 /** Most that one look takes on of one provider, so that one which is ill hides nobody; the next look finds the rest. */
 const SHARE = 1_000;
-const RINGS_AT_ONCE = 25;
+/** Notices that come together are taken up together. */
+const HEAR_FOR_MS = 50;
+/** Rings of a lane that share a round trip. */
+const RINGS_AT_ONCE = 100;
+/** A Redis that answers slowly holds up one look no longer than this and one answer; the next look goes on. */
+const RING_FOR_MS = 4_000;
 const MOST_RUNS = 32;
 const MOST_RUNS_OF_A_PROVIDER = 8;
 
@@ -36,11 +47,14 @@ export class OverdueWatch {
   private readonly runs: FairRuns;
   private readonly timers = new Set<NodeJS.Timeout>();
   private readonly awaited = new Set<string>();
+  /** Ids that the last look of a kind could not ring for in time. */
+  private readonly leftOut = new Map<DueKind, ReadonlySet<string>>();
   private isStopped = false;
   private readonly blind = new Set<DueKind>();
 
   constructor(
     private readonly due: DueRepository,
+    private readonly notices: DueNotices,
     private readonly producer: JobProducer,
     private readonly consumer: JobConsumer,
     private readonly connections: RedisConnections,
@@ -51,9 +65,15 @@ export class OverdueWatch {
     );
   }
 
-  /** Takes up a duty: looks at once, and then again and again. */
+  /** Takes up a duty: looks at once, and then again and again; what somebody waits for is taken up as soon as it is noticed. */
   start(duty: WatchDuty): void {
     void this.look(duty);
+    const heard = new Map<string, Work>();
+    this.notices.listen((notice) => {
+      if (notice.kind !== duty.kind) return;
+      if (heard.size === 0) this.after(HEAR_FOR_MS, () => void this.takeUp(duty, heard));
+      heard.set(notice.id, toWork(notice));
+    });
   }
 
   /** Looks no more, and comes back once what is done here has ended. */
@@ -73,15 +93,23 @@ export class OverdueWatch {
     const seen = await this.due.shares(duty.kind, duty.everyMs, SHARE);
     if (this.blind.has(duty.kind)) await duty.atSight?.();
     this.blind.delete(duty.kind);
-    let hasQueue = this.connections.available;
-    for (let start = 0; start < seen.length; start += RINGS_AT_ONCE) {
-      const batch = seen.slice(start, start + RINGS_AT_ONCE);
-      const taken = await Promise.all(batch.map((work) => this.attend(duty, work, hasQueue)));
-      // a Redis that is there but does not answer costs each ring its whole patience: one batch is enough
-      hasQueue &&= taken.every(Boolean);
-    }
+    const hasQueue = this.connections.available;
+    // what is done here waits for no answer of Redis
+    const forQueue = seen.flatMap((due) => this.attend(duty, due, hasQueue) ?? []);
+    const before = this.leftOut.get(duty.kind);
+    const isFirst = ({ work }: ForQueue): boolean => before?.has(work.id) ?? false;
+    const left = await this.ringFor(duty, [...forQueue.filter(isFirst), ...forQueue.filter((one) => !isFirst(one))]);
+    this.leftOut.set(duty.kind, new Set(left.map(({ work }) => work.id)));
     duty.atLook?.();
     return seen;
+  }
+
+  /** Whoever noticed it has rung as well, where Redis is there for him: one more ring changes nothing then. */
+  private async takeUp(duty: WatchDuty, heard: Map<string, Work>): Promise<void> {
+    const all = [...heard.values()].map((work) => ({ work, inMs: null }));
+    heard.clear();
+    if (this.connections.available) await this.ringFor({ ...duty, hasLease: false }, all);
+    else for (const one of all) this.doWithoutQueue(duty, one);
   }
 
   /** One record for each time that the database is away. */
@@ -90,35 +118,68 @@ export class OverdueWatch {
     this.blind.add(kind);
   }
 
-  /** @returns false if Redis took nothing */
-  private async attend(duty: WatchDuty, due: DueWork, hasQueue: boolean): Promise<boolean> {
+  /** Begins what is done here. @returns what is the queue's */
+  private attend(duty: WatchDuty, due: DueWork, hasQueue: boolean): ForQueue | undefined {
     const work = toWork(due);
     const queue = hasQueue ? this.queueState(duty, work.provider) : 'away';
     const act = watchAct(due, queue, duty.everyMs);
     switch (act.kind) {
       case 'ring':
-        return this.ring(duty, work);
+        return { work, inMs: null };
       case 'schedule':
-        return this.schedule(duty, work, act.inMs);
+        return { work, inMs: act.inMs };
       case 'run_here':
-        this.runHere(duty, work, queue);
-        return true;
+        return void this.runHere(duty, work, queue);
       case 'look_again':
-        this.runLater(duty, work, act.inMs);
-        return true;
+        return void this.runLater(duty, work, act.inMs);
     }
   }
 
-  private async ring(duty: WatchDuty, work: Work): Promise<boolean> {
-    const outcome = await this.producer.ringAndTell(duty.kind, work);
-    if (isInVain(outcome, duty)) this.runHere(duty, work, outcome === 'lost' ? 'away' : 'moving');
-    return outcome !== 'lost';
+  /** Rings in all lanes together, so that none waits for another. @returns those whom the time did not suffice for */
+  private async ringFor(duty: WatchDuty, forQueue: readonly ForQueue[]): Promise<ForQueue[]> {
+    const lanes = new Map<string, ForQueue[]>();
+    for (const one of forQueue) lanes.set(one.work.provider, [...(lanes.get(one.work.provider) ?? []), one]);
+    const endsAtMs = performance.now() + RING_FOR_MS;
+    const left = await Promise.all([...lanes].map(([provider, lane]) => this.ringLane(duty, provider, lane, endsAtMs)));
+    return left.flat();
   }
 
-  private async schedule(duty: WatchDuty, work: Work, inMs: number): Promise<boolean> {
-    const isTaken = await this.producer.schedule(duty.kind, work, inMs);
-    if (!isTaken) this.runLater(duty, work, inMs);
-    return isTaken;
+  /** @returns those that are left for the next look */
+  private async ringLane(
+    duty: WatchDuty,
+    provider: string,
+    lane: readonly ForQueue[],
+    endsAtMs: number,
+  ): Promise<readonly ForQueue[]> {
+    let isTaken = true;
+    for (let start = 0; start < lane.length; start += RINGS_AT_ONCE) {
+      if (performance.now() > endsAtMs && isTaken) return lane.slice(start);
+      const some = lane.slice(start, start + RINGS_AT_ONCE);
+      // a Redis that has just taken nothing is not asked again
+      isTaken = isTaken && (await this.ring(duty, provider, some));
+      if (!isTaken) for (const one of some) this.doWithoutQueue(duty, one);
+    }
+    return [];
+  }
+
+  /** @returns false if Redis took nothing */
+  private async ring(duty: WatchDuty, provider: string, some: readonly ForQueue[]): Promise<boolean> {
+    const now = some.flatMap(({ work, inMs }) => (inMs === null ? work : []));
+    const later = some.flatMap(({ work, inMs }) => (inMs === null ? [] : { work, delayMs: inMs }));
+    const [outcomes, isScheduled] = await Promise.all([
+      this.producer.ringAll(duty.kind, provider, now),
+      this.producer.scheduleAll(duty.kind, provider, later),
+    ]);
+    // a job that runs while the row says that nobody is at it has lost its worker; its name keeps the next one out for a while
+    if (duty.hasLease)
+      for (const [place, work] of now.entries())
+        if (outcomes[place] === 'under_way') this.runHere(duty, work, 'moving');
+    return isScheduled && !outcomes.includes('lost');
+  }
+
+  private doWithoutQueue(duty: WatchDuty, { work, inMs }: ForQueue): void {
+    if (inMs === null) this.runHere(duty, work, 'away');
+    else this.runLater(duty, work, inMs);
   }
 
   /** A timer of this process stands in for the queue. */
@@ -135,7 +196,15 @@ export class OverdueWatch {
   private runHere(duty: WatchDuty, work: Work, queue: QueueState): void {
     const { provider } = work;
     const gap = gapMs(queue, duty.perSecond?.(provider));
-    this.runs.add({ key: keyOf(duty, work), lane: provider, start: () => duty.runHere(work), gapMs: gap });
+    this.runs.add({ key: keyOf(duty, work), lane: provider, start: () => this.run(duty, work), gapMs: gap });
+  }
+
+  /** Whoever asks for patience is given it, here and by the queue. */
+  private async run(duty: WatchDuty, work: Work): Promise<void> {
+    const outcome = await duty.runHere(work);
+    if (typeof outcome !== 'object' || !('holdLaneMs' in outcome)) return;
+    this.runs.hold(work.provider, outcome.holdLaneMs);
+    if (this.connections.available) await this.producer.hold(duty.kind, work.provider, outcome.holdLaneMs);
   }
 
   private queueState({ kind, everyMs }: WatchDuty, provider: string): QueueState {
@@ -152,15 +221,10 @@ export class OverdueWatch {
   }
 }
 
-/** A job that runs while the row says that nobody is at it has lost its worker; its name keeps the next one out for a while. */
-function isInVain(outcome: RingOutcome, duty: WatchDuty): boolean {
-  return outcome === 'lost' || (outcome === 'under_way' && duty.hasLease);
-}
-
 function keyOf(duty: WatchDuty, work: Work): string {
   return `${duty.kind} ${work.id}`;
 }
 
-function toWork({ id, orgId, provider, epoch }: DueWork): Work {
+function toWork({ id, orgId, provider, epoch }: DueWork | DueNotice): Work {
   return { id, orgId, provider, epoch };
 }

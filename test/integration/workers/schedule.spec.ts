@@ -1,3 +1,4 @@
+import { IntegrationRepository } from '@hub/database';
 import { Redis } from 'ioredis';
 import { eventually } from '../../support/eventually';
 import { refreshWorker, type RefreshWorkerInTest } from '../../support/running-worker';
@@ -83,6 +84,16 @@ it('without Redis from the start tokens are refreshed all the same', async () =>
   const due = await stand.due('shopify', {}, { accessTokenSeconds: 12 });
   await start({ REDIS_URL: NO_REDIS });
   await refreshed(due, 2, 20_000);
+});
+
+it('without Redis a refresh that a caller asks for does not wait for the next look', async () => {
+  const { account, stored } = await stand.connected('shopify', { dueInSeconds: 600 });
+  const first = await stand.due('google_drive');
+  await start({ REDIS_URL: NO_REDIS });
+  await refreshed(first, 1); // the first look is over
+  const gateway = new IntegrationRepository(await stand.database.as('gateway'));
+  await gateway.requestRefresh(stored.orgId, stored.provider);
+  await refreshed({ account, stored }, 1, 5_000);
 });
 
 it('a Redis that goes away and comes back is used again', async () => {

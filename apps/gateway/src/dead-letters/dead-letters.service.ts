@@ -27,7 +27,7 @@ export class DeadLettersService {
     this.checkProvider(filter.provider);
     const replayed = await this.letters.replay(caller.orgId, filter, actorOf(caller));
     // a ring that is lost is made up for by the workers' watch
-    await this.jobs.ringAll(replayed.map(({ kind, ...work }) => ({ job: kind, work })));
+    await this.jobs.ringCrowd(replayed.map(({ kind, ...work }) => ({ job: kind, work })));
     return replayed.length;
   }
 

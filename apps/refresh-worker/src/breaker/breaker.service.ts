@@ -16,7 +16,7 @@ export type Permission = 'ask' | 'probe' | 'put_off';
 /** What other processes have opened or closed is known here so long after. */
 const VIEW_MS = 1_000;
 const PAGE = 500;
-const RINGS_AT_ONCE = 25;
+const RINGS_AT_ONCE = 100;
 
 /** Stands before each registration at a provider, and tells its trouble from a dead grant. */
 @Injectable()
@@ -131,12 +131,14 @@ export class BreakerService {
     for await (const page of this.due.duePages('refresh', 0, PAGE))
       backlog.push(...page.filter((work) => work.provider === provider));
     const inOrder = inOrderOfNeed(backlog);
-    for (let start = 0; start < inOrder.length && !this.isStopped; start += RINGS_AT_ONCE)
-      await Promise.all(
-        inOrder
-          .slice(start, start + RINGS_AT_ONCE)
-          .map(({ id, orgId, epoch }) => this.jobs.ring('refresh', { id, orgId, provider, epoch })),
+    for (let start = 0; start < inOrder.length && !this.isStopped; start += RINGS_AT_ONCE) {
+      const batch = inOrder.slice(start, start + RINGS_AT_ONCE);
+      await this.jobs.ringAll(
+        'refresh',
+        provider,
+        batch.map(({ id, orgId, epoch }) => ({ id, orgId, provider, epoch })),
       );
+    }
   }
 
   private async tend(): Promise<void> {

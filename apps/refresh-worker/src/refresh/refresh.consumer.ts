@@ -1,5 +1,5 @@
 import { ProviderRegistry } from '@hub/providers';
-import { JobConsumer, type JobOutcome } from '@hub/queues';
+import { JobConsumer, type JobOutcome, type Work } from '@hub/queues';
 import { Injectable } from '@nestjs/common';
 import { RefreshService, type RefreshOutcome } from './refresh.service';
 
@@ -25,7 +25,12 @@ export class RefreshConsumer {
     const lanes = this.providers
       .all()
       .map(({ definition: { id } }) => ({ provider: id, perSecond: this.perSecond(id) }));
-    this.jobs.start('refresh', lanes, async (work) => jobOutcome(await this.refreshes.refresh(work)));
+    this.jobs.start('refresh', lanes, (work) => this.run(work));
+  }
+
+  /** One refresh, and what it means for its lane. */
+  async run(work: Work): Promise<JobOutcome> {
+    return jobOutcome(await this.refreshes.refresh(work));
   }
 
   /** Refreshes of a provider that all workers together start in a second. */

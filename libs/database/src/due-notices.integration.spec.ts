@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import type { IntegrationId, OrgId, ProviderId } from '@hub/domain';
+import { aConnect, ADA } from '../../../test/factories/change';
+import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
+import { eventually } from '../../../test/support/eventually';
+import { DueNotices, type DueNotice } from './due-notices.client';
+import { IntegrationRepository } from './integration.repository';
+import { SyncRepository } from './sync.repository';
+
+const PROVIDER = 'notion' as ProviderId;
+
+let database: OwnDatabase;
+let gateway: IntegrationRepository;
+let notices: DueNotices;
+let heard: DueNotice[];
+
+beforeAll(async () => {
+  database = await cloneDatabase();
+  gateway = new IntegrationRepository(await database.as('gateway'));
+});
+afterAll(() => database.drop());
+
+beforeEach(async () => {
+  heard = [];
+  notices = new DueNotices(database.workerUrl, 'test-notices');
+  notices.listen((notice) => heard.push(notice));
+  await listening();
+});
+afterEach(() => notices.close());
+
+const listening = () =>
+  eventually('a listener', async () => {
+    const [found] = await database.sql(
+      "select from pg_stat_activity where application_name = 'test-notices' and query = 'listen hub_due' and state = 'idle'",
+    );
+    return found !== undefined;
+  });
+
+async function stored(): Promise<{ orgId: OrgId; id: IntegrationId }> {
+  const made = { orgId: randomUUID() as OrgId, id: randomUUID() as IntegrationId };
+  const finish = () => Promise.resolve(true);
+  await gateway.storeConnect({ ...made, provider: PROVIDER, change: aConnect(), actor: ADA }, finish);
+  return made;
+}
+
+const first = () => eventually('a notice', () => Promise.resolve(heard[0]));
+
+it.each([
+  ['refresh', (orgId: OrgId) => gateway.requestRefresh(orgId, PROVIDER)],
+  ['sync', (orgId: OrgId) => gateway.requestSync(orgId, PROVIDER)],
+] as const)('a %s that a caller waits for is noticed, with ids and nothing else', async (kind, request) => {
+  const { orgId, id } = await stored();
+  await request(orgId);
+  expect(await first()).toEqual({ kind, id, orgId, provider: PROVIDER, epoch: expect.any(Number) });
+});
+
+it('a refresh that a sync waits for is noticed, too', async () => {
+  const { orgId, id } = await stored();
+  await new SyncRepository(await database.as('worker')).askForRefresh(orgId, id);
+  expect(await first()).toMatchObject({ kind: 'refresh', id });
+});
+
+it('notices are heard again after the database was away', async () => {
+  await database.setAway(true);
+  await database.setAway(false);
+  await listening();
+  const { orgId, id } = await stored();
+  await gateway.requestRefresh(orgId, PROVIDER);
+  expect(await first()).toMatchObject({ id });
+});
+
+it('what is no notice is passed over', async () => {
+  for (const payload of [
+    '',
+    '{',
+    'null',
+    '{"kind":"refresh"}',
+    '{"kind":"other","id":"a","orgId":"b","provider":"c","epoch":1}',
+  ])
+    await database.sql('select pg_notify($1, $2)', ['hub_due', payload]);
+  const { orgId } = await stored();
+  await gateway.requestRefresh(orgId, PROVIDER);
+  await first();
+  expect(heard).toHaveLength(1);
+});
