@@ -7,6 +7,7 @@ import { CreateProviderBreakers1795392500000 } from './1795392500000-create-prov
 import { IndexDueRefreshesByProvider1795392660000 } from './1795392660000-index-due-refreshes-by-provider';
 import { IndexDueSyncsByProvider1795392661000 } from './1795392661000-index-due-syncs-by-provider';
 import { CreateDueShares1795392662000 } from './1795392662000-create-due-shares';
+import { CreateSyncVerdictDoors1795392663000 } from './1795392663000-create-sync-verdict-doors';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -19,4 +20,5 @@ export const MIGRATIONS = [
   IndexDueRefreshesByProvider1795392660000,
   IndexDueSyncsByProvider1795392661000,
   CreateDueShares1795392662000,
+  CreateSyncVerdictDoors1795392663000,
 ];
