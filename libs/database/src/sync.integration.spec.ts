@@ -162,4 +162,58 @@ describe('a metadata sync', () => {
       expect(await syncs.hasSettled(of.orgId, of.id, 9)).toBe(true);
     });
   });
+
+  describe('refused by an API that refuses many', () => {
+    const at = (minutesAgo: number) => `now() - interval '${minutesAgo} minutes'`;
+    const refused = async (minutesAgo: number, code: string, more = '') => {
+      const of = await stored();
+      await change(
+        of,
+        `sync_settled_at = ${at(minutesAgo)}, sync_failure_code = ${code}, sync_failure_at = ${at(minutesAgo)}${more}`,
+      );
+      return of;
+    };
+
+    beforeEach(() => database.sql('delete from public.integrations'));
+
+    it('is counted among the latest, without the one that asks', async () => {
+      const asking = { id: (await refused(0, "'invalid_grant'")).id, provider: PROVIDER };
+      await refused(1, "'invalid_grant'");
+      await refused(2, "'provider_unavailable'");
+      await refused(3, "'rate_limited'");
+      await refused(4, 'null');
+      await refused(5, "'invalid_grant'");
+      await refused(90, "'invalid_grant'");
+      expect(await syncs.recentRefusals(asking, HOUR, 4)).toEqual({ refused: 2, synced: 4 });
+      expect(await syncs.recentRefusals(asking, HOUR, 20)).toEqual({ refused: 3, synced: 5 });
+      expect(await syncs.recentRefusals({ ...asking, provider: 'shopify' as ProviderId }, HOUR, 20)).toEqual({
+        refused: 0,
+        synced: 0,
+      });
+    });
+
+    it('is tried once more if a sync has judged it lately, and only then', async () => {
+      const judged = (minutesAgo: number, bySync: boolean) =>
+        refused(
+          minutesAgo,
+          "'invalid_grant'",
+          `, status = 'reauth_required', next_sync_at = null, next_refresh_at = null, refresh_failure_at = ${at(bySync ? minutesAgo : minutesAgo + 1)}`,
+        );
+      const [lately, before, byRefresh] = [await judged(5, true), await judged(90, true), await judged(5, false)];
+      expect(await syncs.reopenVerdicts(PROVIDER, HOUR)).toBe(1);
+      expect(await row(lately)).toMatchObject({
+        status: 'refresh_failing',
+        next_refresh_at: expect.any(Date),
+        next_sync_at: expect.any(Date),
+      });
+      for (const kept of [before, byRefresh]) expect(await row(kept)).toMatchObject({ status: 'reauth_required' });
+    });
+
+    it('is seen by workers alone', async () => {
+      const gateway = new SyncRepository(await database.as('gateway'));
+      const nobody = { id: randomUUID() as IntegrationId, provider: PROVIDER };
+      await expect(gateway.recentRefusals(nobody, HOUR, 1)).rejects.toMatchObject({ code: '42501' });
+      await expect(gateway.reopenVerdicts(PROVIDER, HOUR)).rejects.toMatchObject({ code: '42501' });
+    });
+  });
 });

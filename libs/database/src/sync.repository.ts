@@ -1,4 +1,4 @@
-import type { Actor, Change, Integration, IntegrationId, OrgId, Sealed } from '@hub/domain';
+import type { Actor, Change, Integration, IntegrationId, OrgId, RefusalTally, Sealed } from '@hub/domain';
 import { appendEvents } from './audit.repository';
 import { noticeDue } from './due-notices.client';
 import { IntegrationEntity } from './entities';
@@ -69,6 +69,33 @@ export class SyncRepository {
       );
       return toIntegration(row);
     });
+  }
+
+  /** How many of a provider's latest syncs, those of one integration left out, were refused or failed. */
+  async recentRefusals(
+    { provider, id }: Pick<Integration, 'provider' | 'id'>,
+    withinMs: number,
+    latest: number,
+  ): Promise<RefusalTally> {
+    return this.database.asSystem('syncs of one provider over all orgs', (manager) =>
+      selectOne<RefusalTally>(
+        manager,
+        'select * from hub.recent_sync_refusals($1, $2, make_interval(secs => $3), $4)',
+        [provider, id, withinMs / 1000, latest],
+      ),
+    );
+  }
+
+  /** Has grants tried once more that syncs of a provider have judged lately. @returns how many */
+  async reopenVerdicts(provider: string, withinMs: number): Promise<number> {
+    const { reopened } = await this.database.asSystem('verdicts of one provider over all orgs', (manager) =>
+      selectOne<{ reopened: number }>(
+        manager,
+        'select hub.reopen_sync_verdicts($1, make_interval(secs => $2)) as reopened',
+        [provider, withinMs / 1000],
+      ),
+    );
+    return reopened;
   }
 
   /**

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { anIntegration, FAILURES, minutesFromNoon, NOON } from '../../../test/factories/integration';
 import { endsGrant, failure, FAILURE_CODES } from './failure';
-import { afterSync, afterSyncFailure } from './sync-outcome';
+import { afterSync, afterSyncFailure, isMassRefusal } from './sync-outcome';
 
 const HOUR = 60 * 60_000;
 
@@ -98,4 +98,14 @@ describe('a sync that fails', () => {
       }),
     );
   });
+});
+
+describe('an API that refuses tokens', () => {
+  it.each([
+    ['is believed where it refuses one', 1, 20, false],
+    ['is believed where it refuses few', 4, 4, false],
+    ['is sick where it refuses several and nobody is left', 5, 5, true],
+    ['is sick where it refuses half', 10, 20, true],
+    ['is believed where it refuses less than half', 9, 20, false],
+  ])('%s', (_sentence, refused, synced, isMass) => expect(isMassRefusal({ refused, synced })).toBe(isMass));
 });

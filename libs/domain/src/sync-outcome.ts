@@ -11,6 +11,15 @@ export interface SyncedMetadata {
   readonly account: Account | null;
 }
 
+/** The latest syncs of a provider's integrations, one of each: those that its API refused or failed, beside all. */
+export interface RefusalTally {
+  readonly refused: number;
+  readonly synced: number;
+}
+
+/** An API's word against a grant is believed unless so many others are refused as well. */
+const FEWEST_REFUSALS = 5;
+const HALF = 1 / 2;
 /** Syncs of one org's integrations are spread over a tenth of the interval. */
 const JITTER_OF_INTERVAL = 1 / 10;
 
@@ -18,6 +27,16 @@ const JITTER_OF_INTERVAL = 1 / 10;
 export function isSyncDue(integration: SyncState & { readonly nextSyncAt: Date | null }, now: Date): boolean {
   if (integration.status === 'reauth_required' || integration.nextSyncAt === null) return false;
   return integration.nextSyncAt.getTime() <= now.getTime();
+}
+
+/**
+ * Whether an API that refuses so many tokens is sick itself, rather than their grants dead. It takes fewer than at a token
+ * endpoint (`isMassVerdict`): most of these tokens were granted a moment ago, so that the provider contradicts itself.
+ *
+ * @param tally with the refusal at hand counted in
+ */
+export function isMassRefusal({ refused, synced }: RefusalTally): boolean {
+  return refused >= FEWEST_REFUSALS && refused >= synced * HALF;
 }
 
 /**

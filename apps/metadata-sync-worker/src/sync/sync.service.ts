@@ -19,6 +19,7 @@ import { SingleFlight } from '@hub/worker';
 import { Inject, Injectable } from '@nestjs/common';
 import { FreshTokenService } from './fresh-token.service';
 import { MetadataClient } from './metadata.client';
+import { RefusalsService } from './refusals.service';
 import { SyncRecord } from './sync-record';
 
 const WORKER: Actor = { type: 'worker', id: 'metadata-sync-worker' };
@@ -40,6 +41,7 @@ export class SyncService {
     private readonly integrations: SyncRepository,
     private readonly metadata: MetadataClient,
     private readonly tokens: FreshTokenService,
+    private readonly refusals: RefusalsService,
     private readonly logger: HubLogger,
   ) {}
 
@@ -58,11 +60,12 @@ export class SyncService {
     if (!target) return 'done';
     if (!isSyncDue(target.integration, target.loadedAt)) return comesEarly(target);
     const record = new SyncRecord(this.logger, target);
-    const read = await this.read(target);
+    const read = await this.weighed(await this.read(target));
     const now = timeOf(read.target);
     const change = this.changeAfter(read, now);
     const saved = await this.integrations.settle(read.target, change, WORKER);
     record.ended(read.reading, saved !== undefined);
+    if (saved && change.patch.status === 'reauth_required') await this.refusals.lookBack(saved);
     return saved ? outcomeOf(change, now) : 'done';
   }
 
@@ -75,6 +78,12 @@ export class SyncService {
     if (then.accessToken !== target.accessToken) return { target: then, reading: await this.metadata.read(then) };
     // the refresh worker has not come to a word about the grant, so this refusal is none either
     return { target: then, reading: NO_FRESH_TOKEN };
+  }
+
+  /** One API's word against a grant is not believed where it refuses everybody. */
+  private async weighed({ target, reading }: Read): Promise<Read> {
+    if (reading.ok || target.integration.status === 'reauth_required') return { target, reading };
+    return { target, reading: { ...reading, failure: await this.refusals.weigh(target.integration, reading.failure) } };
   }
 
   private changeAfter({ target, reading }: Read, now: Date): Change {

@@ -1,5 +1,6 @@
 import { ProviderRegistry } from '@hub/providers';
 import { JobConsumer, type JobOutcome, type Work } from '@hub/queues';
+import { LaneTurns } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
 import { RefreshService, type RefreshOutcome } from './refresh.service';
 
@@ -15,6 +16,8 @@ const EARLY_MS = 15 * 60_000;
 /** Takes refreshes from the queues. */
 @Injectable()
 export class RefreshConsumer {
+  private readonly turns = new LaneTurns();
+
   constructor(
     private readonly jobs: JobConsumer,
     private readonly providers: ProviderRegistry,
@@ -30,7 +33,11 @@ export class RefreshConsumer {
 
   /** One refresh, and what it means for its lane. */
   async run(work: Work): Promise<JobOutcome> {
-    return jobOutcome(await this.refreshes.refresh(work));
+    const { provider } = work;
+    await this.turns.turn(provider, this.perSecond(provider));
+    const outcome = await this.refreshes.refresh(work);
+    if (outcome.kind === 'throttled') this.turns.throttle(provider);
+    return jobOutcome(outcome);
   }
 
   /** Refreshes of a provider that all workers together start in a second. */

@@ -9,6 +9,7 @@ import { KeepDoubts1795392650000 } from './1795392650000-keep-doubts';
 import { IndexDueRefreshesByProvider1795392660000 } from './1795392660000-index-due-refreshes-by-provider';
 import { IndexDueSyncsByProvider1795392661000 } from './1795392661000-index-due-syncs-by-provider';
 import { CreateDueShares1795392662000 } from './1795392662000-create-due-shares';
+import { CreateSyncVerdictDoors1795392663000 } from './1795392663000-create-sync-verdict-doors';
 import { ConfirmVerdicts1795392670000 } from './1795392670000-confirm-verdicts';
 
 /** In the order in which they run. */
@@ -24,5 +25,6 @@ export const MIGRATIONS = [
   IndexDueRefreshesByProvider1795392660000,
   IndexDueSyncsByProvider1795392661000,
   CreateDueShares1795392662000,
+  CreateSyncVerdictDoors1795392663000,
   ConfirmVerdicts1795392670000,
 ];
