@@ -1,9 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterThrottle, FULL_PACE, shareAt, type LanePace } from './lane-pace';
 
-/** Throttles that come so close together are one: their calls were under way at the same time. */
-const ONE_THROTTLE_MS = 1_000;
-
 /**
  * Turns in lanes whose other side has asked for patience. At its whole pace a lane is left to its queue; below it the
  * starts of this process are spread evenly.
@@ -12,11 +9,12 @@ export class LaneTurns {
   private readonly paces = new Map<string, LanePace>();
   private readonly nextMs = new Map<string, number>();
 
-  /** The other side asks for patience: the lane goes on at half of its pace, and grows back. */
+  /**
+   * The other side asks for patience: the lane goes on at half of its pace, and grows back. A whole burst that was refused
+   * makes it very slow at once: those who were refused come again together, and may not be refused again.
+   */
   throttle(lane: string): void {
-    const nowMs = performance.now();
-    const pace = this.paces.get(lane) ?? FULL_PACE;
-    if (pace === FULL_PACE || nowMs - pace.sinceMs >= ONE_THROTTLE_MS) this.paces.set(lane, afterThrottle(pace, nowMs));
+    this.paces.set(lane, afterThrottle(this.paces.get(lane) ?? FULL_PACE, performance.now()));
   }
 
   /** Comes back when it is the caller's turn. @param perSecond the lane's whole pace */
