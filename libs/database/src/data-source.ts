@@ -14,9 +14,7 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Connections that only settle refreshes: what a provider has granted waits behind no claim and no look. */
-export const SETTLE_POOL_SIZE = 4;
-/** A host that comes back may leave an old try unanswered: a fresh one is made soon. */
-const SETTLE_CONNECT_TIMEOUT_MS = 2_000;
+const SETTLE_POOL_SIZE = 4;
 
 /**
  * The app's database. Initialise it before use, destroy it at the end.
@@ -24,12 +22,7 @@ const SETTLE_CONNECT_TIMEOUT_MS = 2_000;
  * @param url  the app's own login
  * @param name shown in `pg_stat_activity`
  */
-export function appDataSource(
-  url: string,
-  name: string,
-  poolSize = POOL_SIZE,
-  connectTimeoutMS = CONNECT_TIMEOUT_MS,
-): DataSource {
+export function appDataSource(url: string, name: string, poolSize = POOL_SIZE): DataSource {
   return new DataSource({
     type: 'postgres',
     url,
@@ -38,7 +31,7 @@ export function appDataSource(
     synchronize: false,
     logging: false,
     poolSize,
-    connectTimeoutMS,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
     extra: {
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
@@ -50,7 +43,7 @@ export function appDataSource(
 
 /** The same database once more, for settling alone. */
 export function settleDataSource(url: string, name: string): DataSource {
-  return appDataSource(url, `${name}-settle`, SETTLE_POOL_SIZE, SETTLE_CONNECT_TIMEOUT_MS);
+  return appDataSource(url, `${name}-settle`, SETTLE_POOL_SIZE);
 }
 
 /** The database as its owner, for migrations only. */

@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../support/eventually';
 import { refreshWorker } from '../../support/running-worker';
 import { WorkerStand, type Connected } from './worker-stand';
@@ -41,6 +42,58 @@ it('an answer that PostgreSQL cannot take is committed as soon as it is back, wi
   expect(await due.stored.row()).toMatchObject({ status: 'connected', phase: 'idle' });
   expect(await due.stored.events()).toEqual(['refresh.succeeded']);
   expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+  await worker.stop();
+});
+
+it('nobody else asks a provider that takes a token once, although the lease is over, until the answer is committed', async () => {
+  const [worker, other] = await Promise.all([
+    refreshWorker(stand.settings.workerConfig()),
+    refreshWorker(stand.settings.workerConfig({ SPOOL_DIR: `${stand.settings.spoolDir}-of-another` })),
+  ]);
+  const due = await stand.due('shopify', {}, { rotationGrace: 0 });
+  await refreshIntoAnOutage(worker, due);
+  await sleep(3_000);
+  await stand.database.sql(`update public.integrations set lease_until = now() - interval '1 second' where id = $1`, [
+    due.stored.id,
+  ]);
+  const work = await due.stored.work();
+  await stand.database.setAway(false);
+  await eventually('a settlement', async () => {
+    await other.refreshes.refresh(work).catch(() => undefined); // as a watch that never rests
+    return (await due.stored.row()).settled_epoch > 0;
+  });
+  expect(await due.stored.row()).toMatchObject({ status: 'connected', phase: 'idle', epoch: 1, settled_epoch: 1 });
+  expect(await due.stored.events()).toEqual(['refresh.succeeded']);
+  expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+  await Promise.all([worker.stop(), other.stop()]);
+});
+
+it('an answer is on the disk before a PostgreSQL that stands still has refused it', async () => {
+  const worker = await refreshWorker(stand.settings.workerConfig());
+  const due = await stand.due('shopify');
+  await stand.sandbox.admin.fault('shopify', { on: 'refresh', kind: 'latency', ms: 500, afterWork: true, times: 1 });
+  const refreshing = worker.refreshes.refresh(await due.stored.work());
+  await eventually('the call', async () => (await stand.sandbox.refreshes(due.account)).length === 1);
+  await stand.database.sql('begin');
+  await stand.database.sql('select from public.integrations where id = $1 for update', [due.stored.id]);
+  await eventually('its file', () => Promise.resolve(existsSync(stand.settings.spoolDir) && files().length === 1), {
+    withinMs: 2_000,
+  });
+  await stand.database.sql('commit');
+  expect(await refreshing).toMatchObject({ kind: 'saved' });
+  expect(files()).toEqual([]);
+  await worker.stop();
+});
+
+it('a worker settles by connections of their own', async () => {
+  const worker = await refreshWorker(stand.settings.workerConfig());
+  const connections = await stand.database.sql<{ name: string }>(
+    'select distinct application_name as name from pg_stat_activity where datname = $1 order by 1',
+    [stand.database.name],
+  );
+  expect(connections.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['hub-refresh-worker', 'hub-refresh-worker-settle']),
+  );
   await worker.stop();
 });
 

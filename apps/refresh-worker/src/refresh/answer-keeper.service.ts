@@ -14,8 +14,15 @@ export const WORKER: Actor = { type: 'worker', id: 'refresh-worker' };
 
 /** A commit that takes longer is taken for lost; it may be repeated without harm. */
 const COMMIT_MS = 5_000;
+/** A commit that has not come back by then may not for long: the disk gets the answer, too. */
+const SPOOL_AFTER_MS = 250;
+/** Others leave what was sent to us for a few seconds after an outage (RefreshLeaseRepository.claim): it is committed before. */
 const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 1_000;
+/** As many as there are connections to settle by. */
+const COMMITS_AT_ONCE = 4;
+/** Why an answer still waits is told again after so long. */
+const TOLD_FOR_MS = 60_000;
 /** So many of the latest answers show whether PostgreSQL has forgotten. */
 const WITNESSES = 20;
 const PUT_BACK_AT_ONCE = 8;
@@ -30,6 +37,8 @@ export type Kept = Settlement | { readonly kind: 'parked' };
 @Injectable()
 export class AnswerKeeper {
   private readonly parked = new Map<string, SpooledAnswer>();
+  /** Reasons why answers wait, and when each was told last, by `performance.now()`. */
+  private readonly toldMs = new Map<string, number>();
   private committing: Promise<void> | undefined;
   private isStopped = false;
 
@@ -40,15 +49,22 @@ export class AnswerKeeper {
     private readonly logger: HubLogger,
   ) {}
 
-  /** Commits an answer, or parks it. */
+  /** Commits an answer, or parks it. Should the commit take its time, the answer is on the disk meanwhile. */
   async keep(answer: SpooledAnswer): Promise<Kept> {
+    let written: Promise<void> | undefined;
+    const late = setTimeout(() => (written = this.spool.write(answer)), SPOOL_AFTER_MS);
     try {
-      return await this.commit(answer);
+      const settlement = await this.commit(answer);
+      if (written) await this.spool.remove(answer);
+      return settlement;
     } catch (error) {
       this.logger.failure('hub.refresh.commit_failed', error, idsOf(answer));
+    } finally {
+      clearTimeout(late);
     }
+    written ??= this.spool.write(answer);
     this.park(answer);
-    await this.spool.write(answer);
+    await written;
     return { kind: 'parked' };
   }
 
@@ -107,28 +123,54 @@ export class AnswerKeeper {
 
   private async commitParked(): Promise<void> {
     for (let pauseMs = FIRST_PAUSE_MS; this.parked.size > 0 && !this.isStopped;) {
-      const progressed = await this.commitOnce();
-      pauseMs = progressed ? FIRST_PAUSE_MS : Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+      const hasProgressed = await this.commitRound();
+      pauseMs = hasProgressed ? FIRST_PAUSE_MS : Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       if (this.parked.size > 0) await sleep(pauseMs);
     }
   }
 
-  /** One round over what is parked; the first that fails ends it and goes to the end of the row, so that none blocks the others. */
-  private async commitOnce(): Promise<boolean> {
-    for (const [name, answer] of this.parked) {
-      try {
-        const settlement = await this.commit(answer);
-        this.parked.delete(name);
-        await this.spool.remove(answer);
-        this.logger.info('hub.refresh.committed_late', { ...idsOf(answer), outcome: settlement.kind });
-        await this.onCommitted(answer, settlement);
-      } catch {
-        this.parked.delete(name); // told when it was parked
-        this.parked.set(name, answer);
-        return false;
+  /**
+   * One round over what is parked, a few at once. Each of the few ends with the first commit that fails, so that a database
+   * that is away is not asked for every answer; what failed goes to the end of the row, so that it blocks no other.
+   */
+  private async commitRound(): Promise<boolean> {
+    const waiting = [...this.parked.values()];
+    let hasProgressed = false;
+    const commitSome = async (): Promise<void> => {
+      for (let answer = waiting.shift(); answer && !this.isStopped; answer = waiting.shift()) {
+        if (!(await this.commitParkedOne(answer))) return;
+        hasProgressed = true;
       }
+    };
+    await Promise.all(Array.from({ length: COMMITS_AT_ONCE }, commitSome));
+    return hasProgressed;
+  }
+
+  private async commitParkedOne(answer: SpooledAnswer): Promise<boolean> {
+    const name = answerName(answer);
+    try {
+      const settlement = await this.commit(answer);
+      this.parked.delete(name);
+      await this.spool.remove(answer);
+      this.logger.info('hub.refresh.committed_late', { ...idsOf(answer), outcome: settlement.kind });
+      await this.onCommitted(answer, settlement);
+      return true;
+    } catch (error) {
+      this.parked.delete(name);
+      this.parked.set(name, answer); // a commit may be repeated without harm
+      this.tellWhyItWaits(error, answer);
+      return false;
     }
-    return true;
+  }
+
+  /** An outage meets every answer again and again: of each reason there is one record in a while. */
+  private tellWhyItWaits(error: unknown, answer: SpooledAnswer): void {
+    const nowMs = performance.now();
+    for (const [reason, atMs] of this.toldMs) if (nowMs - atMs >= TOLD_FOR_MS) this.toldMs.delete(reason);
+    const reason = reasonOf(error);
+    if (this.toldMs.has(reason)) return;
+    this.toldMs.set(reason, nowMs);
+    this.logger.failure('hub.refresh.commit_waits', error, { ...idsOf(answer), waiting: this.parked.size });
   }
 
   private async commit(answer: SpooledAnswer): Promise<Settlement> {
@@ -148,4 +190,10 @@ function storedOnce({ orgId, integrationId, provider, accountId, inputs, grant }
 
 function idsOf({ provider, orgId, integrationId, epoch }: SpooledAnswer): Record<string, string | number> {
   return { provider, org: orgId, integration: integrationId, epoch };
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const code = 'code' in error ? String(error.code) : '';
+  return `${error.name} ${code || error.message}`;
 }

@@ -13,19 +13,19 @@ const SUFFIX = '.json';
 /** A folder of sealed answers that PostgreSQL could not take: a file each, whole or not there at all. */
 @Injectable()
 export class SpoolRepository {
+  private readonly writing = new Map<string, Promise<void>>();
+
   constructor(
     @Inject(HUB_CONFIG) private readonly config: HubConfig,
     private readonly logger: HubLogger,
   ) {}
 
   /** Writes an answer to the disk itself. A disk that refuses is told of, and the answer lives on in memory. */
-  async write(answer: SpooledAnswer): Promise<void> {
-    try {
-      await mkdir(this.config.spoolDir, { recursive: true, mode: FOLDER_MODE });
-      await writeDurably(this.fileOf(answer), formatAnswer(answer));
-    } catch (error) {
-      this.logger.failure('hub.spool.not_written', error, { integration: answer.integrationId, epoch: answer.epoch });
-    }
+  write(answer: SpooledAnswer): Promise<void> {
+    const name = answerName(answer);
+    const written = this.writeFile(answer).finally(() => this.writing.delete(name));
+    this.writing.set(name, written);
+    return written;
   }
 
   /** Every answer in the folder. A file that is none is told of and left where it is. */
@@ -35,8 +35,26 @@ export class SpoolRepository {
     return answers.filter((answer) => answer !== undefined);
   }
 
+  /**
+   * Removes an answer for good: one that is just being written is waited for, or it would come after. What a disk refuses
+   * to let go is told of, and committed once more at the next start, without harm.
+   */
   async remove(answer: SpooledAnswer): Promise<void> {
-    await rm(this.fileOf(answer), { force: true });
+    await this.writing.get(answerName(answer));
+    try {
+      await rm(this.fileOf(answer), { force: true });
+    } catch (error) {
+      this.logger.failure('hub.spool.not_removed', error, { integration: answer.integrationId, epoch: answer.epoch });
+    }
+  }
+
+  private async writeFile(answer: SpooledAnswer): Promise<void> {
+    try {
+      await mkdir(this.config.spoolDir, { recursive: true, mode: FOLDER_MODE });
+      await writeDurably(this.fileOf(answer), formatAnswer(answer));
+    } catch (error) {
+      this.logger.failure('hub.spool.not_written', error, { integration: answer.integrationId, epoch: answer.epoch });
+    }
   }
 
   private async readFile(name: string): Promise<SpooledAnswer | undefined> {

@@ -1,0 +1,135 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { HubConfig } from '@hub/config';
+import type { Fence, RefreshLeaseRepository, Settlement } from '@hub/database';
+import { HubLogger } from '@hub/telemetry';
+import { anIntegration } from '../../../../test/factories/integration';
+import { eventually } from '../../../../test/support/eventually';
+import { anAnswer } from '../../testing/answers';
+import type { JournalRepository } from '../spool/journal.repository';
+import { SpoolRepository } from '../spool/spool.repository';
+import { AnswerKeeper } from './answer-keeper.service';
+
+const SAVED: Settlement = { kind: 'saved', integration: anIntegration() };
+
+let folder: string;
+let keeper: AnswerKeeper;
+let records: Record<string, unknown>[];
+/** How the database takes a settlement; changed as a test goes on. */
+let settle: (fence: Fence) => Promise<Settlement>;
+let settled: string[];
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'spool-'));
+  records = [];
+  settled = [];
+  const logger = HubLogger.forApp('test', 'info', {
+    write: (line) => records.push(JSON.parse(line) as Record<string, unknown>),
+  });
+  const leases: Pick<RefreshLeaseRepository, 'settle'> = {
+    settle: async (fence) => {
+      const settlement = await settle(fence);
+      settled.push(fence.integrationId);
+      return settlement;
+    },
+  };
+  const journal: Pick<JournalRepository, 'note' | 'written'> = {
+    note: () => undefined,
+    written: () => Promise.resolve(),
+  };
+  keeper = new AnswerKeeper(
+    leases as RefreshLeaseRepository,
+    new SpoolRepository({ spoolDir: folder } as HubConfig, logger),
+    journal as JournalRepository,
+    logger,
+  );
+});
+afterEach(async () => {
+  await keeper.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const taken = () => Promise.resolve(SAVED);
+const away = () => Promise.reject(Object.assign(new Error('nobody listens'), { code: 'ECONNREFUSED' }));
+const files = () => readdirSync(folder);
+const told = (name: string) => records.filter((record) => record['event.name'] === name);
+const allSettled = (count: number) => eventually(`${count} commits`, () => Promise.resolve(settled.length >= count));
+
+it('commits an answer at once, and leaves nothing on the disk', async () => {
+  settle = taken;
+  expect(await keeper.keep(anAnswer())).toEqual(SAVED);
+  expect(files()).toEqual([]);
+});
+
+it('has an answer on the disk before a commit that hangs has failed', async () => {
+  let answer = (): void => undefined;
+  settle = () => new Promise((resolve) => (answer = () => resolve(SAVED)));
+  const keeping = keeper.keep(anAnswer());
+  await eventually('its file', () => Promise.resolve(files().some((file) => file.endsWith('.json'))), {
+    withinMs: 1_500,
+  });
+  answer();
+  expect(await keeping).toEqual(SAVED);
+  expect(files()).toEqual([]);
+});
+
+it('commits what was parked soon after the database is back, however long it was away', async () => {
+  settle = away;
+  const answer = anAnswer();
+  expect(await keeper.keep(answer)).toEqual({ kind: 'parked' });
+  expect(keeper.holds(answer.integrationId)).toBe(true);
+  await sleep(3_000);
+  settle = taken;
+  const backMs = performance.now();
+  await allSettled(1);
+  expect(performance.now() - backMs).toBeLessThan(1_300);
+  expect(keeper.holds(answer.integrationId)).toBe(false);
+  await eventually('an empty folder', () => Promise.resolve(files().length === 0));
+});
+
+it('commits several at once, and not all', async () => {
+  settle = away;
+  await Promise.all(Array.from({ length: 40 }, () => keeper.keep(anAnswer())));
+  let running = 0;
+  let most = 0;
+  settle = async () => {
+    running += 1;
+    most = Math.max(most, running);
+    await sleep(20);
+    running -= 1;
+    return SAVED;
+  };
+  await allSettled(40);
+  expect(most).toBe(4);
+});
+
+it('lets an answer that can never be committed block no other', async () => {
+  const poisoned = Array.from({ length: 5 }, () => anAnswer());
+  const bad = new Set<string>(poisoned.map(({ integrationId }) => integrationId));
+  settle = away;
+  await Promise.all(poisoned.map((answer) => keeper.keep(answer)));
+  await Promise.all(Array.from({ length: 20 }, () => keeper.keep(anAnswer())));
+  settle = ({ integrationId }) =>
+    bad.has(integrationId) ? Promise.reject(Object.assign(new Error('no'), { code: '23502' })) : taken();
+  await allSettled(20);
+  for (const { integrationId } of poisoned) expect(keeper.holds(integrationId)).toBe(true);
+});
+
+it('tells why an answer still waits: of each reason once in a while', async () => {
+  settle = away;
+  await keeper.keep(anAnswer());
+  await sleep(1_500);
+  expect(told('hub.refresh.commit_waits')).toMatchObject([{ 'error.code': 'ECONNREFUSED', waiting: 1 }]);
+  settle = () => Promise.reject(Object.assign(new Error('null value'), { code: '23502' }));
+  await sleep(2_500);
+  expect(told('hub.refresh.commit_waits').map((record) => record['error.code'])).toEqual(['ECONNREFUSED', '23502']);
+});
+
+it('leaves what still waits in its file when the process ends', async () => {
+  settle = away;
+  await keeper.keep(anAnswer());
+  await keeper.stop();
+  expect(files()).toHaveLength(1);
+});
