@@ -307,6 +307,30 @@ describe('integrations as the gateway keeps them', () => {
       expect(due).toBeDefined();
     });
 
+    it.each([
+      ['refresh', 'settled_at', 'next_refresh_at'],
+      ['sync', 'sync_settled_at', 'next_sync_at'],
+    ] as const)(
+      'for a %s is met by one that settled since its caller came, whoever asked for that',
+      async (kind, settled, next) => {
+        const { orgId, id } = await connected();
+        const ask = (arrivedAgoMs: number) =>
+          kind === 'refresh'
+            ? integrations.requestRefresh(orgId, PROVIDER, arrivedAgoMs)
+            : integrations.requestSync(orgId, PROVIDER, arrivedAgoMs);
+        await database.sql(
+          `update public.integrations set ${settled} = now() - interval '2 seconds', ${next} = now() + interval '1 hour' where id = $1`,
+          [id],
+        );
+        const before = await row(id);
+        expect(await ask(60_000)).toMatchObject({ kind: 'requested', isMet: true });
+        expect((await row(id))?.[next]).toEqual(before?.[next]);
+        expect(await ask(1_000)).toMatchObject({ kind: 'requested', isMet: false }); // it settled before that caller came
+        expect((await row(id))?.[next]).not.toEqual(before?.[next]);
+        expect(await ask(60_000)).toMatchObject({ kind: 'requested', isMet: false }); // it is due again
+      },
+    );
+
     it('asks nothing where only a person can mend it', async () => {
       const { orgId, id } = await connected();
       await database.sql(

@@ -42,7 +42,14 @@ export type ConnectStored =
 export type RequestedWork =
   | { readonly kind: 'not_connected' }
   | { readonly kind: 'reauth_required'; readonly integration: Integration }
-  | { readonly kind: 'requested'; readonly integration: Integration; readonly progress: Progress; readonly at: Date };
+  | {
+      readonly kind: 'requested';
+      readonly integration: Integration;
+      readonly progress: Progress;
+      readonly at: Date;
+      /** The same work came to an end since the caller arrived: nothing was asked for, its outcome is the caller's as well. */
+      readonly isMet: boolean;
+    };
 
 /** Integrations as the gateway reads and connects them. */
 export class IntegrationRepository {
@@ -125,31 +132,47 @@ export class IntegrationRepository {
       });
   }
 
-  /** Asks for a refresh at once: the row says so, whoever rings. In `reauth_required` nothing is asked. */
-  async requestRefresh(orgId: OrgId, provider: ProviderId): Promise<RequestedWork> {
-    return this.request(orgId, provider, 'refresh');
+  /**
+   * Asks for a refresh at once: the row says so, whoever rings. In `reauth_required` nothing is asked.
+   *
+   * @param arrivedAgoMs how long ago the caller came; what settled since then overlapped with the wish, whichever gateway asked for it
+   */
+  async requestRefresh(orgId: OrgId, provider: ProviderId, arrivedAgoMs = 0): Promise<RequestedWork> {
+    return this.request(orgId, provider, 'refresh', arrivedAgoMs);
   }
 
   /** Asks for a metadata sync at once. */
-  async requestSync(orgId: OrgId, provider: ProviderId): Promise<RequestedWork> {
-    return this.request(orgId, provider, 'sync');
+  async requestSync(orgId: OrgId, provider: ProviderId, arrivedAgoMs = 0): Promise<RequestedWork> {
+    return this.request(orgId, provider, 'sync', arrivedAgoMs);
   }
 
-  private async request(orgId: OrgId, provider: ProviderId, kind: 'refresh' | 'sync'): Promise<RequestedWork> {
-    const column = `next_${kind}_at`;
+  private async request(
+    orgId: OrgId,
+    provider: ProviderId,
+    kind: 'refresh' | 'sync',
+    arrivedAgoMs: number,
+  ): Promise<RequestedWork> {
+    const [column, settled] =
+      kind === 'refresh' ? ['next_refresh_at', 'settled_at'] : ['next_sync_at', 'sync_settled_at'];
+    const isMet = `coalesce(${settled} >= now() - make_interval(secs => $2) and (${column} is null or ${column} > now()), false)`;
+    const arrivedAgo = arrivedAgoMs / 1000;
     return this.database.withOrg(orgId, async (manager) => {
       await manager.query(
         `update public.integrations set ${column} = least(${column}, now()) where provider = $1 and status <> 'reauth_required'
-           and (lease_until is null or lease_until < now() or $2)`,
-        [provider, kind === 'sync'],
+           and (lease_until is null or lease_until < now() or $3) and not ${isMet}`,
+        [provider, arrivedAgo, kind === 'sync'],
       );
       const [row] = await manager.find(IntegrationEntity, { where: { provider } });
       if (!row) return { kind: 'not_connected' };
       const integration = toIntegration(row);
       if (integration.status === 'reauth_required') return { kind: 'reauth_required', integration };
-      const { at } = await selectOne<{ at: Date }>(manager, 'select now() as at');
-      await noticeDue(manager, { ...integration, kind });
-      return { kind: 'requested', integration, progress: toProgress(row), at };
+      const found = await selectOne<{ at: Date; isMet: boolean }>(
+        manager,
+        `select now() as at, ${isMet} as "isMet" from public.integrations where provider = $1`,
+        [provider, arrivedAgo],
+      );
+      if (!found.isMet) await noticeDue(manager, { ...integration, kind });
+      return { kind: 'requested', integration, progress: toProgress(row), ...found };
     });
   }
 

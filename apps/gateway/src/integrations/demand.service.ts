@@ -42,14 +42,15 @@ export class DemandService {
   /**
    * Has the credential refreshed, or checked where there is nothing to refresh.
    *
-   * @param arrivedMs when the request arrived, by `performance.now()`: what it overlapped with is its own
+   * @param arrivedMs when the request arrived, by `performance.now()`: what it overlapped with is its own, also where another
+   *                  gateway asked for it. Of callers who share a demand the first one's counts.
    */
   async refresh(orgId: OrgId, provider: ProviderId, arrivedMs: number): Promise<DemandOutcome> {
     const met = await this.demands.of(`refresh ${orgId} ${provider}`, arrivedMs, async () => {
       const breaker = await this.openBreaker(provider);
       // once its hour has come, this demand may well be the probe
       if (breaker && breaker.probeInMs > 0) return this.putOff(orgId, provider, breaker.probeInMs);
-      const request = await this.integrations.requestRefresh(orgId, provider);
+      const request = await this.integrations.requestRefresh(orgId, provider, performance.now() - arrivedMs);
       return this.meet(orgId, provider, request, 'refresh', ({ progress }) => {
         // a refresh that is under way already is as good as one of our own
         const target = progress.settledEpoch < progress.epoch ? progress.epoch : progress.epoch + 1;
@@ -75,7 +76,7 @@ export class DemandService {
   /** Has the metadata synced. */
   async sync(orgId: OrgId, provider: ProviderId, arrivedMs: number): Promise<DemandOutcome> {
     const met = await this.demands.of(`sync ${orgId} ${provider}`, arrivedMs, async () => {
-      const request = await this.integrations.requestSync(orgId, provider);
+      const request = await this.integrations.requestSync(orgId, provider, performance.now() - arrivedMs);
       return this.meet(
         orgId,
         provider,
@@ -108,6 +109,7 @@ export class DemandService {
     settledFor: (request: Requested) => (now: Progress) => boolean,
   ): Promise<Met> {
     if (request.kind !== 'requested') return { kind: request.kind };
+    if (request.isMet) return { kind: 'settled' };
     const { id, epoch } = request.integration;
     await this.jobs.ring(job, { id, orgId, provider, epoch });
     const settled = await this.waitUntil(orgId, request, settledFor(request));
