@@ -29,8 +29,8 @@ export function retryDelayMs(failures: number, lifeMs: number | null = null): nu
 }
 
 function stepMs(lifeMs: number | null): number {
-  if (lifeMs === null || lifeMs <= 0) return FULL_STEP_MS;
-  return Math.min(FULL_STEP_MS, (lifeMs * MARGIN_OF_LIFE) / STEPS_IN_MARGIN);
+  const life = lifeMs ?? 0;
+  return life > 0 ? Math.min(FULL_STEP_MS, (life * MARGIN_OF_LIFE) / STEPS_IN_MARGIN) : FULL_STEP_MS;
 }
 
 /** How long the whole ladder of a token takes, with a step to spare for the last try itself. @param lifeMs as for `retryDelayMs` */
@@ -57,10 +57,9 @@ export function refreshDelayMs(
   remainingMs: number | null,
   retryAfterMs: number | undefined,
 ): number {
-  const delay = retryDelayMs(failures, lifeMs);
-  const longDead = remainingMs !== null && remainingMs < -LONG_DEAD_MS;
-  if (longDead) return Math.max(LONG_DEAD_DELAY_MS, retryAfterMs ?? 0);
-  if (retryAfterMs === undefined || retryAfterMs <= delay) return delay;
-  if (remainingMs === null || remainingMs <= 0) return Math.min(retryAfterMs, LONG_DEAD_DELAY_MS);
-  return Math.max(delay, Math.min(retryAfterMs, remainingMs / 2));
+  const asked = retryAfterMs ?? 0;
+  const remaining = remainingMs ?? 0; // without an end there is as little to hurry for as after it
+  if (remaining < -LONG_DEAD_MS) return Math.max(LONG_DEAD_DELAY_MS, asked);
+  const most = remaining > 0 ? remaining / 2 : LONG_DEAD_DELAY_MS;
+  return Math.max(retryDelayMs(failures, lifeMs), Math.min(asked, most));
 }
