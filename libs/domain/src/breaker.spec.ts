@@ -1,4 +1,11 @@
-import { isConfirmedVerdict, isMassVerdict, isOutage, probeDelayMs, speaksAgainstProvider } from './breaker';
+import {
+  isConfirmedVerdict,
+  isMassVerdict,
+  isOutage,
+  probeDelayMs,
+  speaksAgainstProvider,
+  TALLY_WINDOW_MS,
+} from './breaker';
 import { failure } from './failure';
 
 describe('what speaks against a provider', () => {
@@ -20,6 +27,8 @@ describe('an outage', () => {
     ['half of nineteen calls', { calls: 19, failures: 10, failuresInARow: 1 }, false],
   ])('%s', (_name, tally, opens) => expect(isOutage(tally)).toBe(opens));
 });
+
+test('what is older than five minutes says nothing about now', () => expect(TALLY_WINDOW_MS).toBe(300_000));
 
 describe('a mass verdict', () => {
   test.each([

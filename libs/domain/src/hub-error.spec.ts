@@ -56,6 +56,11 @@ describe('a hub error', () => {
     expect(error.fix).toMatch(/^Connect the provider first/);
   });
 
+  it('has no cause unless it is given one, so that a log shows none', () => {
+    expect('cause' in new HubError('not_connected', 'detail')).toBe(false);
+    expect('cause' in new HubError('internal', 'detail', { cause: null })).toBe(true);
+  });
+
   it('may say more of one occurrence', () => {
     const cause = new Error('why');
     const error = new HubError('reauth_required', 'detail', {

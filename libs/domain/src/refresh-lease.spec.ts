@@ -10,6 +10,7 @@ describe('a lease', () => {
     { what: 'a token with two minutes left', left: 2 * MINUTE, lease: 30, call: 15 },
     { what: 'a token with 40 s left', left: 40 * SECOND, lease: 10, call: 5 },
     { what: 'a token with a second left', left: SECOND, lease: 4, call: 2 },
+    { what: 'a token that ends just now', left: 0, lease: 30, call: 15 },
     { what: 'a token that is over', left: -1, lease: 30, call: 15 },
     { what: 'a token without an end', left: null, lease: 40, call: 15 },
   ])('for $what lasts $lease s, a call under it $call s', ({ left, lease, call }) => {

@@ -25,7 +25,7 @@ describe('a refresh that is granted', () => {
       workedAt: NOON,
     });
     expect(change.next).toEqual(minutesFromNoon(40));
-    expect(names(change)).toEqual(['refresh.succeeded']);
+    expect(change.events).toHaveLength(1);
   });
 
   it('tells of the recovery where it was failing', () => {
@@ -62,7 +62,10 @@ describe('a credential that was tried and still works', () => {
       nextRefreshAt: null,
       nextSyncAt: NOON,
     });
-    expect(names(change)).toEqual(['refresh.succeeded', 'integration.recovered']);
+    expect(change.events).toEqual([
+      { name: 'refresh.succeeded', detail: { verified: true } },
+      { name: 'integration.recovered', detail: { from: 'refresh_failing' } },
+    ]);
   });
 });
 
@@ -148,7 +151,10 @@ describe('a refresh that fails', () => {
     const change = afterFailure(anIntegration(), FAILURES.revoked, NOON);
     expect(change.next).toBeNull();
     expect(change.patch.nextRefreshAt).toBeNull();
-    expect(names(change)).toEqual(['refresh.failed', 'integration.reauth_required']);
+    expect(change.events).toEqual([
+      { name: 'refresh.failed', detail: { ...FAILURES.revoked, attempts: 1, deadLetter: false } },
+      { name: 'integration.reauth_required', detail: { code: 'invalid_grant', reason: 'invalid_grant' } },
+    ]);
   });
 
   it('because the grant is dead is no dead letter, however often it had failed before', () => {

@@ -109,7 +109,9 @@ describe('a token’s times', () => {
       false,
       false,
     ]);
-    expect(isYoung({ issuedAt: NOON, expiresAt: null }, NOON)).toBe(false);
+    expect([-1, 0, 1].map((minutes) => isYoung({ issuedAt: NOON, expiresAt: null }, minutesFromNoon(minutes)))).toEqual(
+      [false, false, false],
+    );
   });
 });
 

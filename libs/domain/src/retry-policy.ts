@@ -37,8 +37,8 @@ export function retryDelayMs(failures: number, lifeMs: number | null = null): nu
 }
 
 function stepMs(lifeMs: number | null): number {
-  if (lifeMs === null || lifeMs <= 0) return FULL_STEP_MS;
-  return Math.min(FULL_STEP_MS, (lifeMs * MARGIN_OF_LIFE) / STEPS_IN_MARGIN);
+  const life = lifeMs ?? 0;
+  return life > 0 ? Math.min(FULL_STEP_MS, (life * MARGIN_OF_LIFE) / STEPS_IN_MARGIN) : FULL_STEP_MS;
 }
 
 /** How long the whole ladder of a token takes, with a step to spare for the last try itself. @param lifeMs as for `retryDelayMs` */

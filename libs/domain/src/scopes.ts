@@ -1,7 +1,7 @@
 /** A list of scopes from text, without empties and doubles; providers separate them by spaces, commas or both. */
 export function parseScopes(text: string | readonly string[] | null | undefined): string[] {
   if (text === null || text === undefined) return [];
-  const items = typeof text === 'string' ? text.split(/[\s,]+/) : text.map((item) => item.trim());
+  const items = typeof text === 'string' ? text.split(/[\s,]/) : text.map((item) => item.trim());
   return [...new Set(items.filter((item) => item !== ''))];
 }
 

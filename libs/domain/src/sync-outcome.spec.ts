@@ -1,9 +1,21 @@
 import fc from 'fast-check';
 import { anIntegration, FAILURES, minutesFromNoon, NOON } from '../../../test/factories/integration';
 import { endsGrant, failure, FAILURE_CODES } from './failure';
-import { afterSync, afterSyncFailure, isMassRefusal } from './sync-outcome';
+import { afterSync, afterSyncFailure, isMassRefusal, isSyncDue } from './sync-outcome';
 
 const HOUR = 60 * 60_000;
+
+describe('a sync is due', () => {
+  it.each([
+    { what: 'once its time has come', status: 'connected', nextSyncAt: NOON, due: true },
+    { what: 'while it is overdue', status: 'refresh_failing', nextSyncAt: minutesFromNoon(-99), due: true },
+    { what: 'not before', status: 'connected', nextSyncAt: minutesFromNoon(1), due: false },
+    { what: 'not where none is planned', status: 'connected', nextSyncAt: null, due: false },
+    { what: 'not where only a person can mend it', status: 'reauth_required', nextSyncAt: NOON, due: false },
+  ] as const)('$what', ({ status, nextSyncAt, due }) => {
+    expect(isSyncDue(anIntegration({ status, nextSyncAt }), NOON)).toBe(due);
+  });
+});
 
 describe('a sync that learnt the metadata', () => {
   it('writes it, clears every failure and plans the next sync', () => {
@@ -84,6 +96,20 @@ describe('a sync that fails', () => {
   ])('is no dead letter where %s, however often it had failed before', (_why, integration, cause) => {
     const change = afterSyncFailure(integration, cause, NOON, HOUR);
     expect(change.events[0]?.detail).toMatchObject({ attempts: 10, deadLetter: false });
+  });
+
+  it('of a dead grant is told of and leaves the verdict as it fell', () => {
+    const change = afterSyncFailure(anIntegration({ status: 'reauth_required' }), FAILURES.revoked, NOON, HOUR);
+    expect(change).toEqual({
+      patch: { nextSyncAt: null, failedSyncs: 1, syncFailure: { code: 'invalid_grant', at: NOON } },
+      events: [
+        {
+          name: 'sync.failed',
+          detail: { code: 'invalid_grant', reason: 'invalid_grant', attempts: 1, deadLetter: false },
+        },
+      ],
+      next: null,
+    });
   });
 
   it('touches the status only by a definite word about the grant', () => {
