@@ -6,7 +6,7 @@ import type { AppProcess } from './fleet/app-process';
 import { ProveHub, type HubOptions } from './fleet/prove-hub';
 import { checkHistory, type Findings } from './history/check-history';
 import { readPresentations, readSubjects, readTrail } from './history/collect';
-import type { History, Interruption, Limits, Outage, Violation } from './history/history';
+import type { History, Interruption, Limits, Outage, Recovery, Violation } from './history/history';
 import { LapseWatch } from './lapse-watch';
 import type { Claim, Row, Surroundings } from './scenario';
 
@@ -33,6 +33,7 @@ export class Trial {
   readonly watch: LapseWatch;
   private readonly fleets = new Map<string, Member[]>();
   private from = 0;
+  private recovering: Recovery | null = null;
 
   private constructor(
     readonly hub: ProveHub,
@@ -102,6 +103,7 @@ export class Trial {
   async recovery(withinMs = 4 * RECOVERED_WITHIN_MS): Promise<number> {
     const startedMs = performance.now();
     const now = new Date(await this.hub.database.now());
+    this.recovering = { from: now.getTime(), until: Infinity };
     while (performance.now() - startedMs < withinMs) {
       const [left] = await this.hub.database
         .rows<{ count: string }>(
@@ -130,6 +132,8 @@ export class Trial {
       if (left?.count === '0') break;
       await sleep(200);
     }
+    // workers that stop leave things due
+    if (this.recovering) this.recovering = { ...this.recovering, until: Date.now() };
     await this.hub.stopWorkers();
     await this.watch.stop();
   }
@@ -172,6 +176,7 @@ export class Trial {
       interruptions: this.interruptions,
       outages: this.outages,
       samples: this.watch.samples.map((sample) => ({ ...sample, lapsed: sample.lapsed.filter((id) => ids.has(id)) })),
+      recovery: this.recovering,
       ended: this.ended,
     };
     return checkHistory(history, limits);
@@ -183,7 +188,7 @@ export function rowOf(
   findings: Findings,
   more: { faults: number; recoveryMs?: number; recoveredWithinMs?: number; note?: string; claims?: readonly Claim[] },
 ): Row {
-  const { familiesLost, lapses, excusedLapses } = findings;
+  const { familiesLost, lapses, excusedLapses, dueBackMs } = findings;
   const { recoveredWithinMs = RECOVERED_WITHIN_MS } = more;
   const explained = familiesLost.filter(({ cause }) => cause !== 'unexplained').length;
   const recovery: Claim[] =
@@ -193,6 +198,10 @@ export function rowOf(
           {
             holds: more.recoveryMs <= recoveredWithinMs,
             what: `all that was due at the end of the fault was done within ${recoveredWithinMs / 1000} s`,
+          },
+          {
+            holds: dueBackMs !== null && dueBackMs <= recoveredWithinMs,
+            what: `nothing waits for longer than half of its margin ${recoveredWithinMs / 1000} s after the fault (${seconds(dueBackMs)})`,
           },
         ];
   return {
@@ -208,6 +217,15 @@ export function rowOf(
     claims: [...recovery, ...(more.claims ?? [])],
     violations: findings.violations.map(told),
   };
+}
+
+/** A verdict that undoes itself was none. */
+export function noFlaps({ flaps }: Findings): Claim {
+  return { holds: flaps === 0, what: `nobody is said to need a person and recovers without one (${flaps} did)` };
+}
+
+function seconds(ms: number | null): string {
+  return ms === null ? 'not looked at' : `${(ms / 1000).toFixed(1)} s`;
 }
 
 function told({ kind, integrationId, at, what }: Violation): string {

@@ -1,6 +1,7 @@
-import { lossOf, lossViolations, silentLossOf, type LostFamily } from './families';
+import { flapsOf, lossOf, lossViolations, silentLossOf, type LostFamily } from './families';
 import type { History, Limits, Violation } from './history';
 import { lapsesOf, unknownLapses, type Lapse } from './lapses';
+import { dueBackMs } from './overdue';
 import { recordViolations } from './records';
 import { spendsOf } from './spends';
 import { timelines } from './timeline';
@@ -22,6 +23,10 @@ export interface Findings {
   readonly doubleSpends: number;
   readonly familiesLost: readonly LostFamily[];
   readonly silentLosses: number;
+  /** Verdicts that were wrong: the integration recovered, and no person had connected it anew. */
+  readonly flaps: number;
+  /** From the end of the fault until nothing waited longer than half of its margin any more; `null`: there was no fault to recover from. */
+  readonly dueBackMs: number | null;
   readonly violations: readonly Violation[];
 }
 
@@ -45,6 +50,8 @@ export function checkHistory(history: History, limits: Limits): Findings {
     doubleSpends: doubles.length,
     familiesLost: losses,
     silentLosses: silent.length,
+    flaps: lines.reduce((sum, line) => sum + flapsOf(line), 0),
+    dueBackMs: history.recovery && dueBackMs(history.samples, history.recovery, limits.marginMs / 2),
     violations: [
       ...unexcused.map(lapseViolation),
       ...unknownLapses(history, lapses),

@@ -29,6 +29,20 @@ export function lossOf(timeline: Timeline, history: History): LostFamily | undef
   return { integrationId: subject.id, cause: 'unexplained', reportedAfterMs: 0, at: verdict.at };
 }
 
+/** How often an integration was said to need a person, and recovered without one: the verdict was wrong. */
+export function flapsOf({ trail }: Timeline): number {
+  let isJudged = false;
+  let flaps = 0;
+  for (const { name } of trail) {
+    if (name === 'integration.reauth_required') isJudged = true;
+    if (name === 'integration.connected' || name === 'integration.disconnected') isJudged = false;
+    if (name !== 'refresh.succeeded' || !isJudged) continue;
+    isJudged = false;
+    flaps += 1;
+  }
+  return flaps;
+}
+
 /** What is wrong with a loss. */
 export function lossViolations(loss: LostFamily, limits: Limits): Violation[] {
   const { integrationId, at, reportedAfterMs } = loss;

@@ -86,6 +86,12 @@ export interface Sample {
   readonly oldestDueMs: number;
 }
 
+/** The time from the end of a fault to the end of the scenario. */
+export interface Recovery {
+  readonly from: number;
+  readonly until: number;
+}
+
 /** Everything that was written down about one scenario. */
 export interface History {
   /** `rotating`: each refresh spends the refresh token. */
@@ -98,6 +104,8 @@ export interface History {
   readonly interruptions: readonly Interruption[];
   readonly outages: readonly Outage[];
   readonly samples: readonly Sample[];
+  /** `null`: nothing to recover from. */
+  readonly recovery: Recovery | null;
   /** Accounts whose grant the provider ended for good, and when. */
   readonly ended: ReadonlyMap<string, number>;
 }

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KillLoop, type KillOptions } from '../faults/kill-loop';
 import type { Row, Scenario, Surroundings } from '../scenario';
-import { LIMITS_OF_A_MINUTE, rowOf, Trial } from '../trial';
+import { LIMITS_OF_A_MINUTE, noFlaps, rowOf, Trial } from '../trial';
 
 /** A provider answers after a while, so that kills strike refreshes under way. */
 const ANSWER_MS = 40;
 const LIFE_SECONDS = 60;
+/** A start takes a second of a processor and more, and one starts for every two processors: a loop slower than this has shown little. */
+const SECONDS_FOR_A_KILL = 3;
 
 interface Killing {
   readonly manner: KillOptions['manner'];
@@ -47,9 +49,16 @@ async function runKilling(surroundings: Surroundings, killing: Killing): Promise
       : []),
   ].join(', ');
   const mayLose = killing.manner === 'SIGKILL' && killing.graceSeconds === 0;
-  const claims = mayLose
-    ? []
-    : [{ holds: findings.familiesLost.length === 0, what: 'no family is lost, whatever was struck' }];
+  const fewest = Math.floor(killing.seconds / SECONDS_FOR_A_KILL);
+  const claims = [
+    { holds: ends >= fewest, what: `at least ${fewest} workers were ended (${ends}): else little was shown` },
+    ...(mayLose
+      ? []
+      : [
+          { holds: findings.familiesLost.length === 0, what: 'no family is lost, whatever was struck' },
+          noFlaps(findings),
+        ]),
+  ];
   return rowOf(findings, { faults: ends, recoveryMs, note, claims });
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TcpProxy } from '../faults/tcp-proxy';
 import type { Row, Scenario, Surroundings } from '../scenario';
 import type { OwnServers } from '../servers/own-servers';
-import { LIMITS_OF_A_MINUTE, rowOf, Trial } from '../trial';
+import { LIMITS_OF_A_MINUTE, noFlaps, rowOf, Trial } from '../trial';
 
 const LIFE_SECONDS = 60;
 const TOKENS = 200;
@@ -51,6 +51,7 @@ async function runDisturbed(
   const parked = trial.toldOf('hub.refresh.commit_failed');
   const claims = [
     { holds: findings.familiesLost.length === 0, what: 'no family is lost, whatever was away' },
+    noFlaps(findings),
     ...(parks ? [{ holds: parked > 0, what: 'answers came while PostgreSQL was away: else nothing was shown' }] : []),
   ];
   const note = `${findings.inDoubt} in doubt${parks ? `, ${parked} answers parked until PostgreSQL was back` : ''}`;
@@ -68,12 +69,12 @@ async function busyAway(trial: Trial, length: () => Promise<void>): Promise<void
   await trial.away(length);
 }
 
-/** Does something again and again. @returns how often */
+/** Does something again and again, and comes back right after the last time: recovery counts from there. @returns how often */
 async function repeated(times: number, everyMs: number, act: () => Promise<void>): Promise<number> {
-  for (let done = 0; done < times; done += 1) {
+  for (let done = 1; done <= times; done += 1) {
     const startedMs = performance.now();
     await act();
-    await sleep(Math.max(0, everyMs - (performance.now() - startedMs)));
+    if (done < times) await sleep(Math.max(0, everyMs - (performance.now() - startedMs)));
   }
   return times;
 }

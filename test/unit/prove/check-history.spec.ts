@@ -233,3 +233,27 @@ describe('trail, table and log', () => {
     expect(kindsOf(check({ subjects: [aSubject({ nextRefreshAt: null })] }))).toEqual(['status_differs']);
   });
 });
+
+describe('verdicts that undo themselves', () => {
+  const judged = (at: number) => [told(at, 'refresh.failed'), told(at, 'integration.reauth_required')];
+  it.each([
+    ['are counted', [...judged(10_000), stored(20_000), ...judged(30_000), stored(40_000)], 2],
+    ['are none where the person came', [...judged(10_000), told(15_000, 'integration.connected'), stored(20_000)], 0],
+    ['are none while the verdict stands', [stored(5_000), ...judged(10_000)], 0],
+  ])('%s', (_sentence, trail, flaps) => expect(check({ trail }).flaps).toBe(flaps));
+});
+
+describe('what is due after a fault', () => {
+  const looks = (...oldest: number[]) =>
+    oldest.map((oldestDueMs, place) => ({ at: place * 1_000, lapsed: [], oldestDueMs }));
+  const recovery = { from: 1_000, until: 5_000 };
+  it.each([
+    ['is back at once if nothing waited for long', looks(99_000, 0, 9_000, 0, 0, 0), 0],
+    ['is back after the last look that showed it waiting', looks(99_000, 30_000, 0, 12_000, 0, 0), 2_000],
+    ['is never back if it waits at the end', looks(0, 0, 0, 0, 0, 11_000), Infinity],
+    ['may wait again once the workers stop', looks(0, 0, 0, 0, 0, 0, 99_000), 0],
+    ['is not known where nobody looked', [], Infinity],
+  ])('%s', (_sentence, samples, dueBackMs) => expect(check({ samples, recovery }).dueBackMs).toBe(dueBackMs));
+
+  it('is nobody’s concern without a fault', () => expect(check({ samples: looks(99_000) }).dueBackMs).toBeNull());
+});

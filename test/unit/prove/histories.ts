@@ -78,6 +78,7 @@ export function aHistory(otherwise: Partial<History>): History {
     interruptions: [],
     outages: [],
     samples: [],
+    recovery: null,
     ended: new Map(),
     ...otherwise,
   };
