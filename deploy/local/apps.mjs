@@ -6,12 +6,13 @@ import { inRoot } from './root.mjs';
 
 /**
  * The hub's apps. login: whose rights each has in the database; health: where it says that it is ready (the gateway on
- * its own port, a worker on a port of its own).
+ * its own port, a worker on a port of its own); stopMs: how long it may take to end: a worker finishes and stores what it
+ * has asked a provider for, a call of 15 s and a commit of 5 s.
  */
 export const APPS = [
-  { name: 'gateway', login: 'gateway', health: 'PORT' },
-  { name: 'refresh-worker', login: 'worker', health: 'WORKER_HEALTH_PORT' },
-  { name: 'metadata-sync-worker', login: 'worker', health: 'WORKER_HEALTH_PORT' },
+  { name: 'gateway', login: 'gateway', health: 'PORT', stopMs: 12_000 },
+  { name: 'refresh-worker', login: 'worker', health: 'WORKER_HEALTH_PORT', stopMs: 25_000 },
+  { name: 'metadata-sync-worker', login: 'worker', health: 'WORKER_HEALTH_PORT', stopMs: 25_000 },
 ];
 
 /** The compiled main file of an app. */

@@ -220,7 +220,7 @@ export class Stack {
         args: [mainOf(app.name)],
         options: { env, cwd: process.cwd() },
         ready: `${addressOf(shared.HOST, port)}/health/ready`,
-        signals: [['SIGTERM', 12_000]],
+        signals: [['SIGTERM', app.stopMs]],
       };
     });
     await Promise.all(specs.map((spec) => this.#supervisor.start(spec)));

@@ -1,7 +1,7 @@
 import { DueNotices, DueRepository, HubDatabase } from '@hub/database';
 import { JobConsumer, JobProducer, RedisConnections } from '@hub/queues';
 import { HubLogger, type Readiness } from '@hub/telemetry';
-import { databaseReadiness, OverdueWatch } from '@hub/worker';
+import { databaseReadiness, endAll, OverdueWatch } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
 import { SyncConsumer } from './sync/sync.consumer';
 import { SyncService } from './sync/sync.service';
@@ -19,7 +19,7 @@ export class MetadataSyncWorkerService {
     notices: DueNotices,
     producer: JobProducer,
     private readonly connections: RedisConnections,
-    logger: HubLogger,
+    private readonly logger: HubLogger,
     private readonly consumer: JobConsumer,
     private readonly syncConsumer: SyncConsumer,
     private readonly syncs: SyncService,
@@ -44,6 +44,7 @@ export class MetadataSyncWorkerService {
 
   /** No more work from anywhere, then an end for what is under way. */
   async drain(): Promise<void> {
-    await Promise.all([this.consumer.drain(), this.watch.stop(), this.syncs.drain()]);
+    const parts = [this.consumer.drain(), this.watch.stop(), this.syncs.drain()];
+    await endAll(parts, (error) => this.logger.failure('hub.worker.stop_failed', error));
   }
 }

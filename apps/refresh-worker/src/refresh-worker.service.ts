@@ -1,7 +1,7 @@
 import { DueNotices, DueRepository, HubDatabase } from '@hub/database';
 import { JobConsumer, JobProducer, RedisConnections } from '@hub/queues';
 import { HubLogger, type Readiness } from '@hub/telemetry';
-import { databaseReadiness, OverdueWatch } from '@hub/worker';
+import { databaseReadiness, endAll, OverdueWatch } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
 import { BreakerService } from './breaker/breaker.service';
 import { DueScanJob } from './due-scan/due-scan.job';
@@ -25,7 +25,7 @@ export class RefreshWorkerService {
     notices: DueNotices,
     producer: JobProducer,
     private readonly connections: RedisConnections,
-    logger: HubLogger,
+    private readonly logger: HubLogger,
     private readonly consumer: JobConsumer,
     private readonly scan: DueScanJob,
     private readonly breakers: BreakerService,
@@ -68,12 +68,13 @@ export class RefreshWorkerService {
   /** No more work from anywhere, then an end for what is under way: what was asked of a provider is saved. */
   async drain(): Promise<void> {
     this.breakers.stop();
-    await Promise.all([
+    const parts = [
       this.consumer.drain(),
       this.watch.stop(),
       this.scan.stop(),
       this.refreshes.drain(),
       this.revocations.drain(),
-    ]);
+    ];
+    await endAll(parts, (error) => this.logger.failure('hub.worker.stop_failed', error));
   }
 }

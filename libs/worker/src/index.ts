@@ -1,3 +1,4 @@
+export { endAll } from './end-all';
 export { LaneTurns } from './lane-turns';
 export { OverdueWatch, type WatchDuty } from './overdue-watch.service';
 export { databaseReadiness } from './readiness';

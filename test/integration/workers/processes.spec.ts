@@ -100,6 +100,18 @@ it('a refresh that was sent when SIGTERM comes is finished and saved', async () 
   expect(records(process, 'hub.refresh.succeeded')).toHaveLength(1);
 });
 
+it('a second signal does not cut short what was sent', async () => {
+  const due = await sentButNotAnswered('notion', 8_000);
+  await stand.sandbox.admin.expire('notion', due.account);
+  const process = await worker('refresh-worker');
+  await asked(due);
+  process.signal('SIGTERM');
+  await sleep(200);
+  await process.stop();
+  expect(await due.stored.row()).toMatchObject({ status: 'connected', phase: 'idle' });
+  expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+}, 90_000);
+
 it('a worker that is killed between answer and commit costs nothing where a token may be presented again', async () => {
   const due = await sentButNotAnswered('shopify', 1000);
   const first = await worker('refresh-worker');

@@ -1,6 +1,7 @@
 import { launcher } from '../../support/launcher';
 
 interface Apps {
+  APPS: { name: string; stopMs: number }[];
   localDefaults(given: object, kept: object, dataDir: string): Record<string, string>;
   isLocalOnly(settings: { HOST: string; PUBLIC_URL: string }): boolean;
   addressOf(host: string, port: number): string;
@@ -92,4 +93,10 @@ describe('a database', () => {
     expect([gateway.user, worker.user]).toEqual(['hub_gateway_my_hub_1', 'hub_worker_my_hub_1']);
     expect(loginsFor(`postgres://root@db.example/${'x'.repeat(80)}`, {}).gateway.user).toHaveLength(63);
   });
+});
+
+it('a worker is given the time for a call to a provider and its commit before it is killed', () => {
+  const workers = apps.APPS.filter(({ name }) => name.endsWith('worker'));
+  expect(workers).toHaveLength(2);
+  for (const { stopMs } of workers) expect(stopMs).toBeGreaterThan(20_000);
 });

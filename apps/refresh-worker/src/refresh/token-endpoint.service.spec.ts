@@ -49,10 +49,12 @@ interface Setting {
   readonly inDoubtFor?: number;
   /** Whether the old access token still works. */
   readonly tokenWorks?: boolean;
+  /** The process begins to end before what is to be sent is recorded, or while the answer is awaited. */
+  readonly drained?: 'before_sending' | 'after_sending';
 }
 
 /** One attempt at such a provider. */
-function setUp({ retry, answers, inDoubtFor, tokenWorks = false }: Setting) {
+function setUp({ retry, answers, inDoubtFor, tokenWorks = false, drained }: Setting) {
   const provider = aProvider(retry);
   const claimedAt = new Date();
   const inDoubtSince = inDoubtFor === undefined ? null : new Date(claimedAt.getTime() - inDoubtFor * 1_000);
@@ -80,15 +82,19 @@ function setUp({ retry, answers, inDoubtFor, tokenWorks = false }: Setting) {
     claimedMs: performance.now(),
     leaseMs: 40_000,
   };
-  const leases: Pick<RefreshLeaseRepository, 'markSending'> = {
+  const released: Lease[] = [];
+  const leases: Pick<RefreshLeaseRepository, 'markSending' | 'release'> = {
+    release: (current) => Promise.resolve(void released.push(current)),
     markSending: (current, leaseMs = current.leaseMs) => {
       leasesMs.push(leaseMs);
+      if (drained === 'before_sending') service.drain();
       return Promise.resolve({ ...current, leaseMs, claimedMs: performance.now() });
     },
   };
   const oauth = {
     refresh: (_provider: unknown, _endpoints: unknown, _token: string, { deadlineMs }: { deadlineMs: number }) => {
       deadlinesMs.push(deadlineMs);
+      if (drained === 'after_sending') service.drain();
       const next = left.shift();
       if (next === undefined) throw new Error('nobody was to be asked');
       return Promise.resolve(next === 'granted' ? GRANTED : { ok: false, failure: next });
@@ -100,7 +106,7 @@ function setUp({ retry, answers, inDoubtFor, tokenWorks = false }: Setting) {
       },
     }),
   };
-  const service = new TokenEndpointService(
+  const service: TokenEndpointService = new TokenEndpointService(
     leases as RefreshLeaseRepository,
     oauth as unknown as OAuthClient,
     vault,
@@ -111,7 +117,7 @@ function setUp({ retry, answers, inDoubtFor, tokenWorks = false }: Setting) {
     endpoints: { authorizeUrl: '', tokenUrl: '', revokeUrl: null, apiBaseUrl: 'https://api.example' },
   };
   const ask = () => service.ask(new HeldLease(lease), address, new PlainToken('refresh'));
-  return { ask, service, leasesMs, deadlinesMs, probes, left, claimedAt };
+  return { ask, released, leasesMs, deadlinesMs, probes, claimedAt };
 }
 
 describe('a provider that takes a spent token again for 30 s', () => {
@@ -171,8 +177,18 @@ it('an answer that surely spent nothing leaves nothing in doubt', async () => {
 });
 
 it('an answer that is lost just before the process ends is in doubt, and not asked for again', async () => {
-  const { ask, service } = setUp({ retry: 'none', answers: [lost] });
-  const asking = ask();
-  service.drain();
-  expect(await asking).toMatchObject({ failure: lost, doubt: null, standing: { graceMs: null } });
+  const { ask } = setUp({ retry: 'none', answers: [lost], drained: 'after_sending' });
+  expect(await ask()).toMatchObject({ failure: lost, doubt: null, standing: { graceMs: null } });
+});
+
+it('nothing is sent by a process that has begun to end: the lease goes back, and what was in doubt stays so', async () => {
+  const { ask, released, deadlinesMs } = setUp({
+    retry: 'none',
+    answers: [],
+    inDoubtFor: 60,
+    drained: 'before_sending',
+  });
+  expect(await ask()).toEqual({ kind: 'not_asked' });
+  expect(deadlinesMs).toEqual([]);
+  expect(released).toMatchObject([{ inDoubtSince: expect.any(Date) }]);
 });

@@ -46,7 +46,7 @@ export class TokenEndpointService {
     private readonly logger: HubLogger,
   ) {}
 
-  /** From now on nothing is asked a second time: the process is about to end. */
+  /** From now on nothing is asked, be it for the first or for the second time: the process is about to end. */
   drain(): void {
     this.isDraining = true;
   }
@@ -86,8 +86,9 @@ export class TokenEndpointService {
     if (!sending) return { kind: 'not_asked' };
     held.renew(sending);
     const deadlineMs = callMs(sending.leaseMs);
-    if (held.leftMs() < deadlineMs) {
-      await this.leases.release(held.lease); // this process stood still: somebody else may be at it before the answer is saved
+    // a process that stood still may be overtaken before its answer is saved; one that ends begins nothing
+    if (held.leftMs() < deadlineMs || this.isDraining) {
+      await this.leases.release(held.lease);
       return { kind: 'not_asked' };
     }
     const record = new RefreshRecord(this.logger, held.lease, 'ask');
