@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { EntityManager } from 'typeorm';
 import type { DueKind } from './due.repository';
@@ -15,6 +16,7 @@ const CHANNEL = 'hub_due';
 const KINDS: readonly string[] = ['refresh', 'sync', 'revocation'] satisfies DueKind[];
 const CONNECT_MS = 5_000;
 const KEEP_ALIVE_MS = 10_000;
+const GOODBYE_MS = 1_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 
@@ -53,7 +55,8 @@ export class DueNotices {
   async close(): Promise<void> {
     this.isClosed = true;
     clearTimeout(this.timer);
-    await this.client?.end().catch(() => undefined);
+    const ended = this.client?.end().catch(() => undefined);
+    await Promise.race([ended, sleep(GOODBYE_MS, undefined, { ref: false })]); // a line that says nothing any more never ends
   }
 
   private async connect(): Promise<void> {
@@ -73,7 +76,7 @@ export class DueNotices {
       await client.query(`listen ${CHANNEL}`);
       this.pauseMs = FIRST_PAUSE_MS;
     } catch {
-      await client.end().catch(() => undefined);
+      client.end().catch(() => undefined);
       this.connectLater();
     }
   }
