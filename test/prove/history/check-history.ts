@@ -4,6 +4,7 @@ import { lapsesOf, unknownLapses, type Lapse } from './lapses';
 import { recordViolations } from './records';
 import { spendsOf } from './spends';
 import { timelines } from './timeline';
+import { spentInSpiteOfAnswer, verdictsIn } from './verdicts';
 
 /** What a history shows. */
 export interface Findings {
@@ -22,6 +23,10 @@ export interface Findings {
   readonly doubleSpends: number;
   readonly familiesLost: readonly LostFamily[];
   readonly silentLosses: number;
+  /** Events that told an org to sign in again, undone ones included. */
+  readonly verdicts: number;
+  /** Refresh tokens refused as spent although their answer waited for the database. */
+  readonly spentInSpiteOfAnswer: number;
   readonly violations: readonly Violation[];
 }
 
@@ -45,6 +50,8 @@ export function checkHistory(history: History, limits: Limits): Findings {
     doubleSpends: doubles.length,
     familiesLost: losses,
     silentLosses: silent.length,
+    verdicts: sum(lines.map(verdictsIn)),
+    spentInSpiteOfAnswer: sum(lines.map((line) => spentInSpiteOfAnswer(line, history))),
     violations: [
       ...unexcused.map(lapseViolation),
       ...unknownLapses(history, lapses),
@@ -54,6 +61,10 @@ export function checkHistory(history: History, limits: Limits): Findings {
       ...lines.flatMap((line) => recordViolations(line, history)),
     ],
   };
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }
 
 function lapseViolation({ integrationId, from, until }: Lapse): Violation {

@@ -98,6 +98,8 @@ export interface History {
   readonly interruptions: readonly Interruption[];
   readonly outages: readonly Outage[];
   readonly samples: readonly Sample[];
+  /** Answers that came while the database was away, and when that was found out. */
+  readonly parked: readonly { readonly integrationId: string; readonly at: number }[];
   /** Accounts whose grant the provider ended for good, and when. */
   readonly ended: ReadonlyMap<string, number>;
 }

@@ -78,6 +78,7 @@ export function aHistory(otherwise: Partial<History>): History {
     interruptions: [],
     outages: [],
     samples: [],
+    parked: [],
     ended: new Map(),
     ...otherwise,
   };
