@@ -154,11 +154,17 @@ export class Trial {
 
   /** How often the refresh workers have told of something; a fault that nobody tells of has struck nothing. */
   toldOf(event: string): number {
+    return this.recordsOf(event).length;
+  }
+
+  private recordsOf(event: string): { integrationId: string; at: number }[] {
     const { logFolder } = this.surroundings;
     return readdirSync(logFolder)
       .filter((file) => file.startsWith('refresh-worker'))
       .flatMap((file) => readFileSync(path.join(logFolder, file), 'utf8').split('\n'))
-      .filter((line) => line.includes(`"event.name":"${event}"`)).length;
+      .filter((line) => line.includes(`"event.name":"${event}"`))
+      .map((line) => JSON.parse(line) as { integration?: string; time: string })
+      .map(({ integration = '', time }) => ({ integrationId: integration, at: Date.parse(time) }));
   }
 
   /** Holds all that was written down against the rules, for the fleets of one provider. */
@@ -177,6 +183,7 @@ export class Trial {
       outages: this.outages,
       samples: this.watch.samples.map((sample) => ({ ...sample, lapsed: sample.lapsed.filter((id) => ids.has(id)) })),
       recovery: this.recovering,
+      parked: this.recordsOf('hub.refresh.commit_failed'),
       ended: this.ended,
     };
     return checkHistory(history, limits);

@@ -5,6 +5,7 @@ import { dueBackMs } from './overdue';
 import { recordViolations } from './records';
 import { spendsOf } from './spends';
 import { timelines } from './timeline';
+import { spentInSpiteOfAnswer, verdictsIn } from './verdicts';
 
 /** What a history shows. */
 export interface Findings {
@@ -27,6 +28,10 @@ export interface Findings {
   readonly flaps: number;
   /** From the end of the fault until nothing waited longer than half of its margin any more; `null`: there was no fault to recover from. */
   readonly dueBackMs: number | null;
+  /** Events that told an org to sign in again, undone ones included. */
+  readonly verdicts: number;
+  /** Refresh tokens refused as spent although their answer waited for the database. */
+  readonly spentInSpiteOfAnswer: number;
   readonly violations: readonly Violation[];
 }
 
@@ -52,6 +57,8 @@ export function checkHistory(history: History, limits: Limits): Findings {
     silentLosses: silent.length,
     flaps: lines.reduce((sum, line) => sum + flapsOf(line), 0),
     dueBackMs: history.recovery && dueBackMs(history.samples, history.recovery, limits.marginMs / 2),
+    verdicts: sum(lines.map(verdictsIn)),
+    spentInSpiteOfAnswer: sum(lines.map((line) => spentInSpiteOfAnswer(line, history))),
     violations: [
       ...unexcused.map(lapseViolation),
       ...unknownLapses(history, lapses),
@@ -61,6 +68,10 @@ export function checkHistory(history: History, limits: Limits): Findings {
       ...lines.flatMap((line) => recordViolations(line, history)),
     ],
   };
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }
 
 function lapseViolation({ integrationId, from, until }: Lapse): Violation {

@@ -106,6 +106,8 @@ export interface History {
   readonly samples: readonly Sample[];
   /** `null`: nothing to recover from. */
   readonly recovery: Recovery | null;
+  /** Answers that came while the database was away, and when that was found out. */
+  readonly parked: readonly { readonly integrationId: string; readonly at: number }[];
   /** Accounts whose grant the provider ended for good, and when. */
   readonly ended: ReadonlyMap<string, number>;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TcpProxy } from '../faults/tcp-proxy';
-import type { Row, Scenario, Surroundings } from '../scenario';
+import type { Findings } from '../history/check-history';
+import type { Claim, Row, Scenario, Surroundings } from '../scenario';
 import type { OwnServers } from '../servers/own-servers';
 import { LIMITS_OF_A_MINUTE, noFlaps, rowOf, Trial } from '../trial';
 
@@ -52,10 +53,19 @@ async function runDisturbed(
   const claims = [
     { holds: findings.familiesLost.length === 0, what: 'no family is lost, whatever was away' },
     noFlaps(findings),
-    ...(parks ? [{ holds: parked > 0, what: 'answers came while PostgreSQL was away: else nothing was shown' }] : []),
+    ...(parks ? parkClaims(findings, parked) : []),
   ];
   const note = `${findings.inDoubt} in doubt${parks ? `, ${parked} answers parked until PostgreSQL was back` : ''}`;
   return rowOf(findings, { faults, recoveryMs, claims, note });
+}
+
+/** With a strict provider an answer that waits for PostgreSQL is the only one: whoever holds it commits it, and nobody asks again. */
+function parkClaims({ verdicts, spentInSpiteOfAnswer: spent }: Findings, parked: number): Claim[] {
+  return [
+    { holds: parked > 0, what: 'answers came while PostgreSQL was away: else nothing was shown' },
+    { holds: verdicts === 0, what: `nobody is ever told to sign in again: ${verdicts} were` },
+    { holds: spent === 0, what: `no token is presented again whose answer has come: ${spent} were, and refused` },
+  ];
 }
 
 function addressOf(url: string): { host: string; port: number } {

@@ -257,3 +257,26 @@ describe('what is due after a fault', () => {
 
   it('is nobody’s concern without a fault', () => expect(check({ samples: looks(99_000) }).dueBackMs).toBeNull());
 });
+
+describe('an answer that came while the database was away', () => {
+  const parked = [{ integrationId: 'i1', at: 40_200 }];
+
+  it.each([
+    ['was committed by whoever held it', REFRESHED.presentations, 0],
+    ['was asked for again, in vain', [granted(40_000, 0), refused(45_000, 0)], 1],
+    ['had its grant ended for that', [granted(40_000, 0), refused(45_000, 0, 'closed')], 1],
+    ['was asked for again only before it came', [granted(40_000, 0), refused(40_100, 0)], 0],
+  ])('%s', (_what, presentations, spent) => {
+    expect(check({ ...REFRESHED, presentations, parked }).spentInSpiteOfAnswer).toBe(spent);
+  });
+
+  it('excuses no other refusal', () => {
+    const presentations = [granted(40_000, 0), refused(45_000, 0)];
+    expect(check({ ...REFRESHED, presentations }).spentInSpiteOfAnswer).toBe(0);
+  });
+});
+
+it('a verdict is counted although it was undone', () => {
+  const trail = [told(41_000, 'integration.reauth_required'), stored(42_000)];
+  expect(check({ ...REFRESHED, trail, until: 90_000 }).verdicts).toBe(1);
+});

@@ -79,6 +79,7 @@ export function aHistory(otherwise: Partial<History>): History {
     outages: [],
     samples: [],
     recovery: null,
+    parked: [],
     ended: new Map(),
     ...otherwise,
   };
