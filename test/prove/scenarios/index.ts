@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario';
 import { clocks } from './clocks';
 import { herd } from './herd';
 import { kills } from './kills';
+import { mutation } from './mutation';
 import { provider } from './provider';
 import { races } from './races';
 import { rules } from './rules';
@@ -11,6 +12,7 @@ import { stores } from './stores';
 /** All scenarios in the order of their start: those that take little of the machine first, those that take all of it last. */
 export const SCENARIOS: readonly Scenario[] = [
   ...rules,
+  ...mutation,
   ...provider,
   ...clocks,
   ...races,

@@ -1,0 +1,47 @@
+/** A lib whose rules are spoiled one by one, to see whether its own tests notice. */
+export interface MutatedLib {
+  /** Its folder under libs/. */
+  readonly name: string;
+  /** The share of mutants that must be found, in per cent. */
+  readonly leastScore: number;
+}
+
+export const MUTATED_LIBS: readonly MutatedLib[] = [{ name: 'domain', leastScore: 90 }];
+
+/** Names relative to the checkout. */
+export interface MutationPlaces {
+  readonly report: string;
+  /** Stryker works in a copy of the sources that it makes here. */
+  readonly sandbox: string;
+}
+
+/** What the copy holds: nothing that is built, secret or of a running stack. */
+const COPIED = ['libs/**', 'test/**', 'package.json', 'jest.config.cjs', '.swcrc'];
+
+/** A run that takes so much longer than without a mutant is an endless loop, on a busy machine too. */
+const ENDLESS_MS = 120_000;
+
+/** All that Stryker is told; https://stryker-mutator.io/docs/stryker-js/configuration has a meaning for each. */
+export function strykerOptions({ name }: MutatedLib, { report, sandbox }: MutationPlaces): object {
+  return {
+    mutate: [`libs/${name}/src/**/*.ts`, `!libs/${name}/src/**/*.spec.ts`],
+    ignorePatterns: ['**', ...COPIED.map((pattern) => `!${pattern}`)],
+    tempDirName: sandbox,
+    cleanTempDir: 'always',
+    plugins: ['@stryker-mutator/jest-runner'],
+    testRunner: 'jest',
+    jest: {
+      configFile: 'test/prove/mutation/jest.config.cjs',
+      config: { globals: { mutatedLib: `libs/${name}` } },
+      enableFindRelatedTests: false, // all tests are in one file
+    },
+    coverageAnalysis: 'perTest',
+    concurrency: 1,
+    timeoutMS: ENDLESS_MS,
+    disableTypeChecks: false, // swc checks none
+    reporters: ['json', 'progress-append-only'],
+    jsonReporter: { fileName: report },
+    allowConsoleColors: false,
+    thresholds: { break: null }, // the scenario judges
+  };
+}
