@@ -51,7 +51,9 @@ export class AnswerKeeper {
   /** Commits an answer, or parks it. Should the commit take its time, the answer is on the disk meanwhile. */
   async keep(answer: SpooledAnswer): Promise<Kept> {
     let written: Promise<void> | undefined;
-    const late = setTimeout(() => (written = this.spool.write(answer)), SPOOL_AFTER_MS);
+    const late = setTimeout(() => {
+      written = this.spool.write(answer);
+    }, SPOOL_AFTER_MS);
     try {
       const settlement = await this.commit(answer);
       if (written) await this.spool.remove(answer);
