@@ -46,13 +46,13 @@ describe('for how long a database has answered', () => {
     const { database, state, ask } = setUp();
     state.failure = failure;
     await ask();
-    await sleep(60);
+    await sleep(600);
     expect(database.answeringForMs).toBe(0);
     state.failure = undefined;
     await ask();
     await sleep(20);
     expect(database.answeringForMs).toBeGreaterThan(10);
-    expect(database.answeringForMs).toBeLessThan(55);
+    expect(database.answeringForMs).toBeLessThan(550);
   });
 
   it('begins anew with an idle connection that breaks', () => {
