@@ -207,7 +207,7 @@ class OneToken {
   /** Whether a refresh token may be spent: known from the lost answer on, whatever fails after it. */
   private judgeDoubt(before: RefreshState, { kind }: Failure, nowMs: number): void {
     const since = this.state.inDoubtSince?.getTime() ?? null;
-    const expected = before.inDoubtSince?.getTime() ?? (kind === 'in_doubt' ? nowMs : null);
+    const expected = before.inDoubtSince?.getTime() ?? (kind === 'in_doubt' ? new Date(nowMs).getTime() : null);
     if (since !== expected) throw new Broken('a doubt stands from the lost answer on', nowMs, this.told());
   }
 
