@@ -12,16 +12,18 @@ const SLOW_MS = 2_000;
  * queries the data source itself (lint holds it).
  */
 export class HubDatabase {
-  private troubledMs = -Infinity;
+  /** Of the first answer after the last trouble, by `performance.now()`. */
+  private answeringSinceMs = -Infinity;
+  private isTroubled = false;
 
   constructor(readonly dataSource: DataSource) {
     // an idle connection has broken: there is always one (data-source.ts), so that no outage goes unnoticed
     (dataSource.driver as { master?: Pool }).master?.on('error', () => this.noteTrouble());
   }
 
-  /** For how long the database has answered, in milliseconds, as far as this process has seen; `Infinity`: it always has. */
+  /** For how long the database has answered without a break, in milliseconds, as far as this process has seen; `Infinity`: always. */
   get answeringForMs(): number {
-    return performance.now() - this.troubledMs;
+    return this.isTroubled ? 0 : performance.now() - this.answeringSinceMs;
   }
 
   /** Runs `work` in one transaction bound to an org. Never call a provider inside: it would hold a connection across HTTP. */
@@ -32,7 +34,7 @@ export class HubDatabase {
       return await this.dataSource.transaction(async (manager) => {
         await manager.query("select set_config('hub.org_id', $1, true)", [orgId]);
         isOpen = true;
-        this.noteWait(startedMs);
+        this.noteAnswer(startedMs);
         return work(manager);
       });
     } catch (error) {
@@ -50,7 +52,7 @@ export class HubDatabase {
     const startedMs = performance.now();
     try {
       const found = await work(this.dataSource.manager);
-      this.noteWait(startedMs);
+      this.noteAnswer(startedMs);
       return found;
     } catch (error) {
       if (isOutage(error, false)) this.noteTrouble();
@@ -63,12 +65,14 @@ export class HubDatabase {
     await this.dataSource.destroy();
   }
 
-  private noteWait(startedMs: number): void {
-    if (performance.now() - startedMs > SLOW_MS) this.noteTrouble();
+  private noteAnswer(startedMs: number): void {
+    const nowMs = performance.now();
+    if (this.isTroubled || nowMs - startedMs > SLOW_MS) this.answeringSinceMs = nowMs;
+    this.isTroubled = false;
   }
 
   private noteTrouble(): void {
-    this.troubledMs = performance.now();
+    this.isTroubled = true;
   }
 }
 

@@ -73,10 +73,10 @@ describe('the model of one token', () => {
       ),
     ],
     [
-      'an outage makes a lost answer forgotten',
+      'a failure makes the doubt before it forgotten',
       'a doubt stands from the lost answer on',
-      failingWith((change, _state, { kind }) =>
-        kind === 'transient' ? { ...change, patch: { ...change.patch, inDoubtSince: null } } : change,
+      failingWith((change, { inDoubtSince }) =>
+        inDoubtSince === null ? change : { ...change, patch: { ...change.patch, inDoubtSince: null } },
       ),
     ],
     [
