@@ -19,6 +19,8 @@ export function limitsFor(lifeSeconds: number): Limits {
   return { marginMs, longestRungMs: Math.max(1_000, marginMs / 2), reportedWithinMs: 60_000 };
 }
 
+/** So long the watch looks at what has settled: at the least a few times. */
+const LOOKS_MS = 1_000;
 /** Everything due when the hub's own servers are back must be done with within this time. */
 const RECOVERED_WITHIN_MS = 30_000;
 /** A provider that was sick for long is probed once a minute at last, and then all who waited are asked for. */
@@ -132,6 +134,7 @@ export class Trial {
       if (left?.count === '0') break;
       await sleep(200);
     }
+    await sleep(LOOKS_MS);
     // workers that stop leave things due
     if (this.recovering) this.recovering = { ...this.recovering, until: Date.now() };
     await this.hub.stopWorkers();
