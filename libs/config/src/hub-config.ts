@@ -42,6 +42,8 @@ export interface HubConfig {
   /** `null` in apps that answer no callers. */
   readonly auth: AuthConfig | null;
   readonly tokenKeys: readonly TokenKey[];
+  /** Who wraps new data keys; those of any other still open. */
+  readonly keyProvider: KeyProviderName;
   readonly providers: Readonly<Record<string, ProviderSettings>>;
   readonly refreshScanEveryMs: number;
   readonly syncEveryMs: number;
@@ -53,6 +55,10 @@ export interface HubConfig {
   readonly local: { readonly orgId: string | null } | null;
   readonly logLevel: LogLevel;
 }
+
+/** Who can wrap the orgs' data keys; a key provider's client is in libs/token-vault. */
+export const KEY_PROVIDERS = ['local'] as const;
+export type KeyProviderName = (typeof KEY_PROVIDERS)[number];
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -94,6 +100,7 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     trustProxy: readCidrs(reader),
     auth: needs.callers ? readAuth(reader) : null,
     tokenKeys: parseTokenKeys(reader.text('TOKEN_KEYS'), mistakes),
+    keyProvider: reader.oneOf('KEY_PROVIDER', KEY_PROVIDERS),
     providers: readProviderSettings(reader, needs.providers),
     refreshScanEveryMs: reader.durationMs('REFRESH_SCAN_EVERY'),
     syncEveryMs: reader.durationMs('SYNC_EVERY'),

@@ -1,12 +1,14 @@
 export { ConfigError, Mistakes, parseDurationMs, SettingReader, type Environment } from './environment';
 export {
   isLoopback,
+  KEY_PROVIDERS,
   LOG_LEVELS,
   readBearerSettings,
   readConfig,
   type AuthConfig,
   type BearerSettings,
   type HubConfig,
+  type KeyProviderName,
   type LogLevel,
   type OutboundConfig,
 } from './hub-config';

@@ -36,10 +36,11 @@ export const SETTINGS = [
   { name: 'TRUST_PROXY', meaning: 'CIDRs of proxies whose X-Forwarded-For is read, for limits only', default: '' },
   {
     name: 'TOKEN_KEYS',
-    meaning: '`id:base64` of 32 random bytes each, comma separated; the first seals, all open',
+    meaning: '`id:base64` of 32 random bytes each, comma separated; the first wraps data keys, all unwrap',
     default: null,
     secret: true,
   },
+  { name: 'KEY_PROVIDER', meaning: 'who wraps the data keys of the orgs: local (TOKEN_KEYS)', default: 'local' },
   { name: 'PROVIDER_ENDPOINTS_FILE', meaning: 'JSON that points providers at other servers', default: null },
   { name: 'REFRESH_SCAN_EVERY', meaning: 'interval of the scan that schedules refreshes', default: '10m' },
   { name: 'SYNC_EVERY', meaning: 'interval between metadata syncs of an integration', default: '1h' },

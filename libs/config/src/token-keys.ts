@@ -14,7 +14,7 @@ const KEY_BYTES = 32;
 const FEWEST_DIFFERENT_BYTES = 20;
 
 /**
- * Reads `TOKEN_KEYS` (`id:base64,…`; the first seals, all open).
+ * Reads `TOKEN_KEYS` (`id:base64,…`; the first wraps data keys, all unwrap).
  *
  * @returns the keys in their order; what is wrong is told to `mistakes`, without the key
  */
@@ -50,7 +50,12 @@ function keyProblem(encoded: string): string | undefined {
   if (!/^[A-Za-z0-9+/_-]+=*$/.test(encoded)) return 'the key must be base64';
   const key = Buffer.from(encoded, 'base64');
   if (key.length !== KEY_BYTES) return `the key must be ${KEY_BYTES} bytes long, it has ${key.length}`;
-  if (new Set(key).size < FEWEST_DIFFERENT_BYTES)
+  if (new Set(key).size < FEWEST_DIFFERENT_BYTES || key.every(isPrintable))
     return 'the key is not random: make one with `openssl rand -base64 32`';
   return undefined;
+}
+
+/** 32 random bytes are all letters, digits and signs once in 10^13 draws; a password always is. */
+function isPrintable(byte: number): boolean {
+  return byte >= 0x20 && byte <= 0x7e;
 }

@@ -6,6 +6,7 @@ export {
   type OpenBreaker,
   type Registration,
 } from './breaker.repository';
+export { DataKeyRepository } from './data-key.repository';
 export { appDataSource } from './data-source';
 export { DatabaseModule } from './database.module';
 export {

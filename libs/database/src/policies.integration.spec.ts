@@ -25,6 +25,11 @@ const ROW_OF: Record<string, (orgId: string) => [columns: string, values: string
     `'${org}', (random() * 1e9)::bigint + 10, now(), 'token.read', 'user', 'ada'`,
   ],
   audit_heads: (org) => ['org_id, seq', `'${org}', 1`],
+  // retired ones: an org has no two active keys
+  data_keys: (org) => [
+    'org_id, key_provider, wrapping_key_id, wrapped_key, status',
+    `'${org}', 'local', 'k1', 'x', 'retired'`,
+  ],
   revocations: (org) => [
     'org_id, provider, integration_id, access_token, reason',
     `'${org}', 'notion', gen_random_uuid(), 'x', 'disconnect'`,
@@ -129,12 +134,14 @@ describe('what the apps’ logins may do', () => {
       'gateway flows': 'select insert update',
       'gateway audit_events': 'select insert',
       'gateway audit_heads': 'select insert update',
+      'gateway data_keys': 'select insert',
       'gateway revocations': 'select insert',
       'gateway token_inbox': '',
       'worker integrations': 'select update',
       'worker flows': '',
       'worker audit_events': 'select insert',
       'worker audit_heads': 'select insert update',
+      'worker data_keys': 'select insert',
       'worker revocations': 'select insert update delete',
       'worker token_inbox': 'select insert delete',
     });

@@ -84,6 +84,7 @@ describe('the schema', () => {
       expect(tables.map(({ name }) => name)).toEqual([
         'audit_events',
         'audit_heads',
+        'data_keys',
         'flows',
         'integrations',
         'revocations',

@@ -43,6 +43,7 @@ export const EVENT_NAMES = [
   'denials.suppressed',
   'request.invalid',
   'seal.open_failed',
+  'key.created',
 ] as const;
 
 export type EventName = (typeof EVENT_NAMES)[number];

@@ -15,7 +15,7 @@ export function settingsFindings(config: HubConfig): Finding[] {
   return [
     good('Settings can be used'),
     publicUrlFinding(config),
-    good(`Token keys: ${first?.id ?? 'none'} seals${opening}`),
+    good(`Token keys: ${first?.id ?? 'none'} wraps${opening}`),
   ];
 }
 

@@ -44,6 +44,8 @@ export type RefreshAnswer =
     }
   /** The sealed credential does not open: the hub's own fault, the provider was not asked. */
   | { readonly kind: 'unopened'; readonly reason: string }
+  /** The key provider that opens what is sealed is away: the hub's own trouble, the provider was not asked. */
+  | { readonly kind: 'key_away' }
   /** Nothing was asked, since the lease was lost or too short by now. */
   | { readonly kind: 'not_asked' };
 
@@ -76,6 +78,8 @@ export function afterAnswer(
       return told(afterRefusal(integration, answer, now), answer.doubt, answer.failure.code);
     case 'unopened':
       return afterUnopened(integration, answer.reason, now);
+    case 'key_away':
+      return afterFailure(integration, failure('internal', 'key_provider_unavailable'), now);
   }
 }
 

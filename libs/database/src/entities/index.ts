@@ -1,4 +1,5 @@
 import { AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
+import { DataKeyEntity } from './data-key.entity';
 import { FlowEntity } from './flow.entity';
 import { IntegrationEntity } from './integration.entity';
 import { ProviderBreakerEntity } from './provider-breaker.entity';
@@ -8,6 +9,7 @@ import { LateGrantEntity, RevocationEntity } from './revocation.entity';
 export {
   AuditEventEntity,
   AuditHeadEntity,
+  DataKeyEntity,
   FlowEntity,
   IntegrationEntity,
   LateGrantEntity,
@@ -19,6 +21,7 @@ export {
 export const ENTITIES = [
   AuditEventEntity,
   AuditHeadEntity,
+  DataKeyEntity,
   FlowEntity,
   IntegrationEntity,
   LateGrantEntity,
