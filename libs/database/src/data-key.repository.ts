@@ -1,5 +1,6 @@
 import type { Actor, OrgId } from '@hub/domain';
-import type { DataKeyName, DataKeyStore, StoredDataKey } from '@hub/token-vault';
+import type { DataKeyName, DataKeyStore, StoredDataKey, WrappedDataKey } from '@hub/token-vault';
+import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
 import type { HubDatabase } from './hub-database';
 
@@ -27,7 +28,7 @@ export class DataKeyRepository implements DataKeyStore {
   }
 
   /** Of several processes that make an org's first key at once, one stores it; the others wait for its commit and take that one. */
-  async add(key: Omit<StoredDataKey, 'status'>): Promise<StoredDataKey> {
+  async add(key: WrappedDataKey): Promise<StoredDataKey> {
     const isStored = await this.database.withOrg(key.orgId, async (manager) => {
       const rows: unknown[] = await manager.query(
         `insert into public.data_keys (id, org_id, key_provider, wrapping_key_id, wrapped_key) values ($1, $2, $3, $4, $5)
@@ -61,4 +62,13 @@ export class DataKeyRepository implements DataKeyStore {
       }
     );
   }
+}
+
+/** Puts a key back that a database which was set back has forgotten, in the running transaction: it opens what it has sealed, and seals nothing more. */
+export async function putBackDataKey(manager: EntityManager, key: WrappedDataKey): Promise<void> {
+  await manager.query(
+    `insert into public.data_keys (id, org_id, key_provider, wrapping_key_id, wrapped_key, status)
+     values ($1, $2, $3, $4, $5, 'retiring') on conflict (id) do nothing`,
+    [key.id, key.orgId, key.keyProvider, key.wrappingKeyId, key.wrapped],
+  );
 }

@@ -184,6 +184,12 @@ describe('what the apps’ logins may do', () => {
     ).toBe('refused');
   });
 
+  it.each(ROLES)('the %s can neither change a data key nor delete one', async (role) => {
+    for (const change of ['wrapped_key', 'status', 'key_provider', 'wrapping_key_id', 'org_id', 'id'])
+      expect(await attempt(asOrg(role, ours), `update public.data_keys set ${change} = default`)).toBe('refused');
+    expect(await attempt(asOrg(role, ours), STATEMENT.delete('data_keys', ours))).toBe('refused');
+  });
+
   it.each(ROLES)('the %s cannot become anybody else', async (role) => {
     for (const other of ['hub_owner', 'hub_scanner', 'hub_disconnector', 'postgres'])
       expect(await attempt(asNobody(role), `set role ${other}`)).toBe('refused');

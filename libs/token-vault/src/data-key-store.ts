@@ -1,9 +1,13 @@
 import type { OrgId } from '@hub/domain';
 import type { DataKeyName, WrappedKey } from './key-provider';
 
-/** A data key as it is stored: wrapped, with the name of the key provider that opens it. */
-export interface StoredDataKey extends DataKeyName, WrappedKey {
+/** A data key as it may lie anywhere: wrapped, with the name of the key provider that opens it. */
+export interface WrappedDataKey extends DataKeyName, WrappedKey {
   readonly keyProvider: string;
+}
+
+/** A data key as it is stored. */
+export interface StoredDataKey extends WrappedDataKey {
   /** `active`: the one that seals for its org. */
   readonly status: 'active' | 'retiring' | 'retired';
 }
@@ -15,7 +19,7 @@ export interface DataKeyStore {
   /** A key of an org by its id, whatever its status. */
   find(name: DataKeyName): Promise<StoredDataKey | undefined>;
   /** Stores an org's first key, unless another process was faster. @returns the key that seals from now on */
-  add(key: Omit<StoredDataKey, 'status'>): Promise<StoredDataKey>;
+  add(key: WrappedDataKey): Promise<StoredDataKey>;
 }
 
 /** Names the store for whoever injects it. */

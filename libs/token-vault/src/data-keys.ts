@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { OrgId } from '@hub/domain';
-import type { DataKeyStore, StoredDataKey } from './data-key-store';
+import type { DataKeyStore, StoredDataKey, WrappedDataKey } from './data-key-store';
 import { KeyRefused, type DataKeyName } from './key-provider';
 import type { KeyProviders } from './key-providers';
 import { KEY_BYTES, type VaultKey } from './message-seal';
@@ -13,10 +13,16 @@ const ASK_AGAIN_MS = 5_000;
 const MOST_KEPT = 10_000;
 const SWEEP_EVERY_MS = 60_000;
 
+/** A data key in the clear, for one use. */
+export interface DataKey extends VaultKey {
+  /** The same, as it may be kept beside what it seals. */
+  readonly wrapped: WrappedDataKey;
+}
+
 /** A data key in the clear. It is wiped when it goes: nobody keeps its bytes beyond the call that got them. */
-interface OpenedKey extends DataKeyName {
+interface OpenedKey {
   readonly key: Buffer;
-  readonly keyProvider: string;
+  readonly wrapped: WrappedDataKey;
   /** When its provider was asked, or is to be asked again, by the monotonic clock. */
   freshUntilMs: number;
   /** Its provider was away when it was asked the last time. */
@@ -55,7 +61,7 @@ export class DataKeys {
    *
    * @throws KeyUnavailable if it is not at hand and its provider is away, KeyRefused if its provider says no
    */
-  async active(orgId: OrgId): Promise<VaultKey> {
+  async active(orgId: OrgId): Promise<DataKey> {
     for (;;) {
       const { id } = await this.activeId(orgId);
       const copy = await this.byId({ orgId, id });
@@ -65,7 +71,7 @@ export class DataKeys {
   }
 
   /** A copy of a key by its id, to be wiped after use; `undefined` if the org has no such key. Throws as `active`. */
-  async byId(name: DataKeyName): Promise<VaultKey | undefined> {
+  async byId(name: DataKeyName): Promise<DataKey | undefined> {
     for (;;) {
       const key = this.atHand(name) ?? (await this.once(slotOf(name), () => this.fetch(name)));
       if (!key) return undefined;
@@ -77,9 +83,9 @@ export class DataKeys {
   async sweep(): Promise<void> {
     const now = this.nowMs();
     const old = [...this.opened.values()].filter((key) => key.freshUntilMs <= now);
-    for (const provider of new Set(old.map((key) => key.keyProvider)))
+    for (const provider of new Set(old.map((key) => key.wrapped.keyProvider)))
       if (await this.providers.isWell(provider))
-        for (const key of old) if (key.keyProvider === provider) this.forget(key);
+        for (const key of old) if (key.wrapped.keyProvider === provider) this.forget(key);
     for (const [orgId, { id }] of this.activeOf)
       if (!this.opened.has(slotOf({ orgId, id }))) this.activeOf.delete(orgId);
   }
@@ -155,13 +161,13 @@ export class DataKeys {
   }
 
   private keep(stored: StoredDataKey, key: Buffer): OpenedKey {
-    const { orgId, id, keyProvider } = stored;
     const before = this.opened.get(slotOf(stored));
     if (before) this.forget(before);
     const freshUntilMs = this.nowMs() + FRESH_MS;
-    const opened = { orgId, id, keyProvider, key, freshUntilMs, isOverdue: false, isWiped: false };
+    const { status, ...wrapped } = stored;
+    const opened = { wrapped, key, freshUntilMs, isOverdue: false, isWiped: false };
     this.opened.set(slotOf(stored), opened);
-    if (stored.status === 'active') this.noteActive(stored);
+    if (status === 'active') this.noteActive(stored);
     for (const oldest of this.opened.values()) {
       if (this.opened.size <= this.mostKept) break;
       this.forget(oldest);
@@ -176,7 +182,8 @@ export class DataKeys {
   }
 
   private forget(key: OpenedKey): void {
-    if (this.opened.get(slotOf(key)) === key) this.opened.delete(slotOf(key));
+    const slot = slotOf(key.wrapped);
+    if (this.opened.get(slot) === key) this.opened.delete(slot);
     key.key.fill(0);
     key.isWiped = true;
   }
@@ -195,6 +202,6 @@ function slotOf({ orgId, id }: DataKeyName): string {
   return `${orgId} ${id}`;
 }
 
-function copyOf({ id, key }: OpenedKey): VaultKey {
-  return { id, key: Buffer.from(key) };
+function copyOf({ wrapped, key }: OpenedKey): DataKey {
+  return { id: wrapped.id, key: Buffer.from(key), wrapped };
 }

@@ -1,6 +1,6 @@
 export type { Cell } from './cell';
-export { DATA_KEY_STORE, type DataKeyStore, type StoredDataKey } from './data-key-store';
-export { DataKeys } from './data-keys';
+export { DATA_KEY_STORE, type DataKeyStore, type StoredDataKey, type WrappedDataKey } from './data-key-store';
+export { DataKeys, type DataKey } from './data-keys';
 export { sealGrant, tokenCell, type GrantOwner, type PlainGrant } from './grant-seal';
 export { KeyRefused, KeyUnavailable, type DataKeyName, type KeyProvider, type WrappedKey } from './key-provider';
 export { KeyProviders, type KeySettings } from './key-providers';

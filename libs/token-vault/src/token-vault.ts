@@ -1,6 +1,6 @@
 import { isUuid, type OrgId, type Sealed } from '@hub/domain';
 import { boundContext, type Cell } from './cell';
-import type { DataKeyStore } from './data-key-store';
+import type { DataKeyStore, WrappedDataKey } from './data-key-store';
 import { DataKeys } from './data-keys';
 import { KeyRefused } from './key-provider';
 import { KeyProviders, type KeySettings } from './key-providers';
@@ -22,6 +22,8 @@ export class OpenFailed extends Error {
 
 /** Seals for one org with a key that is at hand: neither database nor key provider is needed any more. */
 export interface Sealer {
+  /** The key that it seals with, wrapped: kept beside what it seals, it opens that even for a database that has forgotten the key. */
+  readonly dataKey: WrappedDataKey;
   /** Seals a secret for one cell of the sealer's org. */
   seal(cell: Cell, secret: PlainToken): Sealed;
 }
@@ -58,6 +60,7 @@ export class TokenVault {
     let hasEnded = false;
     try {
       return await work({
+        dataKey: key.wrapped,
         seal: (cell, secret) => {
           if (hasEnded) throw new Error('this sealer has ended');
           if (cell.orgId !== orgId) throw new Error('a sealer seals for its own org alone');

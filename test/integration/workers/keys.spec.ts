@@ -1,3 +1,4 @@
+import { IntegrationRepository } from '@hub/database';
 import { KeyUnavailable, LocalKeyProvider, tokenCell } from '@hub/token-vault';
 import { eventually } from '../../support/eventually';
 import { refreshWorker, syncWorker, type RefreshWorkerInTest } from '../../support/running-worker';
@@ -32,6 +33,17 @@ async function asBefore(connected: Connected): Promise<void> {
   await stand.database.sql('delete from public.data_keys where org_id = $1', [stored.orgId]);
 }
 
+/** PostgreSQL goes away after the provider was asked and before its answer comes. */
+async function refreshIntoAnOutage(due: Connected): Promise<void> {
+  const { account } = due;
+  const fault = { on: 'refresh', kind: 'latency', ms: 500, afterWork: true, account, times: 1 } as const;
+  await stand.sandbox.admin.fault('shopify', fault);
+  const refreshing = refresh(due);
+  await eventually('the call', async () => (await stand.sandbox.refreshes(account)).length === 1);
+  await stand.database.setAway(true);
+  expect(await refreshing).toEqual({ kind: 'parked' });
+}
+
 /** From now on nobody reaches the key provider. */
 function takeKeysAway(): void {
   for (const call of ['wrap', 'unwrap', 'rewrap'] as const)
@@ -56,21 +68,42 @@ describe('tokens that an earlier release has sealed', () => {
   it('lose no answer although PostgreSQL goes away while the provider is asked: its key was there before', async () => {
     const due = await stand.due('shopify');
     await asBefore(due);
-    await stand.sandbox.admin.fault('shopify', {
-      on: 'refresh',
-      kind: 'latency',
-      ms: 500,
-      afterWork: true,
-      account: due.account,
-      times: 1,
-    });
-    const refreshing = refresh(due);
-    await eventually('the call', async () => (await stand.sandbox.refreshes(due.account)).length === 1);
-    await stand.database.setAway(true);
-    expect(await refreshing).toEqual({ kind: 'parked' });
+    await refreshIntoAnOutage(due);
     await stand.database.setAway(false);
     await eventually('its commit', async () => (await due.stored.row()).settled_epoch === 1);
     expect(await due.stored.row()).toMatchObject({ status: 'connected', phase: 'idle' });
+    await due.stored.tokens();
+    expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+  });
+});
+
+describe('a database that was set back to before the org had its data key', () => {
+  it('gets the key back with the grant that the journal kept, and the key seals nothing more', async () => {
+    const due = await stand.due('shopify', {}, { rotationGrace: 0 });
+    await asBefore(due);
+    await stand.database.sql('create table public.backup as table public.integrations');
+    await refresh(due);
+    const fresh = await due.stored.tokens();
+    await worker.stop();
+    await stand.database.sql('delete from public.integrations; insert into public.integrations table public.backup;');
+    await stand.database.sql('delete from public.data_keys');
+
+    worker = await refreshWorker(stand.settings.workerConfig());
+    await worker.start();
+    const isBack = async () => (await due.stored.tokens()).accessToken === fresh.accessToken;
+    await eventually('the tokens that were forgotten', isBack, { withinMs: 40_000 });
+    expect(await stand.database.sql('select status from public.data_keys')).toEqual([{ status: 'retiring' }]);
+    expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+  });
+
+  it('gets it back with an answer that waited in the spool', async () => {
+    const due = await stand.due('shopify');
+    await asBefore(due);
+    await refreshIntoAnOutage(due);
+    await stand.database.sql('delete from public.data_keys');
+    await stand.database.setAway(false);
+    await eventually('its commit', async () => (await due.stored.row()).settled_epoch === 1);
+    expect(await stand.database.sql('select status from public.data_keys')).toEqual([{ status: 'retiring' }]);
     await due.stored.tokens();
     expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
   });
@@ -119,6 +152,25 @@ describe('while the key provider is away', () => {
     await stand.makeDue(due);
     expect(await refresh(due)).toMatchObject({ kind: 'saved', integration: { status: 'connected' } });
     expect(await stand.sandbox.refreshes(due.account)).toHaveLength(2);
+  });
+
+  it('a revocation waits, on whatever rung it stands', async () => {
+    const { stored, account } = await stand.connected('google_drive');
+    const gateway = new IntegrationRepository(await stand.database.as('gateway'));
+    const actor = { type: 'user', id: 'ada' } as const;
+    await gateway.disconnect(stored.orgId, stored.provider, { revoke: true, reason: 'disconnect', actor, detail: {} });
+    const outbox = () =>
+      stand.database.sql<{ id: string; failed_attempts: number; failure_code: string | null }>(
+        'select id, failed_attempts, failure_code from public.revocations where org_id = $1',
+        [stored.orgId],
+      );
+    const [row] = await outbox();
+    takeKeysAway();
+    const { orgId, provider } = stored;
+    const revoking = worker.revocations.revoke({ id: row?.id ?? '', orgId, provider, epoch: 0 });
+    expect(await revoking).toEqual({ againInMs: 30_000 });
+    expect(await outbox()).toEqual([{ id: row?.id, failed_attempts: 0, failure_code: null }]);
+    expect(await stand.sandbox.admin.grants('google_drive', account)).toHaveLength(1);
   });
 
   it('a sync waits, on whatever rung it stands', async () => {

@@ -40,7 +40,7 @@ export class CredentialService {
   async ask(held: HeldLease): Promise<RefreshAnswer> {
     const { lease } = held;
     const { integration, lateGrant } = lease;
-    if (lateGrant) return { kind: 'granted', grant: lateGrant, doubt: null };
+    if (lateGrant) return { kind: 'granted', grant: lateGrant, doubt: null, dataKey: null };
     const provider = this.providers.find(integration.provider);
     if (!provider?.configured) return ours(provider ? 'no_credentials_here' : 'unknown_provider');
     try {

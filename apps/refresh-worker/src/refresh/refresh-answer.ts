@@ -14,6 +14,7 @@ import {
   type SealedGrant,
 } from '@hub/domain';
 import type { RefreshRetry } from '@hub/providers';
+import type { WrappedDataKey } from '@hub/token-vault';
 
 /** An answer that may have been lost before this one: the provider may have spent the refresh token then. */
 export interface Doubt {
@@ -33,7 +34,13 @@ export interface StandingDoubt {
 
 /** What came of asking about a credential. */
 export type RefreshAnswer =
-  | { readonly kind: 'granted'; readonly grant: SealedGrant; readonly doubt: Doubt | null }
+  | {
+      readonly kind: 'granted';
+      readonly grant: SealedGrant;
+      readonly doubt: Doubt | null;
+      /** What the grant is sealed under; `null`: it was read from the database, with its key. */
+      readonly dataKey: WrappedDataKey | null;
+    }
   | { readonly kind: 'works' }
   | {
       readonly kind: 'refused';

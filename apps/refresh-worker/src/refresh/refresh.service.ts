@@ -126,6 +126,7 @@ export class RefreshService {
       epoch,
       claimedStatus: integration.status,
       grant: answer.grant,
+      dataKey: answer.dataKey,
       answeredAt: held.now(),
       doubt: answer.doubt,
     };

@@ -124,7 +124,7 @@ function answerOf(
   }
   const expiresInSeconds = presented.grant.expiresInSeconds ?? lifeBefore(provider.definition, lease.integration);
   const grant = sealGrant(sealer, lease.integration, { ...presented.grant, expiresInSeconds }, presented.askedAt);
-  return { kind: 'granted', grant, doubt };
+  return { kind: 'granted', grant, doubt, dataKey: sealer.dataKey };
 }
 
 /** How long the lease lasts from here on: should this process die, the next one must come within the provider's grace. */
