@@ -2,8 +2,10 @@ export { ConfigError, Mistakes, parseDurationMs, SettingReader, type Environment
 export {
   isLoopback,
   LOG_LEVELS,
+  readAuditSeal,
   readBearerSettings,
   readConfig,
+  type AuditSealConfig,
   type AuthConfig,
   type BearerSettings,
   type HubConfig,

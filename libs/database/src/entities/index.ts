@@ -1,4 +1,4 @@
-import { AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
+import { AuditCheckpointEntity, AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
 import { FlowEntity } from './flow.entity';
 import { IntegrationEntity } from './integration.entity';
 import { ProviderBreakerEntity } from './provider-breaker.entity';
@@ -6,6 +6,7 @@ import { ProviderEntity } from './provider.entity';
 import { LateGrantEntity, RevocationEntity } from './revocation.entity';
 
 export {
+  AuditCheckpointEntity,
   AuditEventEntity,
   AuditHeadEntity,
   FlowEntity,
@@ -17,6 +18,7 @@ export {
 };
 
 export const ENTITIES = [
+  AuditCheckpointEntity,
   AuditEventEntity,
   AuditHeadEntity,
   FlowEntity,
