@@ -100,6 +100,7 @@ export class ChainCheck {
     if (isWhole(row)) {
       // the row before was changed together with its own hash; this one still names what it was
       const before = row.seq - 1;
+      if (this.broken.at(-1)?.seq === before) return []; // told already, and what it was cannot be known
       if (before > this.start.seq)
         this.tell('edited', before, `event ${before} is not the one that ${row.seq} follows`);
       else if (before > 0) this.tell('checkpoint', before, `event ${row.seq} does not follow the checkpoint`);
