@@ -46,7 +46,7 @@ const EDITS = {
   actor_type: "actor_type || 's'",
   actor_id: "''",
   detail: "detail || jsonb_build_object('count', -1)",
-  prev_hash: "sha256(prev_hash)",
+  prev_hash: 'sha256(prev_hash)',
   hash: 'set_byte(hash, 31, (get_byte(hash, 31) + 1) % 256)',
 } as const;
 
@@ -100,7 +100,7 @@ const swapped: Make = ({ orgId, events }, _other, chance) => {
 
 const doubled: Make = ({ orgId, events }, _other, chance) => {
   const seq = chance.between(1, events);
-  const changed = COLUMNS.replace('id, at', "gen_random_uuid(), at + interval '1 millisecond'").replace(', gen', ', gen');
+  const changed = COLUMNS.replace(' id, at,', " gen_random_uuid(), at + interval '1 millisecond',");
   return {
     what: `a second event ${seq} is put in`,
     statements: [
@@ -196,13 +196,22 @@ const KINDS: readonly Make[] = [
   head,
 ];
 
-/** So many acts, every kind in turn, each at a place of chance's choice. */
-export function tamperings(count: number, trails: readonly Filled[], chance: Chance): Tampering[] {
-  return Array.from({ length: count }, (_, place) => {
-    const trail = chance.of(trails);
-    const other = chance.of(trails.filter((one) => one !== trail));
-    const make = KINDS[place % KINDS.length];
-    if (!make) throw new Error('there is no kind of tampering');
-    return make(trail, other, chance);
-  });
+/**
+ * One act for each trail, so that none covers another's tracks; a trail that an act takes a second time is left alone.
+ *
+ * @param from which kind is the first one's; every kind has its turn
+ */
+export function tamperings(trails: readonly Filled[], from: number, chance: Chance): Tampering[] {
+  const acts: Tampering[] = [];
+  const free = [...trails];
+  for (let kind = from; free.length > 1; kind += 1) {
+    const [trail] = free.splice(chance.between(0, free.length - 1), 1);
+    const [other] = free.splice(chance.between(0, free.length - 1), 1);
+    const make = KINDS[kind % KINDS.length];
+    if (!make || !trail || !other) break;
+    const act = make(trail, other, chance);
+    acts.push(act);
+    if (!act.orgs.includes(other.orgId)) free.push(other);
+  }
+  return acts;
 }
