@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { parseOrgId, redirectEntryProblem, UNBOUND_POLICIES, type UnboundPolicy } from '@hub/domain';
 import { Mistakes, parseUrl, SettingReader, type Environment } from './environment';
 import { readProviderSettings, type ConfigurableProvider, type ProviderSettings } from './provider-settings';
-import { parseTokenKeys, type TokenKey } from './token-keys';
+import { parseKeys, parseTokenKeys, type TokenKey } from './token-keys';
 
 /** What every bearer token for this hub has in common, whoever signs it. */
 export interface BearerSettings {
@@ -23,6 +23,14 @@ export interface OutboundConfig {
   readonly allowPrivate: boolean;
   /** Hosts that the operator vouches for, whatever their address. */
   readonly allowHosts: readonly string[];
+}
+
+/** How the audit trail is sealed outside the database. Without a key or a folder it is not. */
+export interface AuditSealConfig {
+  /** The first seals, all verify; empty: there is none. */
+  readonly keys: readonly TokenKey[];
+  readonly dir: string | null;
+  readonly everyMs: number;
 }
 
 /** The hub's settings, read and checked once at start. */
@@ -51,6 +59,7 @@ export interface HubConfig {
   readonly spoolDir: string;
   /** How long committed answers are kept in the spool's journal; 0: they are not. */
   readonly spoolKeepMs: number;
+  readonly auditSeal: AuditSealConfig;
   readonly outbound: OutboundConfig;
   readonly local: { readonly orgId: string | null } | null;
   readonly logLevel: LogLevel;
@@ -107,6 +116,7 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     connectUnbound: reader.oneOf('CONNECT_UNBOUND', UNBOUND_POLICIES),
     spoolDir: reader.text('SPOOL_DIR') ?? '',
     spoolKeepMs: reader.durationOrOffMs('SPOOL_KEEP'),
+    auditSeal: readAuditSeal(reader),
     outbound: {
       allowPrivate: reader.flag('OUTBOUND_ALLOW_PRIVATE'),
       allowHosts: reader.list('OUTBOUND_ALLOW_HOSTS').map((name) => name.toLowerCase()),
@@ -116,6 +126,15 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
   };
   mistakes.throwIfAny();
   return deepFreeze(config);
+}
+
+/** The part of the settings that sealing and verifying the audit trail need. */
+export function readAuditSeal(reader: SettingReader): AuditSealConfig {
+  return {
+    keys: parseKeys('AUDIT_SEAL_KEY', reader.list('AUDIT_SEAL_KEY'), reader.mistakes),
+    dir: reader.text('AUDIT_SEAL_DIR') ?? null,
+    everyMs: reader.durationMs('AUDIT_SEAL_EVERY'),
+  };
 }
 
 /** `SITE_URL` as it is written is allowed too: entries are compared character for character. */

@@ -56,6 +56,14 @@ export const SETTINGS = [
     default: '24h',
   },
   {
+    name: 'AUDIT_SEAL_KEY',
+    meaning: '`id:base64` of 32 random bytes that seal the audit trail; more behind it only verify',
+    default: null,
+    secret: true,
+  },
+  { name: 'AUDIT_SEAL_DIR', meaning: "where the audit trail's seals are kept, outside the database", default: null },
+  { name: 'AUDIT_SEAL_EVERY', meaning: 'interval between seals of the audit trail', default: '1m' },
+  {
     name: 'OUTBOUND_ALLOW_PRIVATE',
     meaning: 'true allows outbound calls to loopback, plain http there included; local use only',
     default: 'false',

@@ -1,5 +1,6 @@
 import type { Mistakes } from './environment';
 import { splitList } from './environment';
+import type { SettingName } from './settings';
 
 /** One key of the local keyring. */
 export interface TokenKey {
@@ -24,21 +25,28 @@ export function parseTokenKeys(text: string | undefined, mistakes: Mistakes): To
     mistakes.add('TOKEN_KEYS is missing: make a key with `openssl rand -base64 32` and set TOKEN_KEYS=k1:<key>');
     return [];
   }
-  const keys = items.map((item, place) => parseTokenKey(item, place + 1, mistakes)).filter((key) => key !== undefined);
+  return parseKeys('TOKEN_KEYS', items, mistakes);
+}
+
+/** Keys of any setting that holds `id:base64` items; what is wrong is told to `mistakes`, without the key. */
+export function parseKeys(setting: SettingName, items: readonly string[], mistakes: Mistakes): TokenKey[] {
+  const keys = items
+    .map((item, place) => parseKey(`${setting}, key ${place + 1}`, item, mistakes))
+    .filter((key) => key !== undefined);
   if (new Set(keys.map((key) => key.id)).size < keys.length)
-    mistakes.add('TOKEN_KEYS names one id twice: every key needs an id of its own');
+    mistakes.add(`${setting} names one id twice: every key needs an id of its own`);
   if (new Set(keys.map(({ key }) => key.toString('base64'))).size < keys.length)
-    mistakes.add('TOKEN_KEYS holds one key under two ids: an old key is not made new by another name');
+    mistakes.add(`${setting} holds one key under two ids: an old key is not made new by another name`);
   return keys;
 }
 
-function parseTokenKey(item: string, place: number, mistakes: Mistakes): TokenKey | undefined {
+function parseKey(where: string, item: string, mistakes: Mistakes): TokenKey | undefined {
   const colon = item.indexOf(':');
   const id = item.slice(0, Math.max(colon, 0));
   const encoded = item.slice(colon + 1);
   const problem = idProblem(id) ?? keyProblem(encoded);
   if (problem === undefined) return { id, key: Buffer.from(encoded, 'base64') };
-  mistakes.add(`TOKEN_KEYS, key ${place}: ${problem}`);
+  mistakes.add(`${where}: ${problem}`);
   return undefined;
 }
 

@@ -38,6 +38,8 @@ export const EVENT_NAMES = [
   'grant.malformed',
   'grant.scope_changed',
   'webhook.rejected',
+  'audit.exported',
+  'audit.pruned',
   'auth.failed',
   'auth.forbidden',
   'denials.suppressed',

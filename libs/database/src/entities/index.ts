@@ -1,4 +1,4 @@
-import { AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
+import { AuditCheckpointEntity, AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
 import { DataKeyEntity } from './data-key.entity';
 import { FlowEntity } from './flow.entity';
 import { IntegrationEntity } from './integration.entity';
@@ -7,6 +7,7 @@ import { ProviderEntity } from './provider.entity';
 import { LateGrantEntity, RevocationEntity } from './revocation.entity';
 
 export {
+  AuditCheckpointEntity,
   AuditEventEntity,
   AuditHeadEntity,
   DataKeyEntity,
@@ -19,6 +20,7 @@ export {
 };
 
 export const ENTITIES = [
+  AuditCheckpointEntity,
   AuditEventEntity,
   AuditHeadEntity,
   DataKeyEntity,
