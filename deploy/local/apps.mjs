@@ -40,6 +40,8 @@ export function localDefaults(given, kept, dataDir) {
     TOKEN_KEYS: kept.TOKEN_KEYS,
     HUB_LOCAL_ORG_ID: kept.LOCAL_ORG_ID,
     SPOOL_DIR: path.join(dataDir, 'spool'),
+    AUDIT_SEAL_KEY: kept.AUDIT_SEAL_KEY,
+    AUDIT_SEAL_DIR: path.join(dataDir, 'audit-seals'),
     LOG_LEVEL: 'info',
   };
   const missing = Object.entries(own).filter(([name]) => !isGiven(given, name));

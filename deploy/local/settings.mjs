@@ -12,6 +12,7 @@ import { Refusal } from './refusal.mjs';
  * @property {string} AUTH_ISSUER
  * @property {string} AUTH_AUDIENCE
  * @property {string} TOKEN_KEYS seals the providers' tokens in the database
+ * @property {string} AUDIT_SEAL_KEY seals the audit trail outside the database
  * @property {string} POSTGRES_PASSWORD of the superuser
  * @property {string} REDIS_PASSWORD
  * @property {{ gateway: string, worker: string }} DATABASE_PASSWORDS of the apps' logins
@@ -32,6 +33,7 @@ const MAKE = {
   AUTH_ISSUER: () => 'integrations-hub',
   AUTH_AUDIENCE: () => 'integrations-hub',
   TOKEN_KEYS: () => `local1:${randomBytes(32).toString('base64')}`,
+  AUDIT_SEAL_KEY: () => `local1:${randomBytes(32).toString('base64')}`,
   POSTGRES_PASSWORD: () => random(24),
   REDIS_PASSWORD: () => random(24),
   DATABASE_PASSWORDS: () => ({ gateway: random(24), worker: random(24) }),

@@ -48,14 +48,15 @@ function mean(figures: readonly number[]): number {
 }
 
 /** Microseconds that one call takes, in the mean of the better half of several rounds: noise only ever adds. */
-export function microsecondsOf(act: () => void, rounds = 20, perRound = 500): number {
-  for (let warm = 0; warm < perRound; warm += 1) act();
-  const took = Array.from({ length: rounds }, () => {
+export async function microsecondsOf(act: () => unknown, rounds = 20, perRound = 500): Promise<number> {
+  for (let warm = 0; warm < perRound; warm += 1) await act();
+  const took: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
     const startedAt = performance.now();
-    for (let call = 0; call < perRound; call += 1) act();
-    return ((performance.now() - startedAt) * 1_000) / perRound;
-  }).sort((a, b) => a - b);
-  const better = took.slice(0, Math.ceil(rounds / 2));
+    for (let call = 0; call < perRound; call += 1) await act();
+    took.push(((performance.now() - startedAt) * 1_000) / perRound);
+  }
+  const better = took.sort((a, b) => a - b).slice(0, Math.ceil(rounds / 2));
   return mean(better);
 }
 

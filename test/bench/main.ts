@@ -8,6 +8,7 @@ import type { IntegrationId, OrgId, ProviderId } from '@hub/domain';
 import { PlainToken, tokenCell, TokenVault } from '@hub/token-vault';
 import { Pool } from 'pg';
 import { bearerOf } from '../support/bearer';
+import { dataKeysIn, vaultSettings } from '../support/data-keys';
 import { eventually } from '../support/eventually';
 import { Stack } from '../support/stack';
 import { anAccount, measureConnects, post, type ConnectTarget } from './connects';
@@ -76,7 +77,7 @@ async function measure(stack: Stack): Promise<Row[]> {
     return [
       ...(await connects(stack, floor, endpoints[PROVIDER]?.['authorizeUrl'] ?? '', credentials, orgs)),
       ...(await reads(stack, floor, orgs)),
-      ...sealing(),
+      ...(await sealing(stack)),
       ...(await appends(stack)),
       ...memory(idle, await memoryNow()),
     ];
@@ -187,9 +188,12 @@ function loadRows(what: string, one: string, [least, hub]: readonly LoadResult[]
   ];
 }
 
-function sealing(): Row[] {
+async function sealing(stack: Stack): Promise<Row[]> {
   say('Sealing and opening.');
-  const vault = new TokenVault([{ id: 'bench1', key: Buffer.alloc(32, 7) }]);
+  const vault = TokenVault.over(
+    vaultSettings(),
+    dataKeysIn((sql, values) => stack.database.rows(sql, values)),
+  );
   const owner = {
     orgId: randomUUID() as OrgId,
     provider: PROVIDER as ProviderId,
@@ -198,19 +202,19 @@ function sealing(): Row[] {
   const cell = tokenCell(owner, 'access_token');
   const text = `ya29.${'x'.repeat(128)}`;
   const token = new PlainToken(text);
-  const sealed = vault.seal(cell, token);
+  const sealed = await vault.seal(cell, token);
   const plain = seal(text);
   return [
     row(
       'sealing one token',
-      microsecondsOf(() => vault.seal(cell, token)),
-      microsecondsOf(() => seal(text)),
+      await microsecondsOf(() => vault.seal(cell, token)),
+      await microsecondsOf(() => seal(text)),
       'µs',
     ),
     row(
       'opening one token',
-      microsecondsOf(() => vault.open(cell, sealed)),
-      microsecondsOf(() => open(plain)),
+      await microsecondsOf(() => vault.open(cell, sealed)),
+      await microsecondsOf(() => open(plain)),
       'µs',
     ),
   ];

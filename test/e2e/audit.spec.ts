@@ -36,6 +36,7 @@ afterAll(() => hub.stop());
 
 it('tells every step of the story, in its order', () => {
   expect(trail.map(({ name, provider }) => `${provider} ${name}`)).toEqual([
+    'null key.created',
     'google_drive flow.started',
     'google_drive integration.connected',
     'google_drive sync.completed',

@@ -6,6 +6,7 @@ import type { Answer } from '../support/caller';
 import { formOn } from '../support/page-form';
 import { parametersOf } from '../support/person';
 import { redisDump } from '../support/redis-dump';
+import { dataKeysIn } from '../support/data-keys';
 import { Stack } from '../support/stack';
 
 /**
@@ -141,7 +142,10 @@ async function tourOfRefusals(): Promise<void> {
 /** What the database keeps sealed, opened with the stack's own key. */
 function vault(): TokenVault {
   const [id = '', key = ''] = (hub.environment['TOKEN_KEYS'] ?? '').split(':');
-  return new TokenVault([{ id, key: Buffer.from(key, 'base64') }]);
+  return TokenVault.over(
+    { tokenKeys: [{ id, key: Buffer.from(key, 'base64') }], keyProvider: 'local' },
+    dataKeysIn((sql, values) => hub.database.rows(sql, values)),
+  );
 }
 
 async function rememberTokens(org: string, provider: string): Promise<void> {
@@ -151,9 +155,9 @@ async function rememberTokens(org: string, provider: string): Promise<void> {
   );
   if (!row) throw new Error('nothing is connected');
   const owner = { orgId: org as OrgId, provider: provider as ProviderId, id: row.id as IntegrationId };
-  keep('an access token', vault().open(tokenCell(owner, 'access_token'), row.access_token).reveal());
+  keep('an access token', (await vault().open(tokenCell(owner, 'access_token'), row.access_token)).reveal());
   if (row.refresh_token !== null)
-    keep('a refresh token', vault().open(tokenCell(owner, 'refresh_token'), row.refresh_token).reveal());
+    keep('a refresh token', (await vault().open(tokenCell(owner, 'refresh_token'), row.refresh_token)).reveal());
 }
 
 async function rememberVerifier(org: string): Promise<void> {
@@ -169,7 +173,7 @@ async function rememberVerifier(org: string): Promise<void> {
     provider: 'google_drive',
     rowId: flow.id,
   } as const;
-  keep('a PKCE verifier', vault().open(cell, flow.verifier).reveal());
+  keep('a PKCE verifier', (await vault().open(cell, flow.verifier)).reveal());
 }
 
 /** Which of the secrets stand in a text, in plain or in one of the usual encodings. */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { readConfig, type HubConfig } from '@hub/config';
 import { configurableProviders } from '@hub/providers';
 import { TokenVault } from '@hub/token-vault';
+import { dataKeysIn } from './data-keys';
 import type { OwnDatabase } from './database';
 import type { OwnSandbox } from './sandbox';
 
@@ -47,7 +48,10 @@ export function hubSettings(
   return {
     environment,
     spoolDir,
-    vault: new TokenVault(workerConfig().tokenKeys),
+    vault: TokenVault.over(
+      workerConfig(),
+      dataKeysIn((sql, values) => database.sql(sql, values)),
+    ),
     workerConfig,
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };

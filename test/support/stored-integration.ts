@@ -83,11 +83,11 @@ export async function storeIntegration(database: OwnDatabase, vault: TokenVault,
     id,
     org_id: orgId,
     provider,
-    access_token: vault.seal(tokenCell(owner, 'access_token'), new PlainToken(wanted.grant.accessToken)),
+    access_token: await vault.seal(tokenCell(owner, 'access_token'), new PlainToken(wanted.grant.accessToken)),
     refresh_token:
       wanted.grant.refreshToken === null
         ? null
-        : vault.seal(tokenCell(owner, 'refresh_token'), new PlainToken(wanted.grant.refreshToken)),
+        : await vault.seal(tokenCell(owner, 'refresh_token'), new PlainToken(wanted.grant.refreshToken)),
     status,
     inputs: JSON.stringify(wanted.inputs ?? {}),
     account_id: wanted.grant.accountId ?? null,
@@ -136,8 +136,8 @@ export function storedIntegration(
     tokens: async () => {
       const { access_token: access, refresh_token: refresh } = await row();
       return {
-        accessToken: vault.open(tokenCell(owner, 'access_token'), access).reveal(),
-        refreshToken: refresh === null ? null : vault.open(tokenCell(owner, 'refresh_token'), refresh).reveal(),
+        accessToken: (await vault.open(tokenCell(owner, 'access_token'), access)).reveal(),
+        refreshToken: refresh === null ? null : (await vault.open(tokenCell(owner, 'refresh_token'), refresh)).reveal(),
       };
     },
     events: async () => (await eventRows()).map(({ name }) => name),

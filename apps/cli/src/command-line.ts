@@ -1,5 +1,6 @@
 import { ConfigError } from '@hub/config';
 import { Command, CommanderError } from 'commander';
+import { addAuditCommand } from './audit/audit.command';
 import { CommandRefused, type Surroundings } from './command';
 import { addDeadLettersCommand } from './dead-letters/dead-letters.command';
 import { addDoctorCommand } from './doctor/doctor.command';
@@ -47,6 +48,7 @@ function commandLine(surroundings: Surroundings): Command {
     addIntegrationsCommand,
     addRefreshCommand,
     addDeadLettersCommand,
+    addAuditCommand,
     addDoctorCommand,
   ])
     add(program, surroundings);

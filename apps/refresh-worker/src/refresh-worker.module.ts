@@ -4,6 +4,7 @@ import { QueuesModule } from '@hub/queues';
 import { TelemetryModule } from '@hub/telemetry';
 import { TokenVaultModule } from '@hub/token-vault';
 import { Module, type DynamicModule } from '@nestjs/common';
+import { AuditTrailModule } from './audit-trail/audit-trail.module';
 import { BreakerModule } from './breaker/breaker.module';
 import { DueScanModule } from './due-scan/due-scan.module';
 import { RefreshWorkerService } from './refresh-worker.service';
@@ -28,6 +29,7 @@ export class RefreshWorkerModule {
         BreakerModule,
         RefreshModule,
         DueScanModule,
+        AuditTrailModule,
         RevocationModule,
       ],
       providers: [RefreshWorkerService],

@@ -3,6 +3,7 @@ import { JobConsumer, JobProducer, RedisConnections } from '@hub/queues';
 import { HubLogger, type Readiness } from '@hub/telemetry';
 import { databaseReadiness, endAll, OverdueWatch } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
+import { AuditKeeperJob } from './audit-trail/audit-keeper.job';
 import { BreakerService } from './breaker/breaker.service';
 import { DueScanJob } from './due-scan/due-scan.job';
 import { RefreshConsumer } from './refresh/refresh.consumer';
@@ -29,6 +30,7 @@ export class RefreshWorkerService {
     private readonly consumer: JobConsumer,
     private readonly scan: DueScanJob,
     private readonly breakers: BreakerService,
+    private readonly trail: AuditKeeperJob,
     private readonly refreshConsumer: RefreshConsumer,
     private readonly refreshes: RefreshService,
     private readonly revocationConsumer: RevocationConsumer,
@@ -44,6 +46,7 @@ export class RefreshWorkerService {
     this.revocationConsumer.start();
     this.scan.start();
     this.breakers.start();
+    this.trail.start();
     this.watch.start({
       kind: 'refresh',
       everyMs: LOOK_FOR_REFRESHES_MS,
@@ -75,6 +78,8 @@ export class RefreshWorkerService {
       this.refreshes.drain(),
       this.revocations.drain(),
     ];
-    await endAll(parts, (error) => this.logger.failure('hub.worker.stop_failed', error));
+    const tell = (error: unknown): void => this.logger.failure('hub.worker.stop_failed', error);
+    await endAll(parts, tell);
+    await endAll([this.trail.stop()], tell); // what the others have written last is sealed too
   }
 }

@@ -20,6 +20,7 @@ export function anAnswer(): SpooledAnswer {
       refreshExpiresAt: null,
       scope: undefined,
     },
+    dataKey: null,
     answeredAt: new Date('2026-11-22T12:00:01Z'),
     doubt: null,
   };

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { parseOrgId, redirectEntryProblem, UNBOUND_POLICIES, type UnboundPolicy } from '@hub/domain';
 import { Mistakes, parseUrl, SettingReader, type Environment } from './environment';
 import { readProviderSettings, type ConfigurableProvider, type ProviderSettings } from './provider-settings';
-import { parseTokenKeys, type TokenKey } from './token-keys';
+import { parseKeys, parseTokenKeys, type TokenKey } from './token-keys';
 
 /** What every bearer token for this hub has in common, whoever signs it. */
 export interface BearerSettings {
@@ -25,6 +25,14 @@ export interface OutboundConfig {
   readonly allowHosts: readonly string[];
 }
 
+/** How the audit trail is sealed outside the database. Without a key or a folder it is not. */
+export interface AuditSealConfig {
+  /** The first seals, all verify; empty: there is none. */
+  readonly keys: readonly TokenKey[];
+  readonly dir: string | null;
+  readonly everyMs: number;
+}
+
 /** The hub's settings, read and checked once at start. */
 export interface HubConfig {
   readonly databaseUrl: string;
@@ -42,6 +50,8 @@ export interface HubConfig {
   /** `null` in apps that answer no callers. */
   readonly auth: AuthConfig | null;
   readonly tokenKeys: readonly TokenKey[];
+  /** Who wraps new data keys; those of any other still open. */
+  readonly keyProvider: KeyProviderName;
   readonly providers: Readonly<Record<string, ProviderSettings>>;
   readonly refreshScanEveryMs: number;
   readonly syncEveryMs: number;
@@ -49,10 +59,15 @@ export interface HubConfig {
   readonly spoolDir: string;
   /** How long committed answers are kept in the spool's journal; 0: they are not. */
   readonly spoolKeepMs: number;
+  readonly auditSeal: AuditSealConfig;
   readonly outbound: OutboundConfig;
   readonly local: { readonly orgId: string | null } | null;
   readonly logLevel: LogLevel;
 }
+
+/** Who can wrap the orgs' data keys; a key provider's client is in libs/token-vault. */
+export const KEY_PROVIDERS = ['local'] as const;
+export type KeyProviderName = (typeof KEY_PROVIDERS)[number];
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -94,12 +109,14 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     trustProxy: readCidrs(reader),
     auth: needs.callers ? readAuth(reader) : null,
     tokenKeys: parseTokenKeys(reader.text('TOKEN_KEYS'), mistakes),
+    keyProvider: reader.oneOf('KEY_PROVIDER', KEY_PROVIDERS),
     providers: readProviderSettings(reader, needs.providers),
     refreshScanEveryMs: reader.durationMs('REFRESH_SCAN_EVERY'),
     syncEveryMs: reader.durationMs('SYNC_EVERY'),
     connectUnbound: reader.oneOf('CONNECT_UNBOUND', UNBOUND_POLICIES),
     spoolDir: reader.text('SPOOL_DIR') ?? '',
     spoolKeepMs: reader.durationOrOffMs('SPOOL_KEEP'),
+    auditSeal: readAuditSeal(reader),
     outbound: {
       allowPrivate: reader.flag('OUTBOUND_ALLOW_PRIVATE'),
       allowHosts: reader.list('OUTBOUND_ALLOW_HOSTS').map((name) => name.toLowerCase()),
@@ -109,6 +126,15 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
   };
   mistakes.throwIfAny();
   return deepFreeze(config);
+}
+
+/** The part of the settings that sealing and verifying the audit trail need. */
+export function readAuditSeal(reader: SettingReader): AuditSealConfig {
+  return {
+    keys: parseKeys('AUDIT_SEAL_KEY', reader.list('AUDIT_SEAL_KEY'), reader.mistakes),
+    dir: reader.text('AUDIT_SEAL_DIR') ?? null,
+    everyMs: reader.durationMs('AUDIT_SEAL_EVERY'),
+  };
 }
 
 /** `SITE_URL` as it is written is allowed too: entries are compared character for character. */

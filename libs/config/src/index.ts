@@ -1,12 +1,16 @@
 export { ConfigError, Mistakes, parseDurationMs, SettingReader, type Environment } from './environment';
 export {
   isLoopback,
+  KEY_PROVIDERS,
   LOG_LEVELS,
+  readAuditSeal,
   readBearerSettings,
   readConfig,
+  type AuditSealConfig,
   type AuthConfig,
   type BearerSettings,
   type HubConfig,
+  type KeyProviderName,
   type LogLevel,
   type OutboundConfig,
 } from './hub-config';

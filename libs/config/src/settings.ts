@@ -36,10 +36,11 @@ export const SETTINGS = [
   { name: 'TRUST_PROXY', meaning: 'CIDRs of proxies whose X-Forwarded-For is read, for limits only', default: '' },
   {
     name: 'TOKEN_KEYS',
-    meaning: '`id:base64` of 32 random bytes each, comma separated; the first seals, all open',
+    meaning: '`id:base64` of 32 random bytes each, comma separated; the first wraps data keys, all unwrap',
     default: null,
     secret: true,
   },
+  { name: 'KEY_PROVIDER', meaning: 'who wraps the data keys of the orgs: local (TOKEN_KEYS)', default: 'local' },
   { name: 'PROVIDER_ENDPOINTS_FILE', meaning: 'JSON that points providers at other servers', default: null },
   { name: 'REFRESH_SCAN_EVERY', meaning: 'interval of the scan that schedules refreshes', default: '10m' },
   { name: 'SYNC_EVERY', meaning: 'interval between metadata syncs of an integration', default: '1h' },
@@ -54,6 +55,14 @@ export const SETTINGS = [
     meaning: 'how long sealed answers are kept after their commit, for a database that is set back, or `off`',
     default: '24h',
   },
+  {
+    name: 'AUDIT_SEAL_KEY',
+    meaning: '`id:base64` of 32 random bytes that seal the audit trail; more behind it only verify',
+    default: null,
+    secret: true,
+  },
+  { name: 'AUDIT_SEAL_DIR', meaning: "where the audit trail's seals are kept, outside the database", default: null },
+  { name: 'AUDIT_SEAL_EVERY', meaning: 'interval between seals of the audit trail', default: '1m' },
   {
     name: 'OUTBOUND_ALLOW_PRIVATE',
     meaning: 'true allows outbound calls to loopback, plain http there included; local use only',

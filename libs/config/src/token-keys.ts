@@ -1,5 +1,6 @@
 import type { Mistakes } from './environment';
 import { splitList } from './environment';
+import type { SettingName } from './settings';
 
 /** One key of the local keyring. */
 export interface TokenKey {
@@ -14,7 +15,7 @@ const KEY_BYTES = 32;
 const FEWEST_DIFFERENT_BYTES = 20;
 
 /**
- * Reads `TOKEN_KEYS` (`id:base64,…`; the first seals, all open).
+ * Reads `TOKEN_KEYS` (`id:base64,…`; the first wraps data keys, all unwrap).
  *
  * @returns the keys in their order; what is wrong is told to `mistakes`, without the key
  */
@@ -24,21 +25,28 @@ export function parseTokenKeys(text: string | undefined, mistakes: Mistakes): To
     mistakes.add('TOKEN_KEYS is missing: make a key with `openssl rand -base64 32` and set TOKEN_KEYS=k1:<key>');
     return [];
   }
-  const keys = items.map((item, place) => parseTokenKey(item, place + 1, mistakes)).filter((key) => key !== undefined);
+  return parseKeys('TOKEN_KEYS', items, mistakes);
+}
+
+/** Keys of any setting that holds `id:base64` items; what is wrong is told to `mistakes`, without the key. */
+export function parseKeys(setting: SettingName, items: readonly string[], mistakes: Mistakes): TokenKey[] {
+  const keys = items
+    .map((item, place) => parseKey(`${setting}, key ${place + 1}`, item, mistakes))
+    .filter((key) => key !== undefined);
   if (new Set(keys.map((key) => key.id)).size < keys.length)
-    mistakes.add('TOKEN_KEYS names one id twice: every key needs an id of its own');
+    mistakes.add(`${setting} names one id twice: every key needs an id of its own`);
   if (new Set(keys.map(({ key }) => key.toString('base64'))).size < keys.length)
-    mistakes.add('TOKEN_KEYS holds one key under two ids: an old key is not made new by another name');
+    mistakes.add(`${setting} holds one key under two ids: an old key is not made new by another name`);
   return keys;
 }
 
-function parseTokenKey(item: string, place: number, mistakes: Mistakes): TokenKey | undefined {
+function parseKey(where: string, item: string, mistakes: Mistakes): TokenKey | undefined {
   const colon = item.indexOf(':');
   const id = item.slice(0, Math.max(colon, 0));
   const encoded = item.slice(colon + 1);
   const problem = idProblem(id) ?? keyProblem(encoded);
   if (problem === undefined) return { id, key: Buffer.from(encoded, 'base64') };
-  mistakes.add(`TOKEN_KEYS, key ${place}: ${problem}`);
+  mistakes.add(`${where}: ${problem}`);
   return undefined;
 }
 
@@ -50,7 +58,12 @@ function keyProblem(encoded: string): string | undefined {
   if (!/^[A-Za-z0-9+/_-]+=*$/.test(encoded)) return 'the key must be base64';
   const key = Buffer.from(encoded, 'base64');
   if (key.length !== KEY_BYTES) return `the key must be ${KEY_BYTES} bytes long, it has ${key.length}`;
-  if (new Set(key).size < FEWEST_DIFFERENT_BYTES)
+  if (new Set(key).size < FEWEST_DIFFERENT_BYTES || key.every(isPrintable))
     return 'the key is not random: make one with `openssl rand -base64 32`';
   return undefined;
+}
+
+/** 32 random bytes are all letters, digits and signs once in 10^13 draws; a password always is. */
+function isPrintable(byte: number): boolean {
+  return byte >= 0x20 && byte <= 0x7e;
 }

@@ -1,8 +1,10 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { DATA_KEY_STORE } from '@hub/token-vault';
 import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { AuditRepository } from './audit.repository';
 import { BreakerRepository } from './breaker.repository';
+import { DataKeyRepository } from './data-key.repository';
 import { appDataSource } from './data-source';
 import { DeadLetterRepository } from './dead-letter.repository';
 import { DueNotices } from './due-notices.client';
@@ -16,6 +18,7 @@ import { SyncRepository } from './sync.repository';
 const REPOSITORIES = [
   AuditRepository,
   BreakerRepository,
+  DataKeyRepository,
   DeadLetterRepository,
   DueRepository,
   FlowRepository,
@@ -51,8 +54,9 @@ export class DatabaseModule implements OnApplicationShutdown {
           inject: [HubDatabase],
           useFactory: (database: HubDatabase) => new repository(database),
         })),
+        { provide: DATA_KEY_STORE, useExisting: DataKeyRepository },
       ],
-      exports: [HubDatabase, DueNotices, ...REPOSITORIES],
+      exports: [HubDatabase, DueNotices, DATA_KEY_STORE, ...REPOSITORIES],
     };
   }
 

@@ -190,8 +190,8 @@ describe('the first failure of an integration', () => {
     const runner = owner.createQueryRunner();
     const event = (id: string, seq: number, name: string, at: Date) =>
       database.sql(
-        `insert into public.audit_events (org_id, seq, at, name, provider, integration_id, actor_type, actor_id)
-         select org_id, $2, $3, $4, provider, id, 'worker', 'refresh-worker' from public.integrations where id = $1`,
+        `insert into public.audit_events (org_id, seq, at, name, provider, integration_id, actor_type, actor_id, prev_hash, hash)
+         select org_id, $2, $3, $4, provider, id, 'worker', 'refresh-worker', '', '' from public.integrations where id = $1`,
         [id, seq, at, name],
       );
     await migration.down(runner);
@@ -527,11 +527,11 @@ describe('a replay', () => {
   it('is nothing at all where its event cannot be written', async () => {
     const orgId = anOrg();
     const id = await givenUp(orgId);
-    await database.sql('revoke insert on public.audit_events from hub_gateway');
+    await database.sql('revoke execute on function hub.append_event from hub_gateway');
     try {
       await expect(letters.replay(orgId, {}, ADA)).rejects.toMatchObject({ code: '42501' });
     } finally {
-      await database.sql('grant insert on public.audit_events to hub_gateway');
+      await database.sql('grant execute on function hub.append_event to hub_gateway');
     }
     expect(await row('revocations', id)).toMatchObject({ next_attempt_at: null, failed_attempts: 5 });
   });

@@ -1,3 +1,30 @@
+export { AuditChainRepository, type ChainPage } from './audit-chain.repository';
+export {
+  canonicalText,
+  CHAIN_START,
+  CHAIN_VERSION,
+  GENESIS,
+  isWhole,
+  rowHash,
+  type ChainContent,
+  type ChainPlace,
+  type ChainRow,
+} from './audit-chain';
+export {
+  endLine,
+  ExportCheck,
+  exportLine,
+  ExportSum,
+  type ExportEnd,
+  type ExportHeader,
+  type ExportTotal,
+  type ExportVerdict,
+} from './audit-export';
+export { AuditExportService, BrokenTrail } from './audit-export.service';
+export type { AuditFinding, AuditFindingKind } from './audit-finding';
+export { AuditSealService, type Sealed } from './audit-seal.service';
+export { sealedPlace, type Head, type Seal, type SealDraft, type SealKey } from './audit-seal';
+export { AuditVerificationService, type AuditVerdict } from './audit-verification.service';
 export { appendEvents, AuditRepository, type AuditLine, type AuditPage } from './audit.repository';
 export {
   BreakerRepository,
@@ -6,6 +33,8 @@ export {
   type OpenBreaker,
   type Registration,
 } from './breaker.repository';
+export { ChainCheck, type ChainExpectations } from './chain-check';
+export { DataKeyRepository } from './data-key.repository';
 export { appDataSource } from './data-source';
 export { DatabaseModule } from './database.module';
 export {
@@ -36,6 +65,7 @@ export {
 } from './integration.repository';
 export { LeaseModule } from './lease.module';
 export { MIGRATIONS } from './migrations';
+export { pruneAudit, type Pruned, type PruneOptions } from './prune-audit';
 export { provisionDatabase, type Login, type ProvisionOptions } from './provision';
 export {
   RefreshLeaseRepository,
@@ -46,4 +76,6 @@ export {
   type StoredOnce,
 } from './refresh-lease.repository';
 export { enqueueRevocation, RevocationRepository, type NewRevocation, type Revocation } from './revocation.repository';
+export { SealFolderRepository, type LatestSeal } from './seal-folder.repository';
+export { SealHistory } from './seal-history';
 export { SyncRepository, type SyncTarget } from './sync.repository';

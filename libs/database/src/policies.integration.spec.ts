@@ -21,10 +21,19 @@ const ROW_OF: Record<string, (orgId: string) => [columns: string, values: string
     `gen_random_uuid(), '${org}', 'notion', 'ada', 'open', 'https://a.example', 'client', 'x', now()`,
   ],
   audit_events: (org) => [
-    'org_id, seq, at, name, actor_type, actor_id',
-    `'${org}', (random() * 1e9)::bigint + 10, now(), 'token.read', 'user', 'ada'`,
+    'org_id, seq, at, name, actor_type, actor_id, prev_hash, hash',
+    `'${org}', (random() * 1e9)::bigint + 10, now(), 'token.read', 'user', 'ada', '\\x', '\\x'`,
   ],
-  audit_heads: (org) => ['org_id, seq', `'${org}', 1`],
+  audit_heads: (org) => ['org_id, seq, hash', `'${org}', 1, '\\x'`],
+  audit_checkpoints: (org) => [
+    'org_id, seq, hash, before, export_sha256',
+    `'${org}', (random() * 1e9)::bigint, '\\x', '2026-01-01', '\\x'`,
+  ],
+  // retired ones: an org has no two active keys
+  data_keys: (org) => [
+    'org_id, key_provider, wrapping_key_id, wrapped_key, status',
+    `'${org}', 'local', 'k1', 'x', 'retired'`,
+  ],
   revocations: (org) => [
     'org_id, provider, integration_id, access_token, reason',
     `'${org}', 'notion', gen_random_uuid(), 'x', 'disconnect'`,
@@ -127,21 +136,25 @@ describe('what the apps’ logins may do', () => {
     expect(rights).toEqual({
       'gateway integrations': 'select insert update',
       'gateway flows': 'select insert update',
-      'gateway audit_events': 'select insert',
-      'gateway audit_heads': 'select insert update',
+      'gateway audit_events': 'select',
+      'gateway audit_heads': 'select',
+      'gateway audit_checkpoints': 'select',
+      'gateway data_keys': 'select insert',
       'gateway revocations': 'select insert',
       'gateway token_inbox': '',
       'worker integrations': 'select update',
       'worker flows': '',
-      'worker audit_events': 'select insert',
-      'worker audit_heads': 'select insert update',
+      'worker audit_events': 'select',
+      'worker audit_heads': 'select',
+      'worker audit_checkpoints': 'select',
+      'worker data_keys': 'select insert',
       'worker revocations': 'select insert update delete',
       'worker token_inbox': 'select insert delete',
     });
 
     /** A second row of our own, past the unique keys. */
     function anotherOf(table: string): string {
-      return `${insertInto(table, ours).replace("'notion'", "'shopify'")} ${table === 'audit_heads' ? 'on conflict (org_id) do nothing' : ''}`;
+      return insertInto(table, ours).replace("'notion'", "'shopify'");
     }
   });
 
@@ -175,6 +188,12 @@ describe('what the apps’ logins may do', () => {
     expect(
       await attempt(asOrg(role, ours), `update public.${table} set ${column} = ${column} returning ${column}`),
     ).toBe('refused');
+  });
+
+  it.each(ROLES)('the %s can neither change a data key nor delete one', async (role) => {
+    for (const change of ['wrapped_key', 'status', 'key_provider', 'wrapping_key_id', 'org_id', 'id'])
+      expect(await attempt(asOrg(role, ours), `update public.data_keys set ${change} = default`)).toBe('refused');
+    expect(await attempt(asOrg(role, ours), STATEMENT.delete('data_keys', ours))).toBe('refused');
   });
 
   it.each(ROLES)('the %s cannot become anybody else', async (role) => {

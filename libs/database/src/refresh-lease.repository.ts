@@ -14,8 +14,10 @@ import {
   type Sealed,
   type SealedGrant,
 } from '@hub/domain';
+import type { WrappedDataKey } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
+import { putBackDataKey } from './data-key.repository';
 import { IntegrationEntity, LateGrantEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { patchAssignments, toIntegration } from './integration-row';
@@ -28,6 +30,8 @@ export interface Fence {
   readonly integrationId: IntegrationId;
   readonly epoch: number;
   readonly integration: Pick<Integration, 'provider' | 'account' | 'inputs'>;
+  /** What the grant is sealed under, where the database may have forgotten it meanwhile. */
+  readonly dataKey?: WrappedDataKey | null;
 }
 
 /** The right to refresh one integration for a while. Its epoch fences every write: one of an older epoch is refused. */
@@ -177,6 +181,7 @@ export class RefreshLeaseRepository {
   async settle(fence: Fence, change: Change, actor: Actor): Promise<Settlement> {
     return this.settling.withOrg(fence.orgId, async (manager) => {
       const head = await lockHead(manager, fence.integrationId);
+      if (head && fence.dataKey) await putBackDataKey(manager, fence.dataKey);
       if (head?.epoch !== fence.epoch) return keepLate(manager, fence, head, change.patch.grant, actor);
       if (!change.patch.grant && (await newestLateGrant(manager, fence.integrationId)) !== null)
         return lookAtLateGrantFirst(manager, fence, head);
@@ -215,6 +220,7 @@ export class RefreshLeaseRepository {
     return this.database.withOrg(orgId, async (manager) => {
       const head = await lockHead(manager, integrationId);
       if (!head || !(await isOlder(manager, integrationId, grant))) return undefined;
+      if (stored.dataKey) await putBackDataKey(manager, stored.dataKey);
       await putIntoInbox(manager, { ...stored, epoch: head.epoch }, head, grant);
       const detail = { kept: 'inbox', epoch: head.epoch, why: 'database_set_back' };
       await appendEvents(manager, [

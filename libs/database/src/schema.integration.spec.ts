@@ -82,14 +82,27 @@ describe('the schema', () => {
         from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'org_id'
         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') order by 1`);
       expect(tables.map(({ name }) => name)).toEqual([
+        'audit_checkpoints',
         'audit_events',
         'audit_heads',
+        'data_keys',
         'flows',
         'integrations',
         'revocations',
         'token_inbox',
       ]);
       expect(tables.filter(({ enabled, forced }) => !enabled || !forced)).toEqual([]);
+    });
+
+    it('is enabled and forced on every partition, which nobody but the owner reaches past its table', async () => {
+      const partitions = await database.sql<{ name: string; guarded: boolean; insert_only: boolean; open: boolean }>(`
+        select c.relname as name, c.relrowsecurity and c.relforcerowsecurity as guarded,
+          exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'insert_only' and t.tgenabled = 'O') as insert_only,
+          exists (select from unnest(array['hub_gateway', 'hub_worker', 'hub_auditor', 'hub_scanner', 'hub_disconnector']) role
+                  where has_table_privilege(role, c.oid, 'select, insert, update, delete, truncate')) as open
+        from pg_inherits join pg_class c on c.oid = inhrelid join pg_class p on p.oid = inhparent and p.relkind = 'p' order by 1`);
+      expect(partitions.length).toBeGreaterThanOrEqual(5);
+      expect(partitions.filter((one) => !one.guarded || !one.insert_only || one.open)).toEqual([]);
     });
 
     it('is not to be got round by any role of the hub', async () => {
@@ -137,10 +150,12 @@ describe('the schema', () => {
         from pg_proc p where p.pronamespace = 'hub'::regnamespace`);
     });
 
-    it('that runs with its definer’s rights has a fixed search path, and a definer who owns no table', () => {
+    it('that runs with its definer’s rights has a fixed search path, and but for one a definer who owns no table', () => {
       for (const { name, config, owner: definer } of functions.filter((row) => row.definer)) {
         expect([name, config]).toEqual([name, ['search_path=pg_catalog, public, pg_temp']]);
-        expect([name, definer]).toEqual([name, expect.stringMatching(/^hub_(scanner|disconnector)$/)]);
+        // only a table's owner may make partitions of it
+        const allowed = name === 'ensure_audit_partitions' ? /^hub_owner$/ : /^hub_(scanner|disconnector)$/;
+        expect([name, definer]).toEqual([name, expect.stringMatching(allowed)]);
       }
     });
 
@@ -156,7 +171,7 @@ describe('the schema', () => {
       "select table_name from information_schema.tables where table_schema = 'public' and table_name <> 'hub_migrations'",
     );
     expect(left).toEqual([]);
-    expect(await database.sql("select from pg_namespace where nspname = 'hub'")).toEqual([]);
+    expect(await database.sql("select from pg_namespace where nspname in ('hub', 'audit')")).toEqual([]);
     const { migrations } = await provisionDatabase({ adminUrl: database.adminUrl });
     expect(migrations).toEqual(MIGRATIONS.map(({ name }) => name));
     const { upQueries } = await owner.driver.createSchemaBuilder().log();

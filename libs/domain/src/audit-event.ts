@@ -38,11 +38,14 @@ export const EVENT_NAMES = [
   'grant.malformed',
   'grant.scope_changed',
   'webhook.rejected',
+  'audit.exported',
+  'audit.pruned',
   'auth.failed',
   'auth.forbidden',
   'denials.suppressed',
   'request.invalid',
   'seal.open_failed',
+  'key.created',
 ] as const;
 
 export type EventName = (typeof EVENT_NAMES)[number];

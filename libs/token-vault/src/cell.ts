@@ -13,13 +13,18 @@ export interface Cell {
   readonly rowId: string;
 }
 
-/** The bytes that bind a sealed value to its cell, key and format: each item with its length before it, so that none can run into the next. */
+/** The bytes that bind a sealed value to its cell, key and format. */
 export function boundContext(cell: Cell, keyId: string): Buffer {
-  const items = ['hub/1', 'aes-256-gcm+hkdf', keyId, cell.table, cell.column, cell.orgId, cell.provider, cell.rowId];
-  return Buffer.concat(items.flatMap((item) => [lengthPrefix(item), Buffer.from(item, 'utf8')]));
+  const { table, column, orgId, provider, rowId } = cell;
+  return lengthPrefixed(['hub/1', 'aes-256-gcm+hkdf', keyId, table, column, orgId, provider, rowId]);
 }
 
-function lengthPrefix(item: string): Buffer {
+/** Each item with its length before it, so that none can run into the next. */
+export function lengthPrefixed(items: readonly string[]): Buffer {
+  return Buffer.concat(items.flatMap((item) => [lengthOf(item), Buffer.from(item, 'utf8')]));
+}
+
+function lengthOf(item: string): Buffer {
   const prefix = Buffer.alloc(4);
   prefix.writeUInt32BE(Buffer.byteLength(item, 'utf8'));
   return prefix;

@@ -1,7 +1,7 @@
 import type { IntegrationId, OrgId, ProviderId, SealedGrant } from '@hub/domain';
 import type { Cell } from './cell';
 import { PlainToken } from './plain-token';
-import type { TokenVault } from './token-vault';
+import type { Sealer } from './token-vault';
 
 /** The integration whose cells a grant is sealed for. */
 export interface GrantOwner {
@@ -25,18 +25,19 @@ export function tokenCell(owner: GrantOwner, column: 'access_token' | 'refresh_t
 }
 
 /**
- * Seals a grant for its integration's row.
+ * Seals a grant for its integration's row. It takes a sealer: a grant may not come twice, so the key is at hand before
+ * the provider is asked.
  *
  * @param askedAt when the provider was asked, by the database's clock: ends are counted from here
  */
-export function sealGrant(vault: TokenVault, owner: GrantOwner, grant: PlainGrant, askedAt: Date): SealedGrant {
+export function sealGrant(sealer: Sealer, owner: GrantOwner, grant: PlainGrant, askedAt: Date): SealedGrant {
   const { accessToken, refreshToken } = grant;
   return {
-    accessToken: vault.seal(tokenCell(owner, 'access_token'), new PlainToken(accessToken)),
+    accessToken: sealer.seal(tokenCell(owner, 'access_token'), new PlainToken(accessToken)),
     refreshToken:
       refreshToken === undefined
         ? undefined
-        : vault.seal(tokenCell(owner, 'refresh_token'), new PlainToken(refreshToken)),
+        : sealer.seal(tokenCell(owner, 'refresh_token'), new PlainToken(refreshToken)),
     issuedAt: askedAt,
     expiresAt: after(askedAt, grant.expiresInSeconds),
     refreshExpiresAt: after(askedAt, grant.refreshExpiresInSeconds),

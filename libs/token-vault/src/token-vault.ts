@@ -1,91 +1,129 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Sealed } from '@hub/domain';
+import { isUuid, type OrgId, type Sealed } from '@hub/domain';
 import { boundContext, type Cell } from './cell';
+import type { DataKeyStore, WrappedDataKey } from './data-key-store';
+import { DataKeys } from './data-keys';
+import { KeyRefused } from './key-provider';
+import { KeyProviders, type KeySettings } from './key-providers';
+import { openBytes, sealBytes, type VaultKey } from './message-seal';
 import { PlainToken } from './plain-token';
-import { COMMITMENT_BYTES, formatSealed, parseSealed, SALT_BYTES, TAG_BYTES } from './sealed-format';
-
-const KEY_BYTES = 32;
-const IV_BYTES = 12;
-
-/** One key of the keyring: 32 bytes under an id that every sealed value names. */
-export interface VaultKey {
-  readonly id: string;
-  readonly key: Buffer;
-}
+import { parseSealed } from './sealed-format';
 
 /** A sealed value that does not open: forged, cut, moved to another cell, or its key is gone. Says where, never what. */
 export class OpenFailed extends Error {
   constructor(
     readonly cell: Cell,
-    readonly reason: 'malformed' | 'unknown_key' | 'not_authentic',
+    readonly reason: 'malformed' | 'unknown_key' | 'key_refused' | 'not_authentic',
+    options: { readonly cause?: unknown } = {},
   ) {
-    super(`a sealed value of ${cell.table}.${cell.column} does not open: ${reason}`);
+    super(`a sealed value of ${cell.table}.${cell.column} does not open: ${reason}`, options);
     this.name = 'OpenFailed';
   }
 }
 
+/** Seals for one org with a key that is at hand: neither database nor key provider is needed any more. */
+export interface Sealer {
+  /** The key that it seals with, wrapped: kept beside what it seals, it opens that even for a database that has forgotten the key. */
+  readonly dataKey: WrappedDataKey;
+  /** Seals a secret for one cell of the sealer's org. */
+  seal(cell: Cell, secret: PlainToken): Sealed;
+}
+
 /**
- * Seals secrets with AES-256-GCM, each under a key of its own that HKDF-SHA256 derives from the keyring's key and a
- * random salt, together with a commitment to that key (security reference §4; NIST SP 800-38D §8.3 is why no key seals
- * many messages; RFC 5869 for HKDF).
+ * Seals secrets under the data key of their org, each for its cell (security reference §4). Values that an earlier
+ * release has sealed under the keyring itself still open.
  */
 export class TokenVault {
-  private readonly sealing: VaultKey;
-  private readonly byId: ReadonlyMap<string, VaultKey>;
+  private readonly legacy: ReadonlyMap<string, VaultKey>;
 
-  /** @param keys the first seals, all open */
-  constructor(keys: readonly VaultKey[]) {
-    const [first] = keys;
-    if (!first) throw new Error('the token vault needs at least one key');
-    this.sealing = first;
-    this.byId = new Map(keys.map((key) => [key.id, key]));
+  /** @param legacyKeys the keyring that sealed values before there were data keys */
+  constructor(
+    legacyKeys: readonly VaultKey[],
+    private readonly dataKeys: DataKeys,
+  ) {
+    this.legacy = new Map(legacyKeys.map((key) => [key.id, key]));
   }
 
-  /** Seals a secret for one cell. */
-  seal(cell: Cell, secret: PlainToken): Sealed {
-    const salt = randomBytes(SALT_BYTES);
-    const derived = derive(this.sealing, salt);
-    const cipher = createCipheriv('aes-256-gcm', derived.key, derived.iv, { authTagLength: TAG_BYTES });
-    cipher.setAAD(boundContext(cell, this.sealing.id));
-    const ciphertext = Buffer.concat([cipher.update(secret.reveal(), 'utf8'), cipher.final()]);
-    return formatSealed({
-      keyId: this.sealing.id,
-      salt,
-      commitment: derived.commitment,
-      ciphertext,
-      tag: cipher.getAuthTag(),
-    });
+  /** A vault over a store of data keys, with the key providers of the settings. */
+  static over(settings: KeySettings, store: DataKeyStore): TokenVault {
+    return new TokenVault(settings.tokenKeys, new DataKeys(store, KeyProviders.of(settings)));
   }
 
   /**
-   * Opens what `seal` made for the same cell.
+   * Gets an org's sealing key, then does the work. Use it where something must be sealed that cannot be had twice: what
+   * could go wrong about the key goes wrong before. Never call it within a transaction.
    *
+   * @param work gets a sealer that ends with it
+   * @throws KeyUnavailable if the key is not at hand and its provider is away, KeyRefused if that says no
+   */
+  async withSealer<T>(orgId: OrgId, work: (sealer: Sealer) => T | Promise<T>): Promise<T> {
+    const key = await this.dataKeys.active(orgId);
+    let hasEnded = false;
+    try {
+      return await work({
+        dataKey: key.wrapped,
+        seal: (cell, secret) => {
+          if (hasEnded) throw new Error('this sealer has ended');
+          if (cell.orgId !== orgId) throw new Error('a sealer seals for its own org alone');
+          return sealBytes(key, boundContext(cell, key.id), Buffer.from(secret.reveal(), 'utf8'));
+        },
+      });
+    } finally {
+      hasEnded = true;
+      key.key.fill(0);
+    }
+  }
+
+  /** Seals a secret for one cell. Throws as `withSealer`. */
+  async seal(cell: Cell, secret: PlainToken): Promise<Sealed> {
+    return this.withSealer(cell.orgId, (sealer) => sealer.seal(cell, secret));
+  }
+
+  /**
+   * Opens what was sealed for the same cell.
+   *
+   * @throws KeyUnavailable if its key is not at hand and the key provider is away
    * @throws OpenFailed in every other case
    */
-  open(cell: Cell, sealed: string): PlainToken {
+  async open(cell: Cell, sealed: string): Promise<PlainToken> {
     const parts = parseSealed(sealed);
     if (!parts) throw new OpenFailed(cell, 'malformed');
-    const key = this.byId.get(parts.keyId);
-    if (!key) throw new OpenFailed(cell, 'unknown_key');
-    const derived = derive(key, parts.salt);
-    if (!timingSafeEqual(derived.commitment, parts.commitment)) throw new OpenFailed(cell, 'not_authentic');
-    const decipher = createDecipheriv('aes-256-gcm', derived.key, derived.iv, { authTagLength: TAG_BYTES });
-    decipher.setAAD(boundContext(cell, parts.keyId));
-    decipher.setAuthTag(parts.tag);
-    try {
-      return new PlainToken(Buffer.concat([decipher.update(parts.ciphertext), decipher.final()]).toString('utf8'));
-    } catch {
-      throw new OpenFailed(cell, 'not_authentic');
+    const context = boundContext(cell, parts.keyId);
+    if (!isDataKeyId(parts.keyId)) {
+      const key = this.legacy.get(parts.keyId);
+      if (!key) throw new OpenFailed(cell, 'unknown_key');
+      return opened(cell, openBytes(key, context, parts));
     }
+    const key = await this.dataKey(cell, parts.keyId);
+    try {
+      return opened(cell, openBytes(key, context, parts));
+    } finally {
+      key.key.fill(0);
+    }
+  }
+
+  /** Wipes every key in the clear. */
+  close(): void {
+    this.dataKeys.close();
+  }
+
+  private async dataKey(cell: Cell, id: string): Promise<VaultKey> {
+    try {
+      const key = await this.dataKeys.byId({ orgId: cell.orgId, id });
+      if (key) return key;
+    } catch (error) {
+      if (error instanceof KeyRefused) throw new OpenFailed(cell, 'key_refused', { cause: error });
+      throw error;
+    }
+    throw new OpenFailed(cell, 'unknown_key');
   }
 }
 
-function derive(key: VaultKey, salt: Buffer): { key: Buffer; commitment: Buffer; iv: Buffer } {
-  const info = `hub/1 aes-256-gcm${key.id}`;
-  const bytes = Buffer.from(hkdfSync('sha256', key.key, salt, info, KEY_BYTES + COMMITMENT_BYTES + IV_BYTES));
-  return {
-    key: bytes.subarray(0, KEY_BYTES),
-    commitment: bytes.subarray(KEY_BYTES, KEY_BYTES + COMMITMENT_BYTES),
-    iv: bytes.subarray(KEY_BYTES + COMMITMENT_BYTES),
-  };
+/** Data keys have UUIDs; ids of the keyring have at most 32 letters, so that none can be taken for one. */
+function isDataKeyId(keyId: string): boolean {
+  return isUuid(keyId);
+}
+
+function opened(cell: Cell, bytes: Buffer | undefined): PlainToken {
+  if (!bytes) throw new OpenFailed(cell, 'not_authentic');
+  return new PlainToken(bytes.toString('utf8'));
 }

@@ -8,13 +8,14 @@ import { Redis } from 'ioredis';
 import { WORKER } from '../../factories/change';
 import { FAILURES } from '../../factories/integration';
 import { hub } from '../../support/command-line';
+import { dataKeysIn, vaultSettings } from '../../support/data-keys';
 import { cloneDatabase, type OwnDatabase } from '../../support/database';
 import { eventually } from '../../support/eventually';
 import { storeIntegration, type Wanted } from '../../support/stored-integration';
 import { testServers } from '../../support/test-servers';
 
 const key = randomBytes(32);
-const vault = new TokenVault([{ id: 'k1', key }]);
+let vault: TokenVault;
 const anOrg = (): OrgId => randomUUID() as OrgId;
 
 let database: OwnDatabase;
@@ -22,6 +23,7 @@ let environment: Record<string, string>;
 
 beforeAll(async () => {
   database = await cloneDatabase();
+  vault = vaultOf('k1', key);
   environment = {
     DATABASE_URL: database.workerUrl,
     REDIS_URL: testServers().redisUrl,
@@ -33,6 +35,12 @@ beforeAll(async () => {
   };
 });
 afterAll(() => database.drop());
+
+const vaultOf = (keyId: string, of: Buffer): TokenVault =>
+  TokenVault.over(
+    vaultSettings(keyId, of),
+    dataKeysIn((sql, values) => database.sql(sql, values)),
+  );
 
 const store = (different: Partial<Wanted> = {}, by = vault) =>
   storeIntegration(database, by, {
@@ -115,7 +123,7 @@ describe('hub refresh', () => {
     hub(['refresh', '--org', orgId, '--provider', provider], { ...environment, ...changed });
 
   /** The provider grants anew. */
-  const granted = ({ integration }: Lease): Change => {
+  const granted = async ({ integration }: Lease): Promise<Change> => {
     const now = new Date();
     const grant = {
       accessToken: 'new-access',
@@ -124,21 +132,25 @@ describe('hub refresh', () => {
       refreshExpiresInSeconds: null,
       scopes: undefined,
     };
-    return afterRefresh(integration, sealGrant(vault, integration, grant, now), now, 0);
+    const sealed = await vault.withSealer(integration.orgId, (sealer) => sealGrant(sealer, integration, grant, now));
+    return afterRefresh(integration, sealed, now, 0);
   };
 
   /** What a worker does about one integration. */
   async function settle(
     leases: RefreshLeaseRepository,
     of: { orgId: string; id: string },
-    decide: (lease: Lease) => Change,
+    decide: (lease: Lease) => Change | Promise<Change>,
   ) {
     const lease = await leases.claim(of.orgId as OrgId, of.id as IntegrationId, 'test');
-    if (!('reason' in lease)) await leases.settle(lease, decide(lease), WORKER);
+    if (!('reason' in lease)) await leases.settle(lease, await decide(lease), WORKER);
   }
 
   /** A worker that settles what it is rung for as `decide` says; it ends with the test. */
-  async function withWorker(decide: (lease: Lease) => Change, act: () => Promise<void>): Promise<void> {
+  async function withWorker(
+    decide: (lease: Lease) => Change | Promise<Change>,
+    act: () => Promise<void>,
+  ): Promise<void> {
     const config = { redisUrl: testServers().redisUrl, redisPrefix: environment.REDIS_PREFIX ?? '' };
     const logger = HubLogger.forApp('test', 'silent');
     const connections = new RedisConnections(config, logger);
@@ -401,10 +413,10 @@ describe('hub doctor', () => {
     for (const words of [
       /✓ Node \d+/,
       /✓ Settings can be used/,
-      /✓ Token keys: k1 seals/,
+      /✓ Token keys: k1 wraps/,
       /✓ PostgreSQL \d+\.\d+, database e2e_/,
       /✓ The login \S+ is bound by row-level security/,
-      /✓ Row-level security is forced on all 6 tables/,
+      /✓ Row-level security is forced on all 7 tables/,
       /✓ Migrations are up to date/,
       /! A crash may forget commits/, // the servers of tests are in a hurry
       /✓ There is no standby that lags behind/,
@@ -426,7 +438,7 @@ describe('hub doctor', () => {
   });
 
   it('finds sealed values whose key is gone', async () => {
-    const stranger = new TokenVault([{ id: 'old', key: randomBytes(32) }]);
+    const stranger = vaultOf('old', randomBytes(32));
     const { id } = await store({}, stranger);
     const answer = await doctor();
     expect(ill(answer)).toEqual([

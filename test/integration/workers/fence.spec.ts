@@ -141,7 +141,9 @@ describe('where a refresh token is taken once', () => {
 async function reconnect({ stored }: Connected, tokens: { accessToken: string; refreshToken: string }): Promise<void> {
   const { orgId, provider, id } = stored;
   const grant = { ...tokens, expiresInSeconds: 3600, refreshExpiresInSeconds: null, scopes: ['read_products'] };
-  const sealed = sealGrant(stand.settings.vault, { orgId, provider, id }, grant, new Date());
+  const sealed = await stand.settings.vault.withSealer(orgId, (sealer) =>
+    sealGrant(sealer, { orgId, provider, id }, grant, new Date()),
+  );
   const connected = { account: null, inputs: {}, metadata: {}, refreshable: true, again: true };
   const inputs = {
     shop: (

@@ -55,13 +55,18 @@ export async function seedFleet(hub: ProveHub, order: FleetOrder): Promise<Membe
     grants.push(...answer.grants);
   }
   const now = await hub.database.now();
-  const drafts = grants.map((grant, place) => draft(hub, order, grant, now, place));
-  for (let start = 0; start < drafts.length; start += ROWS_AT_ONCE)
+  const members: Member[] = [];
+  for (let start = 0; start < grants.length; start += ROWS_AT_ONCE) {
+    const drafts = await Promise.all(
+      grants.slice(start, start + ROWS_AT_ONCE).map((grant, place) => draft(hub, order, grant, now, start + place)),
+    );
     await insert(
       hub,
-      drafts.slice(start, start + ROWS_AT_ONCE).map(({ columns }) => columns),
+      drafts.map(({ columns }) => columns),
     );
-  return drafts.map(({ member }) => member);
+    members.push(...drafts.map(({ member }) => member));
+  }
+  return members;
 }
 
 function accountName(provider: string, name: string): string {
@@ -69,13 +74,13 @@ function accountName(provider: string, name: string): string {
   return provider === 'google_drive' ? `${name}@example.com` : name;
 }
 
-function draft(
+async function draft(
   hub: ProveHub,
   order: FleetOrder,
   grant: SeededGrant,
   now: number,
   place: number,
-): { member: Member; columns: Record<string, unknown> } {
+): Promise<{ member: Member; columns: Record<string, unknown> }> {
   const owner = {
     id: randomUUID() as IntegrationId,
     orgId: randomUUID() as OrgId,
@@ -91,14 +96,14 @@ function draft(
     issuedAt: times.issuedAt.getTime(),
     expiresAt: times.expiresAt?.getTime() ?? null,
   };
-  const seal = (column: 'access_token' | 'refresh_token', token: string): string =>
+  const seal = (column: 'access_token' | 'refresh_token', token: string): Promise<string> =>
     hub.vault.seal(tokenCell(owner, column), new PlainToken(token));
   const columns = {
     id: owner.id,
     org_id: owner.orgId,
     provider: order.provider,
-    access_token: seal('access_token', grant.accessToken),
-    refresh_token: grant.refreshToken === null ? null : seal('refresh_token', grant.refreshToken),
+    access_token: await seal('access_token', grant.accessToken),
+    refresh_token: grant.refreshToken === null ? null : await seal('refresh_token', grant.refreshToken),
     scope: grant.scopes.join(' '),
     inputs: JSON.stringify(order.provider === 'shopify' ? { shop: grant.account } : {}),
     account_id: grant.accountId,

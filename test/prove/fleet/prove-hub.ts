@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { TokenVault } from '@hub/token-vault';
 import { AUTH } from '../../support/bearer';
+import { dataKeysIn } from '../../support/data-keys';
 import { freePort } from '../../support/free-port';
 import { SandboxAdmin } from '../../support/sandbox-admin';
 import { ROOT } from '../servers/launchers';
@@ -136,7 +137,10 @@ export class ProveHub {
       servers,
       database,
       sandbox,
-      new TokenVault([key]),
+      TokenVault.over(
+        { tokenKeys: [key], keyProvider: 'local' },
+        dataKeysIn((sql, values) => database.rows(sql, values)),
+      ),
       await Promise.all(counted(options.workers).map((place) => worker('refresh-worker', place))),
       await Promise.all(counted(options.syncWorkers ?? 0).map((place) => worker('metadata-sync-worker', place))),
       await Promise.all(counted(options.gateways ?? 0).map(gateway)),

@@ -90,24 +90,26 @@ export async function readSubjects(hub: ProveHub, members: readonly Member[]): P
      from public.integrations`,
   );
   const byId = new Map(rows.map((row) => [row.id, row]));
-  return members.map((member) => {
-    const row = byId.get(member.id);
-    return { ...member, row: row ? opened(hub, member, row) : null };
-  });
+  return Promise.all(
+    members.map(async (member) => {
+      const row = byId.get(member.id);
+      return { ...member, row: row ? await opened(hub, member, row) : null };
+    }),
+  );
 }
 
-function opened(hub: ProveHub, member: Member, row: TokenRow): FinalRow {
+async function opened(hub: ProveHub, member: Member, row: TokenRow): Promise<FinalRow> {
   const owner = {
     id: member.id as IntegrationId,
     orgId: member.orgId as OrgId,
     provider: member.provider as ProviderId,
   };
-  const open = (column: 'access_token' | 'refresh_token', sealed: string): string =>
-    fingerprint(hub.vault.open(tokenCell(owner, column), sealed).reveal());
+  const open = async (column: 'access_token' | 'refresh_token', sealed: string): Promise<string> =>
+    fingerprint((await hub.vault.open(tokenCell(owner, column), sealed)).reveal());
   return {
     status: row.status,
-    accessPrint: open('access_token', row.access_token),
-    refreshPrint: row.refresh_token === null ? null : open('refresh_token', row.refresh_token),
+    accessPrint: await open('access_token', row.access_token),
+    refreshPrint: row.refresh_token === null ? null : await open('refresh_token', row.refresh_token),
     expiresAt: row.expires_at?.getTime() ?? null,
     failedRefreshes: row.failed_refreshes,
     failureCode: row.refresh_failure_code,

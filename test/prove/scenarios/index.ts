@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario';
+import { auditChain } from './audit-chain';
 import { clocks } from './clocks';
 import { herd } from './herd';
 import { kills } from './kills';
@@ -12,6 +13,7 @@ import { stores } from './stores';
 /** All scenarios in the order of their start: those that take little of the machine first, those that take all of it last. */
 export const SCENARIOS: readonly Scenario[] = [
   ...rules,
+  ...auditChain,
   ...mutation,
   ...provider,
   ...clocks,

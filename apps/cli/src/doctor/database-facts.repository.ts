@@ -38,7 +38,7 @@ export interface DatabaseFacts {
   readonly clockAheadMs: number;
 }
 
-/** How many sealed values name a key; `null`: what is no sealed value at all. */
+/** How many sealed values need a key of TOKEN_KEYS, or a data key that is gone; `null`: what is no sealed value at all. */
 export interface KeyUse {
   readonly keyId: string | null;
   readonly values: number;
@@ -48,6 +48,9 @@ export interface KeyUse {
 const SAMPLE = 1_000;
 const A_CENTURY_MS = 100 * 365 * 86_400_000;
 const NO_RIGHT = '42501';
+
+/** The key provider whose keys are those of TOKEN_KEYS. */
+const LOCAL_KEYS = 'local';
 
 const SEALED_COLUMNS = `
   select access_token as sealed from public.integrations union all select refresh_token from public.integrations
@@ -134,8 +137,11 @@ export class DatabaseFactsRepository {
   private keyUsesOf(orgId: OrgId): Promise<KeyUse[]> {
     return this.database.withOrg(orgId, (manager) =>
       manager.query<KeyUse[]>(`
-        select case when sealed like 'hub1.%.%' then split_part(sealed, '.', 2) end as "keyId", count(*)::int as values
-        from (${SEALED_COLUMNS}) as cells where sealed is not null group by 1`),
+        select coalesce(data_key.wrapping_key_id, cell.key_id) as "keyId", count(*)::int as values
+        from (select case when sealed like 'hub1.%.%' then split_part(sealed, '.', 2) end as key_id
+              from (${SEALED_COLUMNS}) as columns where sealed is not null) as cell
+        left join public.data_keys data_key on data_key.id::text = cell.key_id
+        where data_key.key_provider is null or data_key.key_provider = '${LOCAL_KEYS}' group by 1`),
     );
   }
 

@@ -15,7 +15,8 @@ export function settingsFindings(config: HubConfig): Finding[] {
   return [
     good('Settings can be used'),
     publicUrlFinding(config),
-    good(`Token keys: ${first?.id ?? 'none'} seals${opening}`),
+    good(`Token keys: ${first?.id ?? 'none'} wraps${opening}`),
+    auditSealFinding(config),
   ];
 }
 
@@ -24,6 +25,15 @@ function publicUrlFinding({ publicUrl }: HubConfig): Finding {
   return protocol === 'https:' || isLoopback(hostname)
     ? good(`Browsers reach the hub at ${publicUrl}`)
     : warning(`PUBLIC_URL ${publicUrl} is not https`, 'put TLS in front of the gateway, and say so in PUBLIC_URL');
+}
+
+function auditSealFinding({ auditSeal: { keys, dir } }: HubConfig): Finding {
+  const [first] = keys;
+  if (first && dir !== null) return good(`The audit trail is sealed with ${first.id}, outside the database`);
+  return warning(
+    'The audit trail is not sealed: that its end was cut off would go unseen',
+    'set AUDIT_SEAL_KEY and AUDIT_SEAL_DIR for the refresh worker and for this command line',
+  );
 }
 
 /** Which providers can be connected here, and what is to be registered at each. */

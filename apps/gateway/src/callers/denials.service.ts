@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { AuditRepository } from '@hub/database';
 import { SYSTEM_ORG, type AuditEntry, type EventName, type OrgId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
-import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { DenialBudget, type Suppressed } from './denial-budget';
 
 /** What was denied, to whom, as far as it is known. */
@@ -20,7 +20,7 @@ const LOOK_EVERY_MS = 5_000;
 
 /** Writes denials into the audit trail: one by one within a budget, the rest of each minute as a count. */
 @Injectable()
-export class DenialsService implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class DenialsService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly budget = new DenialBudget<OrgId>();
   private readonly pending = new Set<Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
@@ -53,7 +53,8 @@ export class DenialsService implements OnApplicationBootstrap, BeforeApplication
     this.pending.add(writing);
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
+  /** Once the server has ended: what it has refused at last is told too. */
+  async onApplicationShutdown(): Promise<void> {
     clearInterval(this.timer);
     this.writeCounts(this.budget.closeNow());
     await Promise.all(this.pending);

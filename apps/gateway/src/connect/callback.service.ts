@@ -126,7 +126,7 @@ export class CallbackService {
   private async park({ flow, provider, code }: SpendableCode): Promise<BrowserAnswer> {
     const page = newSecret();
     const cookieSecret = newSecret();
-    const sealed = this.vault.seal(flowCell(flow, provider, 'parked_code'), new PlainToken(code));
+    const sealed = await this.vault.seal(flowCell(flow, provider, 'parked_code'), new PlainToken(code));
     const event = this.eventOf(flow, 'flow.unbound', { policy: 'confirm' });
     const parked = await this.flows.park(
       flow,
@@ -146,6 +146,8 @@ export class CallbackService {
     const provider = this.providers.find(flow.provider);
     const flowReadMs = performance.now();
     if (!provider || !speaksOAuth(provider) || flow.endpoints === null || flow.parkedCode === null) return INVALID;
+    // before it is used up: while the key is out of reach, the button may be pressed again
+    const code = await this.vault.open(flowCell(flow, provider, 'parked_code'), flow.parkedCode);
     if (!(await this.flows.unpark(flow))) {
       this.denials.record({
         name: 'flow.state_replayed',
@@ -159,7 +161,7 @@ export class CallbackService {
     const spend = {
       flow: { ...flow, endpoints: flow.endpoints },
       provider,
-      code: this.vault.open(flowCell(flow, provider, 'parked_code'), flow.parkedCode).reveal(),
+      code: code.reveal(),
       flowReadMs,
       unbound: { name: 'flow.confirmed', detail: { flow: flow.id } },
     } as const;

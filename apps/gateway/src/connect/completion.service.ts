@@ -23,7 +23,7 @@ import {
 } from '@hub/domain';
 import { OAuthClient, providerId, type Grant, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
-import { sealGrant, TokenVault } from '@hub/token-vault';
+import { sealGrant, TokenVault, type Sealer } from '@hub/token-vault';
 import { HubLogger } from '@hub/telemetry';
 import { Injectable } from '@nestjs/common';
 import { FlowOpeningService, flowCell } from './flow-opening.service';
@@ -75,7 +75,12 @@ export class CompletionService {
     private readonly logger: HubLogger,
   ) {}
 
+  /** The org's sealing key comes first: a code is spent once, and what it brings must not be lost for want of a key. */
   async complete(spend: SpendableCode): Promise<Completion> {
+    return this.vault.withSealer(spend.flow.orgId, (sealer) => this.completeWith(sealer, spend));
+  }
+
+  private async completeWith(sealer: Sealer, spend: SpendableCode): Promise<Completion> {
     const { flow, provider } = spend;
     const askedAt = new Date(flow.readAt.getTime() + (performance.now() - spend.flowReadMs));
     const answer = await this.exchange(spend);
@@ -89,15 +94,20 @@ export class CompletionService {
     const missing = missingScopes(provider.definition.scopes.normalise(flow.scopes), scopes ?? []);
     const identity = await this.identify(spend, grant);
     if (missing.length > 0)
-      return this.giveBack(spend, grant, identity.account, 'insufficient_scope', 'grant.scope_changed', {
+      return this.giveBack(sealer, spend, grant, identity.account, 'insufficient_scope', 'grant.scope_changed', {
         missing: formatScopes(missing),
       });
 
-    return this.keep(spend, { grant, scopes, account: identity.account, askedAt }, identity.failure);
+    return this.keep(sealer, spend, { grant, scopes, account: identity.account, askedAt }, identity.failure);
   }
 
   /** Stores what was obtained, unless it is for another account than the org has, or the flow has ended meanwhile. */
-  private async keep(spend: SpendableCode, obtained: Obtained, unknown: Failure | undefined): Promise<Completion> {
+  private async keep(
+    sealer: Sealer,
+    spend: SpendableCode,
+    obtained: Obtained,
+    unknown: Failure | undefined,
+  ): Promise<Completion> {
     const { flow } = spend;
     const { grant, account } = obtained;
     for (let attempt = 0; attempt < TRIES; attempt += 1) {
@@ -105,12 +115,12 @@ export class CompletionService {
       if (before?.account && unknown)
         return this.refuse(spend, unknown.code, 'grant.rejected', { reason: unknown.reason });
       if (!flow.allowAccountChange && isOtherAccount(before?.account ?? null, account))
-        return this.giveBack(spend, grant, account, 'account_mismatch', 'integration.account_mismatch', {});
-      const stored = await this.store(spend, obtained, before);
+        return this.giveBack(sealer, spend, grant, account, 'account_mismatch', 'integration.account_mismatch', {});
+      const stored = await this.store(sealer, spend, obtained, before);
       if (stored === 'stored') return { kind: 'connected' };
       if (stored === 'flow_ended') break;
     }
-    await this.giveBack(spend, grant, account, 'access_denied', 'flow.cancelled', {});
+    await this.giveBack(sealer, spend, grant, account, 'access_denied', 'flow.cancelled', {});
     return { kind: 'flow_ended' };
   }
 
@@ -121,7 +131,7 @@ export class CompletionService {
     const verifier =
       flow.verifier === null
         ? undefined
-        : this.vault.open(flowCell(flow, provider, 'verifier'), flow.verifier).reveal();
+        : (await this.vault.open(flowCell(flow, provider, 'verifier'), flow.verifier)).reveal();
     const answer = await this.oauth.exchange(provider, flow.endpoints, {
       code,
       redirectUri: this.opening.redirectUri(provider),
@@ -152,17 +162,13 @@ export class CompletionService {
   }
 
   private async store(
+    sealer: Sealer,
     { flow, provider, unbound }: SpendableCode,
     { grant, scopes, account, askedAt }: Obtained,
     before: Integration | undefined,
   ): Promise<ConnectStored['kind']> {
     const id = before?.id ?? (randomUUID() as IntegrationId);
-    const sealed = sealGrant(
-      this.vault,
-      { orgId: flow.orgId, provider: flow.provider, id },
-      { ...grant, scopes },
-      askedAt,
-    );
+    const sealed = sealGrant(sealer, { orgId: flow.orgId, provider: flow.provider, id }, { ...grant, scopes }, askedAt);
     const metadata = isOtherAccount(before?.account ?? null, account)
       ? grant.metadata
       : { ...before?.metadata, ...grant.metadata };
@@ -218,6 +224,7 @@ export class CompletionService {
 
   /** A grant that is not stored goes back to its provider, unless others stand on its account: the worker looks when it gives it back. */
   private async giveBack(
+    sealer: Sealer,
     { flow, provider }: SpendableCode,
     grant: Grant,
     account: Account | null,
@@ -239,7 +246,7 @@ export class CompletionService {
     const revocation = await this.flows.refuse(flow, event, async (manager) => {
       if (!canGiveBack) return undefined;
       const integrationId = randomUUID() as IntegrationId;
-      const sealed = sealGrant(this.vault, { orgId, provider: flow.provider, id: integrationId }, grant, new Date());
+      const sealed = sealGrant(sealer, { orgId, provider: flow.provider, id: integrationId }, grant, new Date());
       return enqueueRevocation(manager, {
         orgId,
         provider: providerId(provider.definition),

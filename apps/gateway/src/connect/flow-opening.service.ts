@@ -42,7 +42,9 @@ export class FlowOpeningService {
       state,
     });
     const sealed =
-      verifier === undefined ? null : this.vault.seal(flowCell(flow, provider, 'verifier'), new PlainToken(verifier));
+      verifier === undefined
+        ? null
+        : await this.vault.seal(flowCell(flow, provider, 'verifier'), new PlainToken(verifier));
     return { authUrl: url, opened: { inputs, endpoints, stateHash: hashSecret(state), verifier: sealed } };
   }
 }

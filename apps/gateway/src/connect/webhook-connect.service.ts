@@ -56,7 +56,8 @@ export class WebhookConnectService {
         refreshExpiresInSeconds: null,
         scopes: undefined,
       };
-      const grant = sealGrant(this.vault, { orgId: caller.orgId, provider: providerId(definition), id }, plain, now);
+      const owner = { orgId: caller.orgId, provider: providerId(definition), id };
+      const grant = await this.vault.withSealer(owner.orgId, (sealer) => sealGrant(sealer, owner, plain, now));
       const metadata = before?.account?.id === account.id ? before.metadata : {};
       const change = afterConnect(
         { grant, account, inputs: {}, metadata, refreshable: false, again: before !== undefined },

@@ -1,11 +1,14 @@
 import { HubError } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
-import { OpenFailed } from '@hub/token-vault';
+import { KeyUnavailable, OpenFailed } from '@hub/token-vault';
 import { Catch, HttpException, Injectable, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { DenialsService } from '../callers/denials.service';
 import { specOf, type HubReply, type HubRequest } from './hub-request';
 import { problemBytes, problemOfStatus } from './problem-document';
 import { errorPage } from './page';
+
+/** A key provider that was away is asked again after some seconds. */
+const ASK_AGAIN_SECONDS = 5;
 
 /** The one place where errors become answers: a problem for callers, a plain page for browsers. A bug is logged here, once. */
 @Injectable()
@@ -48,8 +51,19 @@ export class ProblemFilter implements ExceptionFilter {
     });
   }
 
+  /** Nothing is wrong with the token, nor with whoever asks: it passes with the outage. */
+  private keysAway(error: KeyUnavailable, request: HubRequest): HubError {
+    this.logger.warning('hub.keys.unavailable', { request: request.id, key_provider: error.provider });
+    return new HubError(
+      'provider_unavailable',
+      'The hub cannot reach the key provider that opens what it has sealed; the token itself is not to blame.',
+      { title: 'The hub’s key provider cannot be reached', retryAfterSeconds: ASK_AGAIN_SECONDS },
+    );
+  }
+
   private toProblem(error: unknown, request: HubRequest): HubError {
     if (error instanceof HubError) return error;
+    if (error instanceof KeyUnavailable) return this.keysAway(error, request);
     if (error instanceof OpenFailed) this.recordUnopened(error, request);
     const known = problemOfStatus(statusOf(error));
     if (known) return known;

@@ -1,7 +1,7 @@
 import { AuditRepository } from '@hub/database';
 import type { AuditEntry, IntegrationId, OrgId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
-import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 
 /** Reads are written at the latest so long after they happened. */
 const WRITTEN_WITHIN_MS = 500;
@@ -16,7 +16,7 @@ interface Reads {
 
 /** Gathers token reads and writes them into the audit trail, with caller and count, so that the hot path waits for no write. */
 @Injectable()
-export class TokenReadsService implements BeforeApplicationShutdown {
+export class TokenReadsService implements OnApplicationShutdown {
   private gathered = new Map<string, Reads>();
   private timer: NodeJS.Timeout | undefined;
   private writing: Promise<void> = Promise.resolve();
@@ -62,7 +62,8 @@ export class TokenReadsService implements BeforeApplicationShutdown {
     this.timer ??= setTimeout(() => void this.write(), WRITTEN_WITHIN_MS);
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
+  /** Once the server has ended, so that reads which were under way at the signal are told too; the database closes last. */
+  async onApplicationShutdown(): Promise<void> {
     await this.write();
     clearTimeout(this.timer);
   }

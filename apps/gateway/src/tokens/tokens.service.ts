@@ -72,7 +72,12 @@ export class TokensService {
     return token;
   }
 
-  private serveAfter(demand: DemandOutcome, caller: Caller, provider: ProviderId, token: TokenRow): TokenAnswer {
+  private async serveAfter(
+    demand: DemandOutcome,
+    caller: Caller,
+    provider: ProviderId,
+    token: TokenRow,
+  ): Promise<TokenAnswer> {
     switch (judgeAfterRefresh(token)) {
       case 'serve':
         return this.serve(caller, provider, token);
@@ -89,8 +94,8 @@ export class TokensService {
     }
   }
 
-  private serve(caller: Caller, provider: ProviderId, token: TokenRow): TokenAnswer {
-    const accessToken = this.vault.open(
+  private async serve(caller: Caller, provider: ProviderId, token: TokenRow): Promise<TokenAnswer> {
+    const accessToken = await this.vault.open(
       tokenCell({ orgId: caller.orgId, provider, id: token.id }, 'access_token'),
       token.accessToken,
     );

@@ -20,12 +20,13 @@ export class MetadataClient {
     private readonly vault: TokenVault,
   ) {}
 
+  /** @throws KeyUnavailable while the key provider is away: nobody was asked then */
   async read(target: SyncTarget): Promise<MetadataReading> {
     const { integration } = target;
     const provider = this.providers.find(integration.provider);
     if (!provider) return ours('unknown_provider');
     try {
-      const api = this.apiOf(provider, target);
+      const api = await this.apiOf(provider, target);
       return await provider.definition.metadata({ api, inputs: integration.inputs, known: integration.metadata });
     } catch (error) {
       if (!(error instanceof OpenFailed)) throw error;
@@ -33,9 +34,9 @@ export class MetadataClient {
     }
   }
 
-  private apiOf(provider: RegisteredProvider, { integration, accessToken }: SyncTarget): ApiClient {
+  private async apiOf(provider: RegisteredProvider, { integration, accessToken }: SyncTarget): Promise<ApiClient> {
     if (!speaksOAuth(provider)) return NO_API;
-    const token = this.vault.open(tokenCell(integration, 'access_token'), accessToken);
+    const token = await this.vault.open(tokenCell(integration, 'access_token'), accessToken);
     return this.oauth.api(provider, provider.endpointsFor(integration.inputs), token.reveal());
   }
 }

@@ -15,6 +15,7 @@ import {
 import type { MetadataReading } from '@hub/providers';
 import type { JobOutcome, Work } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
+import { KeyUnavailable } from '@hub/token-vault';
 import { SingleFlight } from '@hub/worker';
 import { Inject, Injectable } from '@nestjs/common';
 import { FreshTokenService } from './fresh-token.service';
@@ -24,6 +25,9 @@ import { SyncRecord } from './sync-record';
 
 const WORKER: Actor = { type: 'worker', id: 'metadata-sync-worker' };
 const UNAUTHORIZED = 401;
+
+/** While the key provider is away a sync waits, on whatever rung it stands. */
+const KEYS_AWAY_MS = 60_000;
 
 /** What a sync has read, and of which credential. */
 interface Read {
@@ -47,12 +51,23 @@ export class SyncService {
 
   /** Syncs an integration if its row says that it is due. */
   sync(work: Work): Promise<JobOutcome> {
-    return this.syncs.once(work.id, () => this.attempt(work));
+    return this.syncs.once(work.id, () => this.attempt(work).catch((error: unknown) => this.keysAway(work, error)));
   }
 
   /** Comes back once what is under way has ended. */
   async drain(): Promise<void> {
     await this.syncs.idle();
+  }
+
+  private keysAway({ id, orgId, provider }: Work, error: unknown): JobOutcome {
+    if (!(error instanceof KeyUnavailable)) throw error;
+    this.logger.warning('hub.keys.unavailable', {
+      provider,
+      org: orgId,
+      integration: id,
+      key_provider: error.provider,
+    });
+    return { againInMs: KEYS_AWAY_MS };
   }
 
   private async attempt(work: Work): Promise<JobOutcome> {

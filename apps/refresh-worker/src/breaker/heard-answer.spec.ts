@@ -15,6 +15,7 @@ test.each<[string, RefreshAnswer, string]>([
   ['a refused client', refusedClient, 'sick'],
   ['a throttle', refused(failure('rate_limited', 'http_429')), 'silent'],
   ['a call that was never made', { kind: 'not_asked' }, 'silent'],
+  ['a key provider that is away', { kind: 'key_away' }, 'silent'],
   ['a credential that does not open', { kind: 'unopened', reason: 'x' }, 'silent'],
 ])('%s says that its provider is %3$s', (_name, answer, word) => expect(wordOf(answer)).toBe(word));
 

@@ -15,6 +15,7 @@ export function wordOf(answer: RefreshAnswer): Word {
       if (answer.failure.kind === 'definite') return 'well';
       return speaksAgainstProvider(answer.failure) ? 'sick' : 'silent';
     case 'unopened':
+    case 'key_away':
     case 'not_asked':
       return 'silent';
   }

@@ -56,7 +56,7 @@ export class AnswerKeeper {
       written = this.spool.write(answer);
     }, SPOOL_AFTER_MS);
     try {
-      const settlement = await this.commit(answer);
+      const settlement = await this.commit(answer, null);
       if (written) await this.spool.remove(answer);
       return settlement;
     } catch (error) {
@@ -151,7 +151,7 @@ export class AnswerKeeper {
   private async commitParkedOne(answer: SpooledAnswer): Promise<boolean> {
     const name = answerName(answer);
     try {
-      const settlement = await this.commit(answer);
+      const settlement = await this.commit(answer, answer.dataKey);
       this.parked.delete(name);
       await this.spool.remove(answer);
       this.logger.info('hub.refresh.committed_late', { ...idsOf(answer), outcome: settlement.kind });
@@ -175,19 +175,20 @@ export class AnswerKeeper {
     this.logger.failure('hub.refresh.commit_waits', error, { ...idsOf(answer), waiting: this.parked.size });
   }
 
-  private async commit(answer: SpooledAnswer): Promise<Settlement> {
+  /** @param dataKey what the grant is sealed under, where the database may have been set back since */
+  private async commit(answer: SpooledAnswer, dataKey: SpooledAnswer['dataKey']): Promise<Settlement> {
     const { epoch, claimedStatus, answeredAt } = answer;
     const change = afterGranted({ status: claimedStatus }, answer, answeredAt, Math.random());
-    const fence = { ...storedOnce(answer), epoch };
+    const fence = { ...storedOnce(answer), epoch, dataKey };
     const settled = await within(COMMIT_MS, this.leases.settle(fence, change, WORKER), 'the commit took too long');
     if (settled.kind === 'saved') this.journal.note(answer);
     return settled;
   }
 }
 
-function storedOnce({ orgId, integrationId, provider, accountId, inputs, grant }: SpooledAnswer): StoredOnce {
+function storedOnce({ orgId, integrationId, provider, accountId, inputs, grant, dataKey }: SpooledAnswer): StoredOnce {
   const account = accountId === null ? null : { id: accountId, label: accountId };
-  return { orgId, integrationId, grant, integration: { provider, account, inputs } };
+  return { orgId, integrationId, grant, dataKey, integration: { provider, account, inputs } };
 }
 
 function idsOf({ provider, orgId, integrationId, epoch }: SpooledAnswer): Record<string, string | number> {

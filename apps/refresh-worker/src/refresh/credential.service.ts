@@ -10,7 +10,7 @@ import {
   type RegisteredProvider,
 } from '@hub/providers';
 import { HubLogger } from '@hub/telemetry';
-import { OpenFailed, tokenCell, TokenVault, type PlainToken } from '@hub/token-vault';
+import { KeyRefused, KeyUnavailable, OpenFailed, tokenCell, TokenVault, type PlainToken } from '@hub/token-vault';
 import { Injectable } from '@nestjs/common';
 import type { HeldLease } from './held-lease';
 import type { RefreshAnswer } from './refresh-answer';
@@ -40,24 +40,26 @@ export class CredentialService {
   async ask(held: HeldLease): Promise<RefreshAnswer> {
     const { lease } = held;
     const { integration, lateGrant } = lease;
-    if (lateGrant) return { kind: 'granted', grant: lateGrant, doubt: null };
+    if (lateGrant) return { kind: 'granted', grant: lateGrant, doubt: null, dataKey: null };
     const provider = this.providers.find(integration.provider);
     if (!provider?.configured) return ours(provider ? 'no_credentials_here' : 'unknown_provider');
     try {
       const manner = mannerOf(provider.definition, integration, lease.refreshToken !== null);
-      if (manner === 'recheck' || !speaksOAuth(provider)) return this.recheck(held, provider);
+      if (manner === 'recheck' || !speaksOAuth(provider)) return await this.recheck(held, provider);
       const address = { provider, endpoints: provider.endpointsFor(integration.inputs) };
       return await (manner === 'probe' ? this.probeFirst(held, address) : this.renew(held, address));
     } catch (error) {
-      if (error instanceof OpenFailed) return this.unopened(held, error);
+      if (error instanceof OpenFailed) return this.unopened(held, error, `${error.cell.column}_${error.reason}`);
+      if (error instanceof KeyRefused) return this.unopened(held, error, `sealing_key_${error.reason}`);
+      if (error instanceof KeyUnavailable) return this.keyAway(held, error);
       throw error;
     }
   }
 
   /** The stored credential is held against the rules of today; nobody is called. */
-  private recheck(held: HeldLease, { definition }: RegisteredProvider): RefreshAnswer {
+  private async recheck(held: HeldLease, { definition }: RegisteredProvider): Promise<RefreshAnswer> {
     const record = new RefreshRecord(this.logger, held.lease, 'recheck');
-    const credential = this.open(held, 'access_token', held.lease.accessToken).reveal();
+    const credential = (await this.open(held, 'access_token', held.lease.accessToken)).reveal();
     const input = definition.inputs.find((candidate) => candidate.secret);
     if (input === undefined || input.normalise(credential) === credential) {
       record.succeeded();
@@ -71,7 +73,7 @@ export class CredentialService {
   /** The API is asked; only its 401 is a reason to ask the token endpoint. */
   private async probeFirst(held: HeldLease, address: Address): Promise<RefreshAnswer> {
     const record = new RefreshRecord(this.logger, held.lease, 'probe');
-    const token = this.open(held, 'access_token', held.lease.accessToken);
+    const token = await this.open(held, 'access_token', held.lease.accessToken);
     const api = this.oauth.api(address.provider, address.endpoints, token.reveal());
     const refusal = await probe(address.provider.definition, api, held);
     // a token that may not do this is a token that works
@@ -87,22 +89,28 @@ export class CredentialService {
   private async renew(held: HeldLease, address: Address): Promise<RefreshAnswer> {
     const { refreshToken } = held.lease;
     if (refreshToken === null) throw new Error('nothing is renewed without a refresh token');
-    return this.tokenEndpoint.ask(held, address, this.open(held, 'refresh_token', refreshToken));
+    const token = await this.open(held, 'refresh_token', refreshToken);
+    // the key that will seal the answer comes first: once the provider was asked, nothing may be needed that can be away
+    return this.vault.withSealer(held.lease.orgId, (sealer) => this.tokenEndpoint.ask(held, address, token, sealer));
   }
 
-  private open({ lease }: HeldLease, column: 'access_token' | 'refresh_token', sealed: string): PlainToken {
+  private open({ lease }: HeldLease, column: 'access_token' | 'refresh_token', sealed: string): Promise<PlainToken> {
     return this.vault.open(tokenCell(lease.integration, column), sealed);
   }
 
-  private unopened({ lease }: HeldLease, error: OpenFailed): RefreshAnswer {
-    const { orgId: org, integrationId } = lease;
-    this.logger.failure('hub.crypto.open_failed', error, {
-      provider: lease.integration.provider,
-      org,
-      integration: integrationId,
-    });
-    return { kind: 'unopened', reason: `${error.cell.column}_${error.reason}` };
+  private unopened(held: HeldLease, error: OpenFailed | KeyRefused, reason: string): RefreshAnswer {
+    this.logger.failure('hub.crypto.open_failed', error, idsOf(held));
+    return { kind: 'unopened', reason };
   }
+
+  private keyAway(held: HeldLease, error: KeyUnavailable): RefreshAnswer {
+    this.logger.warning('hub.keys.unavailable', { ...idsOf(held), key_provider: error.provider });
+    return { kind: 'key_away' };
+  }
+}
+
+function idsOf({ lease }: HeldLease): { provider: string; org: string; integration: string } {
+  return { provider: lease.integration.provider, org: lease.orgId, integration: lease.integrationId };
 }
 
 function ours(reason: string): RefreshAnswer {

@@ -117,3 +117,16 @@ it('a token that does not open is put off, costs no attempt and no connection', 
   });
   expect(names(change)).toEqual(['seal.open_failed', 'refresh.failed']);
 });
+
+it('a key provider that is away puts a refresh off to the next rung, and costs neither attempt nor connection', () => {
+  const inDoubt = { ...connected, inDoubtSince: new Date('2026-11-22T11:59:00Z') };
+  const change = afterAnswer(inDoubt, { kind: 'key_away' }, NOON);
+  expect(change.patch).toMatchObject({
+    status: 'refresh_failing',
+    failedRefreshes: 0,
+    refreshFailure: { code: 'internal' },
+    inDoubtSince: inDoubt.inDoubtSince,
+    nextRefreshAt: new Date('2026-11-22T12:01:00Z'),
+  });
+  expect(names(change)).toEqual(['refresh.failed']);
+});

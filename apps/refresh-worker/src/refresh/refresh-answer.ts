@@ -14,6 +14,7 @@ import {
   type SealedGrant,
 } from '@hub/domain';
 import type { RefreshRetry } from '@hub/providers';
+import type { WrappedDataKey } from '@hub/token-vault';
 
 /** An answer that may have been lost before this one: the provider may have spent the refresh token then. */
 export interface Doubt {
@@ -33,7 +34,13 @@ export interface StandingDoubt {
 
 /** What came of asking about a credential. */
 export type RefreshAnswer =
-  | { readonly kind: 'granted'; readonly grant: SealedGrant; readonly doubt: Doubt | null }
+  | {
+      readonly kind: 'granted';
+      readonly grant: SealedGrant;
+      readonly doubt: Doubt | null;
+      /** What the grant is sealed under; `null`: it was read from the database, with its key. */
+      readonly dataKey: WrappedDataKey | null;
+    }
   | { readonly kind: 'works' }
   | {
       readonly kind: 'refused';
@@ -44,6 +51,8 @@ export type RefreshAnswer =
     }
   /** The sealed credential does not open: the hub's own fault, the provider was not asked. */
   | { readonly kind: 'unopened'; readonly reason: string }
+  /** The key provider that opens what is sealed is away: the hub's own trouble, the provider was not asked. */
+  | { readonly kind: 'key_away' }
   /** Nothing was asked, since the lease was lost or too short by now. */
   | { readonly kind: 'not_asked' };
 
@@ -76,6 +85,8 @@ export function afterAnswer(
       return told(afterRefusal(integration, answer, now), answer.doubt, answer.failure.code);
     case 'unopened':
       return afterUnopened(integration, answer.reason, now);
+    case 'key_away':
+      return afterFailure(integration, failure('internal', 'key_provider_unavailable'), now);
   }
 }
 

@@ -23,6 +23,9 @@ export type RefreshOutcome =
   | { readonly kind: 'throttled' | 'awaited'; readonly forMs: number }
   | { readonly kind: 'not_due'; readonly dueInMs: number | null };
 
+/** Answers for which no provider was asked. */
+const UNASKED: ReadonlySet<RefreshAnswer['kind']> = new Set(['not_asked', 'unopened', 'key_away']);
+
 /** Workers that see a database set back at the same moment have put back what they know after so long. */
 const PEERS_MS = 10_000;
 
@@ -99,7 +102,7 @@ export class RefreshService {
     }
     const held = new HeldLease(lease);
     const heard = await this.credentials.ask(held);
-    const wasAsked = lease.lateGrant === null && heard.kind !== 'not_asked' && heard.kind !== 'unopened';
+    const wasAsked = lease.lateGrant === null && !UNASKED.has(heard.kind);
     if (permission === 'probe' && !wasAsked) await this.breakers.returnProbe(work.provider);
     if (heard.kind === 'not_asked') return heard;
     if (heard.kind === 'granted') return this.keep(held, heard);
@@ -123,6 +126,7 @@ export class RefreshService {
       epoch,
       claimedStatus: integration.status,
       grant: answer.grant,
+      dataKey: answer.dataKey,
       answeredAt: held.now(),
       doubt: answer.doubt,
     };

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Lease, RefreshLeaseRepository } from '@hub/database';
 import { failure, type Failure, type Integration } from '@hub/domain';
 import {
@@ -11,6 +10,7 @@ import {
 } from '@hub/providers';
 import { HubLogger } from '@hub/telemetry';
 import { PlainToken, tokenCell, TokenVault } from '@hub/token-vault';
+import { dataKeysInMemory, vaultSettings } from '../../../../test/support/data-keys';
 import { anIntegration } from '../../../../test/factories/integration';
 import { HeldLease } from './held-lease';
 import { TokenEndpointService } from './token-endpoint.service';
@@ -39,7 +39,7 @@ const GRANTED: GrantAnswer = {
   },
 };
 
-const vault = new TokenVault([{ id: 'k1', key: randomBytes(32) }]);
+const vault = TokenVault.over(vaultSettings(), dataKeysInMemory());
 
 interface Setting {
   readonly retry: RefreshRetry;
@@ -54,7 +54,7 @@ interface Setting {
 }
 
 /** One attempt at such a provider. */
-function setUp({ retry, answers, inDoubtFor, tokenWorks = false, drained }: Setting) {
+async function setUp({ retry, answers, inDoubtFor, tokenWorks = false, drained }: Setting) {
   const provider = aProvider(retry);
   const claimedAt = new Date();
   const inDoubtSince = inDoubtFor === undefined ? null : new Date(claimedAt.getTime() - inDoubtFor * 1_000);
@@ -72,7 +72,7 @@ function setUp({ retry, answers, inDoubtFor, tokenWorks = false, drained }: Sett
     epoch: 1,
     integration,
     owner: 'worker-1',
-    accessToken: vault.seal(tokenCell(integration, 'access_token'), new PlainToken('old')),
+    accessToken: await vault.seal(tokenCell(integration, 'access_token'), new PlainToken('old')),
     refreshToken: null,
     inDoubtSince,
     neverRecorded: false,
@@ -116,13 +116,16 @@ function setUp({ retry, answers, inDoubtFor, tokenWorks = false, drained }: Sett
     provider,
     endpoints: { authorizeUrl: '', tokenUrl: '', revokeUrl: null, apiBaseUrl: 'https://api.example' },
   };
-  const ask = () => service.ask(new HeldLease(lease), address, new PlainToken('refresh'));
+  const ask = () =>
+    vault.withSealer(integration.orgId, (sealer) =>
+      service.ask(new HeldLease(lease), address, new PlainToken('refresh'), sealer),
+    );
   return { ask, released, leasesMs, deadlinesMs, probes, claimedAt };
 }
 
 describe('a provider that takes a spent token again for 30 s', () => {
   it('is asked under leases that leave half of that, should the worker die', async () => {
-    const { ask, leasesMs, deadlinesMs } = setUp({ retry: 'grace:30', answers: [lost, 'granted'] });
+    const { ask, leasesMs, deadlinesMs } = await setUp({ retry: 'grace:30', answers: [lost, 'granted'] });
     expect(await ask()).toMatchObject({ kind: 'granted', doubt: { retry: 'grace:30', lost: 'timeout' } });
     expect(leasesMs).toHaveLength(2);
     for (const leaseMs of leasesMs) expect(leaseMs).toBeLessThanOrEqual(15_000);
@@ -130,14 +133,14 @@ describe('a provider that takes a spent token again for 30 s', () => {
   });
 
   it('is asked under a shorter one the longer the doubt stands', async () => {
-    const { ask, leasesMs } = setUp({ retry: 'grace:30', answers: ['granted'], inDoubtFor: 18 });
+    const { ask, leasesMs } = await setUp({ retry: 'grace:30', answers: ['granted'], inDoubtFor: 18 });
     await ask();
     expect(leasesMs[0]).toBeGreaterThan(5_000);
     expect(leasesMs[0]).toBeLessThanOrEqual(6_000);
   });
 
   it('has the time of the first presentation kept with what came of the second', async () => {
-    const { ask, claimedAt } = setUp({ retry: 'grace:30', answers: [lost, outage] });
+    const { ask, claimedAt } = await setUp({ retry: 'grace:30', answers: [lost, outage] });
     const answer = await ask();
     expect(answer).toMatchObject({ kind: 'refused', failure: outage, standing: { graceMs: 30_000 } });
     if (answer.kind !== 'refused') return;
@@ -146,43 +149,43 @@ describe('a provider that takes a spent token again for 30 s', () => {
 });
 
 it('a provider that names no such time is asked under leases of the usual length', async () => {
-  const { ask, leasesMs } = setUp({ retry: 'none', answers: [lost, refused] });
+  const { ask, leasesMs } = await setUp({ retry: 'none', answers: [lost, refused] });
   expect(await ask()).toMatchObject({ kind: 'refused', failure: refused, standing: { graceMs: null } });
   expect(leasesMs).toEqual([40_000, 40_000]);
 });
 
 describe('a provider whose refreshes end the access token before', () => {
   it('is asked first whether that still works, whatever failed since the answer was lost', async () => {
-    const { ask, probes } = setUp({ retry: 'probe', answers: [refused], inDoubtFor: 600, tokenWorks: true });
+    const { ask, probes } = await setUp({ retry: 'probe', answers: [refused], inDoubtFor: 600, tokenWorks: true });
     // it works: nothing was spent, so this is the provider's word about the grant itself
     expect(await ask()).toMatchObject({ kind: 'refused', failure: refused, doubt: null });
     expect(probes).toEqual(['/me']);
   });
 
   it('has lost an answer for good if it does not', async () => {
-    const { ask } = setUp({ retry: 'probe', answers: [refused], inDoubtFor: 600 });
+    const { ask } = await setUp({ retry: 'probe', answers: [refused], inDoubtFor: 600 });
     expect(await ask()).toMatchObject({ failure: refused, doubt: { retry: 'probe', lost: 'attempt_before' } });
   });
 
   it('is not asked where nothing is in doubt', async () => {
-    const { ask, probes } = setUp({ retry: 'probe', answers: ['granted'] });
+    const { ask, probes } = await setUp({ retry: 'probe', answers: ['granted'] });
     await ask();
     expect(probes).toEqual([]);
   });
 });
 
 it('an answer that surely spent nothing leaves nothing in doubt', async () => {
-  const { ask } = setUp({ retry: 'none', answers: [outage] });
+  const { ask } = await setUp({ retry: 'none', answers: [outage] });
   expect(await ask()).toMatchObject({ kind: 'refused', failure: outage, doubt: null, standing: null });
 });
 
 it('an answer that is lost just before the process ends is in doubt, and not asked for again', async () => {
-  const { ask } = setUp({ retry: 'none', answers: [lost], drained: 'after_sending' });
+  const { ask } = await setUp({ retry: 'none', answers: [lost], drained: 'after_sending' });
   expect(await ask()).toMatchObject({ failure: lost, doubt: null, standing: { graceMs: null } });
 });
 
 it('nothing is sent by a process that has begun to end: the lease goes back, and what was in doubt stays so', async () => {
-  const { ask, released, deadlinesMs } = setUp({
+  const { ask, released, deadlinesMs } = await setUp({
     retry: 'none',
     answers: [],
     inDoubtFor: 60,

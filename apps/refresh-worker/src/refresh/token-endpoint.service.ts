@@ -10,7 +10,7 @@ import {
 } from '@hub/domain';
 import { OAuthClient, type Grant, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
 import { HubLogger } from '@hub/telemetry';
-import { sealGrant, tokenCell, TokenVault, type PlainToken } from '@hub/token-vault';
+import { sealGrant, tokenCell, TokenVault, type PlainToken, type Sealer } from '@hub/token-vault';
 import { Injectable } from '@nestjs/common';
 import type { HeldLease } from './held-lease';
 import type { Doubt, RefreshAnswer } from './refresh-answer';
@@ -51,16 +51,20 @@ export class TokenEndpointService {
     this.isDraining = true;
   }
 
-  /** Presents the refresh token, and once more at once if its answer is lost. */
-  async ask(held: HeldLease, address: Address, refreshToken: PlainToken): Promise<RefreshAnswer> {
+  /**
+   * Presents the refresh token, and once more at once if its answer is lost.
+   *
+   * @param sealer seals what is granted: after the call nothing is needed for it that could be away
+   */
+  async ask(held: HeldLease, address: Address, refreshToken: PlainToken, sealer: Sealer): Promise<RefreshAnswer> {
     const { retry } = address.provider.definition.refresh;
     const before = await this.doubtBefore(held, address);
     const first = await this.present(held, address, refreshToken);
     // after a doubt this was the second time already: more waits for the ladder
-    if (!isLost(first) || before !== null || this.isDraining) return this.answerOf(held, address, first, before);
+    if (!isLost(first) || before !== null || this.isDraining) return answerOf(sealer, held, address, first, before);
     const doubt = { retry, lost: first.failure.reason, since: first.askedAt };
     const second = await this.present(held, address, refreshToken);
-    return this.answerOf(held, address, second, doubt);
+    return answerOf(sealer, held, address, second, doubt);
   }
 
   /** Whether an answer before this attempt may be lost. A token that still works where each refresh ends its like was never refreshed. */
@@ -69,7 +73,7 @@ export class TokenEndpointService {
     const { integration, inDoubtSince, neverRecorded, accessToken } = held.lease;
     if (inDoubtSince === null) return null;
     if (definition.refresh.retry === 'probe' && definition.probe) {
-      const token = this.vault.open(tokenCell(integration, 'access_token'), accessToken);
+      const token = await this.vault.open(tokenCell(integration, 'access_token'), accessToken);
       const api = this.oauth.api(address.provider, address.endpoints, token.reveal());
       if ((await definition.probe(api)).ok) return null;
     }
@@ -101,25 +105,26 @@ export class TokenEndpointService {
       ? { kind: 'granted', grant: answer.grant, askedAt }
       : { kind: 'refused', failure: answer.failure, askedAt };
   }
+}
 
-  private answerOf(
-    { lease }: HeldLease,
-    { provider }: Address,
-    presented: Presented,
-    before: DoubtBefore | null,
-  ): RefreshAnswer {
-    if (presented.kind === 'not_asked') return presented;
-    const doubt = before && { retry: before.retry, lost: before.lost };
-    if (presented.kind === 'refused') {
-      const { failure, askedAt } = presented;
-      const since = before?.since ?? (failure.kind === 'in_doubt' ? askedAt : null);
-      const standing = since && { since, graceMs: graceMsOf(provider.definition.refresh.retry) };
-      return { kind: 'refused', failure, doubt, standing };
-    }
-    const expiresInSeconds = presented.grant.expiresInSeconds ?? lifeBefore(provider.definition, lease.integration);
-    const grant = sealGrant(this.vault, lease.integration, { ...presented.grant, expiresInSeconds }, presented.askedAt);
-    return { kind: 'granted', grant, doubt };
+function answerOf(
+  sealer: Sealer,
+  { lease }: HeldLease,
+  { provider }: Address,
+  presented: Presented,
+  before: DoubtBefore | null,
+): RefreshAnswer {
+  if (presented.kind === 'not_asked') return presented;
+  const doubt = before && { retry: before.retry, lost: before.lost };
+  if (presented.kind === 'refused') {
+    const { failure, askedAt } = presented;
+    const since = before?.since ?? (failure.kind === 'in_doubt' ? askedAt : null);
+    const standing = since && { since, graceMs: graceMsOf(provider.definition.refresh.retry) };
+    return { kind: 'refused', failure, doubt, standing };
   }
+  const expiresInSeconds = presented.grant.expiresInSeconds ?? lifeBefore(provider.definition, lease.integration);
+  const grant = sealGrant(sealer, lease.integration, { ...presented.grant, expiresInSeconds }, presented.askedAt);
+  return { kind: 'granted', grant, doubt, dataKey: sealer.dataKey };
 }
 
 /** How long the lease lasts from here on: should this process die, the next one must come within the provider's grace. */

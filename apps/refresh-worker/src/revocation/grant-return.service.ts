@@ -13,7 +13,7 @@ export class GrantReturnService {
     private readonly revocations: RevocationRepository,
   ) {}
 
-  /** @throws OpenFailed if the sealed tokens do not open */
+  /** @throws OpenFailed if the sealed tokens do not open, KeyUnavailable or KeyRefused if a key is not to be had: nothing was refreshed then */
   async giveBack(revocation: Revocation, provider: RegisteredProvider<OAuthProvider>): Promise<RevokeAnswer> {
     const answer = await this.ask(revocation, provider);
     if (answer.ok || answer.failure.code !== 'invalid_grant') return answer;
@@ -24,10 +24,11 @@ export class GrantReturnService {
     return 'ok' in fresh ? fresh : this.ask(fresh, provider);
   }
 
-  private ask(revocation: Revocation, provider: RegisteredProvider<OAuthProvider>): Promise<RevokeAnswer> {
+  private async ask(revocation: Revocation, provider: RegisteredProvider<OAuthProvider>): Promise<RevokeAnswer> {
+    const accessToken = await this.vault.open(tokenCell(ownerOf(revocation), 'access_token'), revocation.accessToken);
     return this.oauth.revoke(provider, provider.endpointsFor(revocation.inputs), {
-      accessToken: this.vault.open(tokenCell(ownerOf(revocation), 'access_token'), revocation.accessToken).reveal(),
-      refreshToken: this.refreshTokenOf(revocation),
+      accessToken: accessToken.reveal(),
+      refreshToken: await this.refreshTokenOf(revocation),
     });
   }
 
@@ -37,9 +38,12 @@ export class GrantReturnService {
     provider: RegisteredProvider<OAuthProvider>,
   ): Promise<Revocation | Extract<RevokeAnswer, { ok: false }>> {
     const endpoints = provider.endpointsFor(revocation.inputs);
-    const answer = await this.oauth.refresh(provider, endpoints, this.refreshTokenOf(revocation) ?? '');
-    if (!answer.ok) return answer;
-    const sealed = sealGrant(this.vault, ownerOf(revocation), answer.grant, new Date());
+    const spent = (await this.refreshTokenOf(revocation)) ?? '';
+    const sealed = await this.vault.withSealer(revocation.orgId, async (sealer) => {
+      const answer = await this.oauth.refresh(provider, endpoints, spent);
+      return answer.ok ? sealGrant(sealer, ownerOf(revocation), answer.grant, new Date()) : answer;
+    });
+    if ('ok' in sealed) return sealed;
     const tokens: { accessToken: Sealed; refreshToken: string | null } = {
       accessToken: sealed.accessToken,
       refreshToken: sealed.refreshToken ?? revocation.refreshToken,
@@ -48,9 +52,10 @@ export class GrantReturnService {
     return { ...revocation, ...tokens };
   }
 
-  private refreshTokenOf(revocation: Revocation): string | undefined {
+  private async refreshTokenOf(revocation: Revocation): Promise<string | undefined> {
     if (revocation.refreshToken === null) return undefined;
-    return this.vault.open(tokenCell(ownerOf(revocation), 'refresh_token'), revocation.refreshToken).reveal();
+    const token = await this.vault.open(tokenCell(ownerOf(revocation), 'refresh_token'), revocation.refreshToken);
+    return token.reveal();
   }
 }
 

@@ -3,11 +3,14 @@ import { failure, ladderIsSpent, retryDelayMs, type Actor, type Failure, type Or
 import { ProviderRegistry, speaksOAuth, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
 import type { JobOutcome, Work } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
-import { OpenFailed } from '@hub/token-vault';
+import { KeyRefused, KeyUnavailable, OpenFailed } from '@hub/token-vault';
 import { SingleFlight } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
 import { GrantReturnService } from './grant-return.service';
 import { revocationVerdict } from './revocation-verdict';
+
+/** While the key provider is away a revocation waits, on whatever rung it stands. */
+const KEYS_AWAY_MS = 30_000;
 
 const WORKER: Actor = { type: 'worker', id: 'refresh-worker' };
 
@@ -60,6 +63,10 @@ export class RevocationService {
     const startedMs = performance.now();
     this.logger.info('hub.revocation.started', idsOf(revocation));
     const answer = await this.grants.giveBack(revocation, provider).catch(unopened);
+    if (answer instanceof KeyUnavailable) {
+      this.logger.warning('hub.keys.unavailable', { ...idsOf(revocation), key_provider: answer.provider });
+      return { againInMs: KEYS_AWAY_MS };
+    }
     const facts = { ...idsOf(revocation), duration_ms: Math.round(performance.now() - startedMs) };
     if (answer.ok) {
       this.logger.info('hub.token.revoked', { ...facts, outcome: 'success' });
@@ -99,9 +106,16 @@ export class RevocationService {
   }
 }
 
-function unopened(error: unknown): { ok: false; failure: Failure } {
-  if (!(error instanceof OpenFailed)) throw error;
-  return { ok: false, failure: failure('internal', `${error.cell.column}_${error.reason}`, { kind: 'definite' }) };
+function unopened(error: unknown): KeyUnavailable | { ok: false; failure: Failure } {
+  if (error instanceof KeyUnavailable) return error;
+  if (error instanceof KeyRefused) return refusedHere(`sealing_key_${error.reason}`);
+  if (error instanceof OpenFailed) return refusedHere(`${error.cell.column}_${error.reason}`);
+  throw error;
+}
+
+/** An operator mends it, and has it done again. */
+function refusedHere(reason: string): { ok: false; failure: Failure } {
+  return { ok: false, failure: failure('internal', reason, { kind: 'definite' }) };
 }
 
 function idsOf({ id, orgId, provider, integrationId }: Revocation): Record<string, string> {

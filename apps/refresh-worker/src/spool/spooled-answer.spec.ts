@@ -17,12 +17,24 @@ const answer: SpooledAnswer = {
     refreshExpiresAt: null,
     scope: 'read_products',
   },
+  dataKey: {
+    orgId: '5d1b0c1e-0000-4000-8000-000000000001' as OrgId,
+    id: '5d1b0c1e-0000-4000-8000-000000000003',
+    keyProvider: 'local',
+    wrappingKeyId: 'k1',
+    wrapped: 'hub1.k1.cccc',
+  },
   answeredAt: new Date('2026-11-22T12:00:01Z'),
   doubt: { retry: 'none', lost: 'timeout' },
 };
 
 it('reads what it wrote', () => {
   expect(parseAnswer(formatAnswer(answer))).toEqual(answer);
+});
+
+it('reads what was written before there were data keys', () => {
+  const { dataKey: _none, ...before } = answer;
+  expect(parseAnswer(formatAnswer(before as SpooledAnswer))).toEqual({ ...before, dataKey: null });
 });
 
 it('keeps apart what a grant does not say', () => {

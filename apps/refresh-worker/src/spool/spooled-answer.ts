@@ -1,5 +1,6 @@
 import type { IntegrationId, OrgId, ProviderId, Sealed, SealedGrant, Status } from '@hub/domain';
 import { STATUSES } from '@hub/domain';
+import type { WrappedDataKey } from '@hub/token-vault';
 import { z } from 'zod';
 import type { Doubt } from '../refresh/refresh-answer';
 
@@ -16,6 +17,8 @@ export interface SpooledAnswer {
   /** The integration's status at the claim. */
   readonly claimedStatus: Status;
   readonly grant: SealedGrant;
+  /** What the grant is sealed under, wrapped: a database that was set back may not know it. `null` in files of before. */
+  readonly dataKey: WrappedDataKey | null;
   /** When it came, by the database's clock. */
   readonly answeredAt: Date;
   readonly doubt: Doubt | null;
@@ -42,6 +45,16 @@ const spooledAnswer = z.strictObject({
     refreshExpiresAt: time.nullable(),
     scope: z.string().nullable().optional(),
   }),
+  dataKey: z
+    .strictObject({
+      orgId: z.uuid(),
+      id: z.uuid(),
+      keyProvider: z.string(),
+      wrappingKeyId: z.string(),
+      wrapped: z.string(),
+    })
+    .nullable()
+    .default(null),
   answeredAt: time,
   doubt: z.strictObject({ retry: z.string(), lost: z.string() }).nullable(),
 });
@@ -65,6 +78,7 @@ export function parseAnswer(text: string): SpooledAnswer | undefined {
     orgId: answer.orgId as OrgId,
     integrationId: answer.integrationId as IntegrationId,
     provider: answer.provider as ProviderId,
+    dataKey: answer.dataKey as WrappedDataKey | null,
     answeredAt: new Date(answer.answeredAt),
     doubt: answer.doubt as Doubt | null,
     grant: {

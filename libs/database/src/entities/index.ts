@@ -1,4 +1,5 @@
-import { AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
+import { AuditCheckpointEntity, AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
+import { DataKeyEntity } from './data-key.entity';
 import { FlowEntity } from './flow.entity';
 import { IntegrationEntity } from './integration.entity';
 import { ProviderBreakerEntity } from './provider-breaker.entity';
@@ -6,8 +7,10 @@ import { ProviderEntity } from './provider.entity';
 import { LateGrantEntity, RevocationEntity } from './revocation.entity';
 
 export {
+  AuditCheckpointEntity,
   AuditEventEntity,
   AuditHeadEntity,
+  DataKeyEntity,
   FlowEntity,
   IntegrationEntity,
   LateGrantEntity,
@@ -17,8 +20,10 @@ export {
 };
 
 export const ENTITIES = [
+  AuditCheckpointEntity,
   AuditEventEntity,
   AuditHeadEntity,
+  DataKeyEntity,
   FlowEntity,
   IntegrationEntity,
   LateGrantEntity,

@@ -11,6 +11,10 @@ import { IndexDueSyncsByProvider1795392661000 } from './1795392661000-index-due-
 import { CreateDueShares1795392662000 } from './1795392662000-create-due-shares';
 import { CreateSyncVerdictDoors1795392663000 } from './1795392663000-create-sync-verdict-doors';
 import { ConfirmVerdicts1795392670000 } from './1795392670000-confirm-verdicts';
+import { CreateDataKeys1795392700000 } from './1795392700000-create-data-keys';
+import { ChainAuditTrail1795392800000 } from './1795392800000-chain-audit-trail';
+import { CreateAuditCheckpoints1795392810000 } from './1795392810000-create-audit-checkpoints';
+import { CreateAuditDoors1795392820000 } from './1795392820000-create-audit-doors';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -27,4 +31,8 @@ export const MIGRATIONS = [
   CreateDueShares1795392662000,
   CreateSyncVerdictDoors1795392663000,
   ConfirmVerdicts1795392670000,
+  CreateDataKeys1795392700000,
+  ChainAuditTrail1795392800000,
+  CreateAuditCheckpoints1795392810000,
+  CreateAuditDoors1795392820000,
 ];

@@ -1,0 +1,48 @@
+import { HubLogger } from '@hub/telemetry';
+import { KeyUnavailable } from '@hub/token-vault';
+import type { DenialsService } from '../callers/denials.service';
+import type { HubReply, HubRequest } from './hub-request';
+import { ProblemFilter } from './problem.filter';
+
+const DENIALS = {
+  record: () => {
+    throw new Error('nothing was denied');
+  },
+} as unknown as DenialsService;
+
+/** Answers a request with an error. */
+function answerTo(error: unknown) {
+  const headers: Record<string, string> = {};
+  const sent: { status?: number; body?: Record<string, unknown> } = {};
+  const reply = {
+    header(name: string, value: string) {
+      headers[name] = value;
+      return reply;
+    },
+    status(status: number) {
+      sent.status = status;
+      return reply;
+    },
+    send(body: Buffer) {
+      sent.body = JSON.parse(body.toString('utf8'));
+    },
+  };
+  const request = { id: 'a-request', method: 'GET', ip: '127.0.0.1', routeOptions: { url: '/', config: {} } };
+  const filter = new ProblemFilter(HubLogger.forApp('test', 'silent'), DENIALS);
+  filter.answer(error, request as unknown as HubRequest, reply as unknown as HubReply);
+  return { ...sent, headers };
+}
+
+it('a key provider that is away is 503 with Retry-After, and no word about the token', () => {
+  const { status, body, headers } = answerTo(new KeyUnavailable('local'));
+  expect(status).toBe(503);
+  expect(headers['retry-after']).toBe('5');
+  expect(body).toMatchObject({ code: 'provider_unavailable', title: 'The hub’s key provider cannot be reached' });
+  expect(body?.['detail']).toMatch(/the token itself is not to blame/);
+});
+
+it('what nobody expected is 500, and its words stay in the log', () => {
+  const { status, body } = answerTo(new Error('canary'));
+  expect(status).toBe(500);
+  expect(JSON.stringify(body)).not.toContain('canary');
+});

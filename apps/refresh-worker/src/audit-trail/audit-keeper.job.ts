@@ -1,0 +1,75 @@
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { AuditChainRepository, AuditSealService, HubDatabase, SealFolderRepository } from '@hub/database';
+import { HubLogger } from '@hub/telemetry';
+import { Inject, Injectable } from '@nestjs/common';
+
+/** Months are made ahead, so once in a while is often enough. */
+const LOOK_FOR_MONTHS_MS = 3_600_000;
+
+/**
+ * Keeps the audit trail: seals where all trails end, outside the database, and makes partitions for the months to come.
+ * Timers of this process's own: neither may hang on Redis.
+ */
+@Injectable()
+export class AuditKeeperJob {
+  private readonly chains: AuditChainRepository;
+  private readonly seals: AuditSealService | undefined;
+  private readonly timers: NodeJS.Timeout[] = [];
+  private sealing: Promise<void> | undefined;
+
+  constructor(
+    @Inject(HUB_CONFIG) private readonly config: HubConfig,
+    database: HubDatabase,
+    private readonly logger: HubLogger,
+  ) {
+    const { keys, dir } = config.auditSeal;
+    this.chains = new AuditChainRepository(database);
+    if (keys.length > 0 && dir !== null)
+      this.seals = new AuditSealService(this.chains, new SealFolderRepository(dir, keys));
+  }
+
+  start(): void {
+    this.every(LOOK_FOR_MONTHS_MS, () => this.makePartitions());
+    if (this.seals) this.every(this.config.auditSeal.everyMs, () => this.seal());
+    else if (!this.config.local)
+      this.logger.warning('hub.audit.unsealed', { fix: 'set AUDIT_SEAL_KEY and AUDIT_SEAL_DIR' });
+  }
+
+  /** One last seal, so that a stop leaves nothing of this minute unsealed. */
+  async stop(): Promise<void> {
+    for (const timer of this.timers.splice(0)) clearInterval(timer);
+    await this.seal();
+  }
+
+  private every(intervalMs: number, act: () => Promise<void>): void {
+    void act();
+    this.timers.push(setInterval(() => void act(), intervalMs));
+  }
+
+  private seal(): Promise<void> {
+    this.sealing ??= this.sealNow().finally(() => (this.sealing = undefined));
+    return this.sealing;
+  }
+
+  private async sealNow(): Promise<void> {
+    try {
+      // workers that share a folder take turns: a seal of half the interval's age is another's of this turn
+      const sealed = await this.seals?.sealHeads(new Date(), this.config.auditSeal.everyMs / 2);
+      if (sealed?.kind !== 'sealed') return;
+      const { n, mac, heads } = sealed;
+      this.logger.info('hub.audit.sealed', { seal: n, mac, heads });
+    } catch (error) {
+      this.logger.failure('hub.audit.not_sealed', error);
+    }
+  }
+
+  private async makePartitions(): Promise<void> {
+    try {
+      const { made, blocked } = await this.chains.ensurePartitions();
+      if (made > 0) this.logger.info('hub.audit.partitions_made', { made });
+      if (blocked > 0) this.logger.warning('hub.audit.partitions_blocked', { blocked });
+    } catch (error) {
+      this.logger.failure('hub.audit.partitions_not_made', error);
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import type { OrgId } from '@hub/domain';
+import type { EntityManager } from 'typeorm';
+import type { ChainPlace, ChainRow } from './audit-chain';
+import type { Head } from './audit-seal';
+import type { HubDatabase } from './hub-database';
+import { selectOne } from './statements';
+
+/** Some rows of a trail in the order of `seq`, and its head as it was when they were read. */
+export interface ChainPage {
+  readonly rows: readonly ChainRow[];
+  /** `null`: the org has none. */
+  readonly head: ChainPlace | null;
+}
+
+const PAGE = 5_000;
+/** Two who seal at once would both stand behind the same seal. */
+const SEAL_LOCK = 7_264_012;
+const FIRST_ORG = '00000000-0000-0000-0000-000000000000';
+const BEFORE_ALL = { seq: '-9223372036854775808', at: '-infinity' };
+
+/** The chains of the audit trail: for sealing and verifying, not for callers. */
+export class AuditChainRepository {
+  constructor(private readonly database: HubDatabase) {}
+
+  /** Where every trail ends, in the order of the orgs. */
+  async *heads(): AsyncGenerator<Head[]> {
+    for await (const page of this.pagesByOrg<Head>(
+      'select org_id as "orgId", seq, hash from hub.audit_heads_from($1, $2)',
+    ))
+      yield page;
+  }
+
+  /** Every org that has anything in the trail, in order. */
+  async *orgs(): AsyncGenerator<OrgId[]> {
+    const pages = this.pagesByOrg<{ orgId: OrgId }>('select org_id as "orgId" from hub.audit_orgs_from($1, $2)');
+    for await (const page of pages) yield page.map(({ orgId }) => orgId);
+  }
+
+  /**
+   * An org's trail from its beginning, at least one page.
+   *
+   * @param before only events of earlier times
+   */
+  async *pages(orgId: OrgId, before: Date | 'infinity' = 'infinity'): AsyncGenerator<ChainPage> {
+    let after: { seq: number | string; at: string } | undefined = BEFORE_ALL;
+    while (after) {
+      const place: { seq: number | string; at: string } = after;
+      const found = await this.database.withOrg(orgId, (manager) => readPage(manager, orgId, place, before));
+      const { head_seq: headSeq, head_hash: headHash } = found[0] ?? { head_seq: null, head_hash: null };
+      const rows = found.filter(isRow);
+      yield {
+        rows: rows.map((row) => toChainRow(orgId, row)),
+        head: headSeq === null || headHash === null ? null : { seq: headSeq, hash: headHash },
+      };
+      const last = rows.at(-1);
+      after = rows.length === PAGE && last ? { seq: last.seq, at: last.at } : undefined;
+    }
+  }
+
+  /** Where the org's trail begins: the last event that was pruned; `undefined`: with its first. */
+  async checkpoint(orgId: OrgId): Promise<ChainPlace | undefined> {
+    const [place] = await this.database.withOrg(orgId, (manager) =>
+      manager.query<ChainPlace[]>(
+        'select seq, hash from public.audit_checkpoints where org_id = $1 order by seq desc limit 1',
+        [orgId],
+      ),
+    );
+    return place;
+  }
+
+  /** Makes the partitions of the next months. @returns how many are made now, and how many cannot be */
+  async ensurePartitions(): Promise<{ made: number; blocked: number }> {
+    return this.database.asSystem('partitions of the trail', (manager) =>
+      selectOne<{ made: number; blocked: number }>(manager, 'select made, blocked from hub.ensure_audit_partitions()'),
+    );
+  }
+
+  /** Runs `work` while nobody else seals. @returns `undefined`, and nothing has been done, if somebody else does */
+  async whileSealing<T>(work: () => Promise<T>): Promise<T | undefined> {
+    return this.database.asSystem('sealing the trail', (manager) =>
+      manager.transaction(async (transaction) => {
+        const lock = 'select pg_try_advisory_xact_lock($1) as taken';
+        const { taken } = await selectOne<{ taken: boolean }>(transaction, lock, [SEAL_LOCK]);
+        return taken ? work() : undefined;
+      }),
+    );
+  }
+
+  /** Pages overlap by an org: the nil UUID is an org as well, so that no place comes before all. */
+  private async *pagesByOrg<Row extends { orgId: OrgId }>(sql: string): AsyncGenerator<Row[]> {
+    for (let from: string | undefined = FIRST_ORG, seen: string | undefined; from !== undefined;) {
+      const start: string = from;
+      const rows: Row[] = await this.database.asSystem('audit chains', (manager) =>
+        manager.query<Row[]>(sql, [start, PAGE]),
+      );
+      const known: string | undefined = seen;
+      yield rows.filter(({ orgId }) => orgId !== known);
+      seen = rows.at(-1)?.orgId;
+      from = rows.length === PAGE ? seen : undefined;
+    }
+  }
+}
+
+interface HeadColumns {
+  head_seq: number | null;
+  head_hash: Buffer | null;
+}
+
+interface RowColumns {
+  seq: number;
+  id: string;
+  at: string;
+  at_micros: string;
+  name: string;
+  provider: string | null;
+  integration_id: string | null;
+  actor_type: string;
+  actor_id: string;
+  detail: string;
+  prev_hash: Buffer;
+  hash: Buffer;
+}
+
+type Found = HeadColumns & (RowColumns | { seq: null });
+
+/** One statement, so that head and rows are of one moment. */
+function readPage(
+  manager: EntityManager,
+  orgId: OrgId,
+  after: { seq: number | string; at: string },
+  before: Date | 'infinity',
+): Promise<Found[]> {
+  return manager.query<Found[]>(
+    `select head.seq as head_seq, head.hash as head_hash, event.*
+     from (select 1) as one
+     left join public.audit_heads head on head.org_id = $1
+     left join lateral (
+       select seq, id, at::text, (extract(epoch from at) * 1000000)::bigint::text as at_micros, name, provider, integration_id,
+         actor_type, actor_id, detail::text, prev_hash, hash
+       from public.audit_events
+       where org_id = $1 and (seq, at) > ($2::bigint, $3::timestamptz) and at < $4::timestamptz
+       order by public.audit_events.seq, public.audit_events.at limit $5
+     ) as event on true
+     order by event.seq, event.at_micros`,
+    [orgId, after.seq, after.at, before, PAGE],
+  );
+}
+
+function isRow(found: Found): found is HeadColumns & RowColumns {
+  return found.seq !== null;
+}
+
+function toChainRow(orgId: OrgId, row: RowColumns): ChainRow {
+  return {
+    orgId,
+    seq: row.seq,
+    id: row.id,
+    atMicros: row.at_micros,
+    name: row.name,
+    provider: row.provider,
+    integrationId: row.integration_id,
+    actorType: row.actor_type,
+    actorId: row.actor_id,
+    detail: row.detail,
+    prevHash: row.prev_hash,
+    hash: row.hash,
+  };
+}

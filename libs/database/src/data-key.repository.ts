@@ -1,0 +1,74 @@
+import type { Actor, OrgId } from '@hub/domain';
+import type { DataKeyName, DataKeyStore, StoredDataKey, WrappedDataKey } from '@hub/token-vault';
+import type { EntityManager } from 'typeorm';
+import { appendEvents } from './audit.repository';
+import type { HubDatabase } from './hub-database';
+
+const VAULT: Actor = { type: 'system', id: 'token-vault' };
+
+/** A row as `hub.read_data_key` gives it. */
+interface DataKeyRow {
+  id: string;
+  key_provider: string;
+  wrapping_key_id: string;
+  wrapped_key: string;
+  status: StoredDataKey['status'];
+}
+
+/** Data keys of the orgs, wrapped. */
+export class DataKeyRepository implements DataKeyStore {
+  constructor(private readonly database: HubDatabase) {}
+
+  active(orgId: OrgId): Promise<StoredDataKey | undefined> {
+    return this.read(orgId, null);
+  }
+
+  find({ orgId, id }: DataKeyName): Promise<StoredDataKey | undefined> {
+    return this.read(orgId, id);
+  }
+
+  /** Of several processes that make an org's first key at once, one stores it; the others wait for its commit and take that one. */
+  async add(key: WrappedDataKey): Promise<StoredDataKey> {
+    const isStored = await this.database.withOrg(key.orgId, async (manager) => {
+      const rows: unknown[] = await manager.query(
+        `insert into public.data_keys (id, org_id, key_provider, wrapping_key_id, wrapped_key) values ($1, $2, $3, $4, $5)
+         on conflict (org_id) where status = 'active' do nothing returning id`,
+        [key.id, key.orgId, key.keyProvider, key.wrappingKeyId, key.wrapped],
+      );
+      if (rows.length === 0) return false;
+      const { id, keyProvider, wrappingKeyId } = key;
+      const detail = { key: id, keyProvider, wrappingKey: wrappingKeyId };
+      await appendEvents(manager, [{ name: 'key.created', provider: null, integrationId: null, actor: VAULT, detail }]);
+      return true;
+    });
+    if (isStored) return { ...key, status: 'active' };
+    const first = await this.active(key.orgId);
+    if (!first) throw new Error('the data key that was stored first is gone');
+    return first;
+  }
+
+  private async read(orgId: OrgId, id: string | null): Promise<StoredDataKey | undefined> {
+    const [row]: DataKeyRow[] = await this.database.asSystem('hub.read_data_key sets the org itself', (manager) =>
+      manager.query('select * from hub.read_data_key($1, $2)', [orgId, id]),
+    );
+    return (
+      row && {
+        orgId,
+        id: row.id,
+        keyProvider: row.key_provider,
+        wrappingKeyId: row.wrapping_key_id,
+        wrapped: row.wrapped_key,
+        status: row.status,
+      }
+    );
+  }
+}
+
+/** Puts a key back that a database which was set back has forgotten, in the running transaction: it opens what it has sealed, and seals nothing more. */
+export async function putBackDataKey(manager: EntityManager, key: WrappedDataKey): Promise<void> {
+  await manager.query(
+    `insert into public.data_keys (id, org_id, key_provider, wrapping_key_id, wrapped_key, status)
+     values ($1, $2, $3, $4, $5, 'retiring') on conflict (id) do nothing`,
+    [key.id, key.orgId, key.keyProvider, key.wrappingKeyId, key.wrapped],
+  );
+}

@@ -1,0 +1,17 @@
+import { Check, Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { oneOf } from './one-of';
+
+/** A row of `data_keys`: a key that seals for an org, wrapped. */
+@Entity('data_keys')
+@Index('data_keys_active', ['orgId'], { unique: true, where: "status = 'active'" })
+@Check('data_keys_status_check', oneOf('status', ['active', 'retiring', 'retired']))
+export class DataKeyEntity {
+  @PrimaryGeneratedColumn('uuid') id: string;
+  @Column('uuid', { name: 'org_id' }) orgId: string;
+  @Column('text', { name: 'key_provider' }) keyProvider: string;
+  @Column('text', { name: 'wrapping_key_id' }) wrappingKeyId: string;
+  @Column('text', { name: 'wrapped_key', select: false }) wrappedKey: string;
+  @Column('text', { default: 'active' }) status: string;
+  @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;
+  @Column('timestamptz', { name: 'status_changed_at', default: () => 'now()' }) statusChangedAt: Date;
+}

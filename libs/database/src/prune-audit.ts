@@ -1,0 +1,96 @@
+import { Client } from 'pg';
+import type { Head } from './audit-seal';
+
+export interface PruneOptions {
+  /** A role that may become the tables' owner. */
+  readonly adminUrl: string;
+  /** The first month that stays, such as `2026-05`. */
+  readonly before: string;
+  /** Where each org's trail will begin. */
+  readonly checkpoints: readonly Head[];
+  /** So many events go, or none. */
+  readonly events: number;
+  /** SHA-256 of the export that has them. */
+  readonly exportSha256: string;
+}
+
+/** What a prune has done. */
+export interface Pruned {
+  readonly partitions: readonly string[];
+  readonly events: number;
+}
+
+/** Readers and writers of the trail wait no longer than this behind a prune that waits itself. */
+const LOCK_TIMEOUT = '5s';
+
+/**
+ * Drops the partitions of older months and remembers where each chain begins now; all of it or nothing.
+ *
+ * @throws Error if there are more or fewer events of those months than were exported
+ */
+export async function pruneAudit(options: PruneOptions): Promise<Pruned> {
+  const client = new Client({ connectionString: options.adminUrl, application_name: 'hub-audit-prune' });
+  await client.connect();
+  try {
+    await client.query('begin');
+    await client.query('set local role hub_owner');
+    await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
+    const pruned = await prune(client, options);
+    await client.query('commit');
+    return pruned;
+  } finally {
+    await client.end(); // what is not committed is undone
+  }
+}
+
+async function prune(client: Client, { before, checkpoints, events, exportSha256 }: PruneOptions): Promise<Pruned> {
+  const month = `${before}-01`;
+  await client.query(
+    `insert into public.audit_checkpoints (org_id, seq, hash, before, export_sha256)
+     select org_id, seq, decode(hash, 'hex'), $4::date, decode($5, 'hex')
+     from unnest($1::uuid[], $2::bigint[], $3::text[]) as place (org_id, seq, hash)`,
+    [
+      checkpoints.map(({ orgId }) => orgId),
+      checkpoints.map(({ seq }) => seq),
+      checkpoints.map(({ hash }) => hash.toString('hex')),
+      month,
+      exportSha256,
+    ],
+  );
+  const partitions = await partitionsBefore(client, before);
+  let gone = 0;
+  for (const partition of partitions) gone += await dropPartition(client, partition);
+  gone += await emptyDefault(client, month);
+  if (gone !== events) throw new Error(`${gone} events of these months are there, and ${events} were exported`);
+  return { partitions, events: gone };
+}
+
+async function partitionsBefore(client: Client, before: string): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `select child.relname as name from pg_inherits join pg_class child on child.oid = inhrelid
+     where inhparent = 'public.audit_events'::regclass and child.relname ~ '^events_[0-9]{4}_[0-9]{2}$' and child.relname < $1
+     order by 1`,
+    [`events_${before.replace('-', '_')}`],
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** @returns how many events were in it */
+async function dropPartition(client: Client, partition: string): Promise<number> {
+  await client.query(`alter table public.audit_events detach partition audit.${partition}`);
+  await client.query(`alter table audit.${partition} no force row level security`);
+  const { rows } = await client.query<{ count: number }>(`select count(*) as count from audit.${partition}`);
+  await client.query(`drop table audit.${partition}`);
+  return Number(rows[0]?.count ?? 0);
+}
+
+/** Events of months that had no partition of their own. @returns how many there were */
+async function emptyDefault(client: Client, month: string): Promise<number> {
+  await client.query('alter table audit.events_default no force row level security, disable trigger insert_only');
+  const { rowCount } = await client.query(
+    "delete from audit.events_default where at < ($1 || ' 00:00:00+00')::timestamptz",
+    [month],
+  );
+  await client.query('alter table audit.events_default force row level security, enable trigger insert_only');
+  return rowCount ?? 0;
+}

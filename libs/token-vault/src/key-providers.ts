@@ -1,0 +1,77 @@
+import type { HubConfig, KeyProviderName } from '@hub/config';
+import { KeyRefused, KeyUnavailable, type DataKeyName, type KeyProvider, type WrappedKey } from './key-provider';
+import { LocalKeyProvider } from './local-key-provider';
+
+/** What of the configuration decides about keys. */
+export type KeySettings = Pick<HubConfig, 'tokenKeys' | 'keyProvider'>;
+
+/** A key provider that was away is left alone for so long: whoever needs it meanwhile hears at once that it is away. */
+const REST_MS = 2_000;
+
+/** How each provider is made. A client that only one of them needs is imported here, when that one is used. */
+const MAKERS: Readonly<Record<KeyProviderName, (settings: KeySettings) => Promise<KeyProvider>>> = {
+  local: (settings) => Promise.resolve(new LocalKeyProvider(settings.tokenKeys)),
+};
+
+/** All key providers: the configured one wraps, and each unwraps what it has wrapped once. */
+export class KeyProviders {
+  private readonly made = new Map<string, Promise<KeyProvider>>();
+  /** Who was away, and until when nobody asks again, by `nowMs`. */
+  private readonly resting = new Map<string, { untilMs: number; error: KeyUnavailable }>();
+
+  /**
+   * @param wrapping name of the provider that wraps new data keys
+   * @param make     makes the provider of a name; `undefined` if there is none
+   */
+  constructor(
+    readonly wrapping: string,
+    private readonly make: (name: string) => Promise<KeyProvider> | undefined,
+    private readonly nowMs: () => number = () => performance.now(),
+  ) {}
+
+  static of(settings: KeySettings): KeyProviders {
+    return new KeyProviders(settings.keyProvider, (name) =>
+      name in MAKERS ? MAKERS[name as KeyProviderName](settings) : undefined,
+    );
+  }
+
+  wrap(of: DataKeyName, plainKey: Buffer): Promise<WrappedKey> {
+    return this.ask(this.wrapping, (provider) => provider.wrap(of, plainKey));
+  }
+
+  /** @param by name of the provider that wrapped it */
+  unwrap(by: string, of: DataKeyName, wrapped: WrappedKey): Promise<Buffer> {
+    return this.ask(by, (provider) => provider.unwrap(of, wrapped));
+  }
+
+  /** True if a provider of this name could unwrap now. */
+  async isWell(name: string): Promise<boolean> {
+    try {
+      await this.ask(name, (provider) => provider.health());
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  private async ask<T>(name: string, question: (provider: KeyProvider) => Promise<T>): Promise<T> {
+    const rest = this.resting.get(name);
+    if (rest && this.nowMs() < rest.untilMs) throw rest.error;
+    try {
+      return await question(await this.named(name));
+    } catch (error) {
+      if (error instanceof KeyUnavailable) this.resting.set(name, { untilMs: this.nowMs() + REST_MS, error });
+      throw error;
+    }
+  }
+
+  private named(name: string): Promise<KeyProvider> {
+    const known = this.made.get(name);
+    if (known) return known;
+    const made = this.make(name);
+    if (!made) throw new KeyRefused(name, 'unknown_provider');
+    this.made.set(name, made);
+    made.catch(() => this.made.delete(name)); // what could not be made is made anew
+    return made;
+  }
+}
