@@ -38,7 +38,8 @@ export class AuditKeeperJob {
   /** One last seal, so that a stop leaves nothing of this minute unsealed. */
   async stop(): Promise<void> {
     for (const timer of this.timers.splice(0)) clearInterval(timer);
-    await this.seal();
+    await this.sealing;
+    await this.sealNow(0);
   }
 
   private every(intervalMs: number, act: () => Promise<void>): void {
@@ -47,14 +48,14 @@ export class AuditKeeperJob {
   }
 
   private seal(): Promise<void> {
-    this.sealing ??= this.sealNow().finally(() => (this.sealing = undefined));
+    // workers that share a folder take turns: a seal of half the interval's age is another's of this turn
+    this.sealing ??= this.sealNow(this.config.auditSeal.everyMs / 2).finally(() => (this.sealing = undefined));
     return this.sealing;
   }
 
-  private async sealNow(): Promise<void> {
+  private async sealNow(unlessYoungerMs: number): Promise<void> {
     try {
-      // workers that share a folder take turns: a seal of half the interval's age is another's of this turn
-      const sealed = await this.seals?.sealHeads(new Date(), this.config.auditSeal.everyMs / 2);
+      const sealed = await this.seals?.sealHeads(new Date(), unlessYoungerMs);
       if (sealed?.kind !== 'sealed') return;
       const { n, mac, heads } = sealed;
       this.logger.info('hub.audit.sealed', { seal: n, mac, heads });
