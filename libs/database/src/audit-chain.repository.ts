@@ -1,12 +1,14 @@
 import type { OrgId } from '@hub/domain';
 import type { EntityManager } from 'typeorm';
-import type { ChainPlace, ChainRow } from './audit-chain';
+import { CHAIN_START, type ChainPlace, type ChainRow } from './audit-chain';
 import type { Head } from './audit-seal';
 import type { HubDatabase } from './hub-database';
 import { selectOne } from './statements';
 
-/** Some rows of a trail in the order of `seq`, and its head as it was when they were read. */
+/** Some rows of a trail in the order of `seq`, with its beginning and its head as they were when the rows were read. */
 export interface ChainPage {
+  /** The last event that was pruned; before the first one if none was. */
+  readonly start: ChainPlace;
   readonly rows: readonly ChainRow[];
   /** `null`: the org has none. */
   readonly head: ChainPlace | null;
@@ -46,26 +48,16 @@ export class AuditChainRepository {
     while (after) {
       const place: { seq: number | string; at: string } = after;
       const found = await this.database.withOrg(orgId, (manager) => readPage(manager, orgId, place, before));
-      const { head_seq: headSeq, head_hash: headHash } = found[0] ?? { head_seq: null, head_hash: null };
+      const [ends] = found;
       const rows = found.filter(isRow);
       yield {
+        start: placeOf(ends?.start_seq, ends?.start_hash) ?? CHAIN_START,
         rows: rows.map((row) => toChainRow(orgId, row)),
-        head: headSeq === null || headHash === null ? null : { seq: headSeq, hash: headHash },
+        head: placeOf(ends?.head_seq, ends?.head_hash) ?? null,
       };
       const last = rows.at(-1);
       after = rows.length === PAGE && last ? { seq: last.seq, at: last.at } : undefined;
     }
-  }
-
-  /** Where the org's trail begins: the last event that was pruned; `undefined`: with its first. */
-  async checkpoint(orgId: OrgId): Promise<ChainPlace | undefined> {
-    const [place] = await this.database.withOrg(orgId, (manager) =>
-      manager.query<ChainPlace[]>(
-        'select seq, hash from public.audit_checkpoints where org_id = $1 order by seq desc limit 1',
-        [orgId],
-      ),
-    );
-    return place;
   }
 
   /** Makes the partitions of the next months. @returns how many are made now, and how many cannot be */
@@ -101,7 +93,9 @@ export class AuditChainRepository {
   }
 }
 
-interface HeadColumns {
+interface EndColumns {
+  start_seq: number | null;
+  start_hash: Buffer | null;
   head_seq: number | null;
   head_hash: Buffer | null;
 }
@@ -121,9 +115,9 @@ interface RowColumns {
   hash: Buffer;
 }
 
-type Found = HeadColumns & (RowColumns | { seq: null });
+type Found = EndColumns & (RowColumns | { seq: null });
 
-/** One statement, so that head and rows are of one moment. */
+/** One statement, so that beginning, rows and head are of one moment, whoever prunes or appends meanwhile. */
 function readPage(
   manager: EntityManager,
   orgId: OrgId,
@@ -131,9 +125,12 @@ function readPage(
   before: Date | 'infinity',
 ): Promise<Found[]> {
   return manager.query<Found[]>(
-    `select head.seq as head_seq, head.hash as head_hash, event.*
+    `select start.seq as start_seq, start.hash as start_hash, head.seq as head_seq, head.hash as head_hash, event.*
      from (select 1) as one
      left join public.audit_heads head on head.org_id = $1
+     left join lateral (
+       select seq, hash from public.audit_checkpoints where org_id = $1 order by seq desc limit 1
+     ) as start on true
      left join lateral (
        select seq, id, at::text, (extract(epoch from at) * 1000000)::bigint::text as at_micros, name, provider, integration_id,
          actor_type, actor_id, detail::text, prev_hash, hash
@@ -146,7 +143,11 @@ function readPage(
   );
 }
 
-function isRow(found: Found): found is HeadColumns & RowColumns {
+function placeOf(seq: number | null | undefined, hash: Buffer | null | undefined): ChainPlace | undefined {
+  return typeof seq === 'number' && hash ? { seq, hash } : undefined;
+}
+
+function isRow(found: Found): found is EndColumns & RowColumns {
   return found.seq !== null;
 }
 

@@ -1,4 +1,5 @@
 import type { OrgId } from '@hub/domain';
+import { CHAIN_START, type ChainPlace } from './audit-chain';
 import type { AuditChainRepository } from './audit-chain.repository';
 import type { AuditFinding } from './audit-finding';
 import { ChainCheck } from './chain-check';
@@ -39,20 +40,22 @@ export class AuditVerificationService {
   }
 
   private async verifyOrg(orgId: OrgId): Promise<{ events: number; findings: AuditFinding[] }> {
-    const start = await this.chains.checkpoint(orgId);
-    const check = new ChainCheck(orgId, { ...(start && { start }), sealed: this.history?.sealed(orgId) ?? [] });
+    const findings: AuditFinding[] = [];
+    let check: ChainCheck | undefined;
     let events = 0;
-    let head = null;
+    let head: ChainPlace | null = null;
     for await (const page of this.chains.pages(orgId)) {
+      if (!check) findings.push(...this.judgeStart(orgId, page.start));
+      check ??= new ChainCheck(orgId, { start: page.start, sealed: this.history?.sealed(orgId) ?? [] });
       for (const row of page.rows) check.take(row);
       events += page.rows.length;
       head = page.head;
     }
-    const findings = check.end(head);
-    if (start && this.history && !this.history.hasCheckpoint(orgId, start)) {
-      const what = `no seal tells of a prune up to event ${start.seq}`;
-      findings.unshift({ kind: 'checkpoint', orgId, seq: start.seq, what });
-    }
-    return { events, findings };
+    return { events, findings: [...findings, ...(check?.end(head) ?? [])] };
+  }
+
+  private judgeStart(orgId: OrgId, start: ChainPlace): AuditFinding[] {
+    if (start === CHAIN_START || !this.history || this.history.hasCheckpoint(orgId, start)) return [];
+    return [{ kind: 'checkpoint', orgId, seq: start.seq, what: `no seal tells of a prune up to event ${start.seq}` }];
   }
 }

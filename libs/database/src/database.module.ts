@@ -1,6 +1,7 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { AuditChainRepository } from './audit-chain.repository';
 import { AuditRepository } from './audit.repository';
 import { BreakerRepository } from './breaker.repository';
 import { appDataSource } from './data-source';
@@ -14,6 +15,7 @@ import { RevocationRepository } from './revocation.repository';
 import { SyncRepository } from './sync.repository';
 
 const REPOSITORIES = [
+  AuditChainRepository,
   AuditRepository,
   BreakerRepository,
   DeadLetterRepository,

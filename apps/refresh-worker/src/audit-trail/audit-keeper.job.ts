@@ -1,5 +1,5 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
-import { AuditChainRepository, AuditSealService, HubDatabase, SealFolderRepository } from '@hub/database';
+import { AuditChainRepository, AuditSealService, SealFolderRepository } from '@hub/database';
 import { HubLogger } from '@hub/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
 
@@ -12,20 +12,17 @@ const LOOK_FOR_MONTHS_MS = 3_600_000;
  */
 @Injectable()
 export class AuditKeeperJob {
-  private readonly chains: AuditChainRepository;
   private readonly seals: AuditSealService | undefined;
   private readonly timers: NodeJS.Timeout[] = [];
   private sealing: Promise<void> | undefined;
 
   constructor(
     @Inject(HUB_CONFIG) private readonly config: HubConfig,
-    database: HubDatabase,
+    private readonly chains: AuditChainRepository,
     private readonly logger: HubLogger,
   ) {
     const { keys, dir } = config.auditSeal;
-    this.chains = new AuditChainRepository(database);
-    if (keys.length > 0 && dir !== null)
-      this.seals = new AuditSealService(this.chains, new SealFolderRepository(dir, keys));
+    if (keys.length > 0 && dir !== null) this.seals = new AuditSealService(chains, new SealFolderRepository(dir, keys));
   }
 
   start(): void {
