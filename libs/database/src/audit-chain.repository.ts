@@ -7,6 +7,7 @@ import { selectOne } from './statements';
 
 /** Some rows of a trail in the order of `seq`, with its beginning and its head as they were when the rows were read. */
 export interface ChainPage {
+  readonly orgId: OrgId;
   /** The last event that was pruned; before the first one if none was. */
   readonly start: ChainPlace;
   readonly rows: readonly ChainRow[];
@@ -15,10 +16,12 @@ export interface ChainPage {
 }
 
 const PAGE = 5_000;
+/** Of so many trails the first events come together. Most orgs have few. */
+const TRAILS = 100;
+const FIRST_EVENTS = 200;
 /** Two who seal at once would both stand behind the same seal. */
 const SEAL_LOCK = 7_264_012;
 const FIRST_ORG = '00000000-0000-0000-0000-000000000000';
-const BEFORE_ALL = { seq: '-9223372036854775808', at: '-infinity' };
 
 /** The chains of the audit trail: for sealing and verifying, not for callers. */
 export class AuditChainRepository {
@@ -39,24 +42,45 @@ export class AuditChainRepository {
   }
 
   /**
-   * An org's trail from its beginning, at least one page.
+   * Trails from their beginnings, one after the other, each at least one page.
    *
    * @param before only events of earlier times
    */
-  async *pages(orgId: OrgId, before: Date | 'infinity' = 'infinity'): AsyncGenerator<ChainPage> {
-    let after: { seq: number | string; at: string } | undefined = BEFORE_ALL;
+  async *pages(orgIds: readonly OrgId[], before: Date | 'infinity' = 'infinity'): AsyncGenerator<ChainPage> {
+    for (let first = 0; first < orgIds.length; first += TRAILS) {
+      const found = await this.firstEvents(orgIds.slice(first, first + TRAILS), before);
+      for (const [orgId, rows] of found) {
+        yield toPage(orgId, rows);
+        const last = rows.length === FIRST_EVENTS ? rows.at(-1) : undefined;
+        if (last && isRow(last)) yield* this.pagesAfter(orgId, last, before);
+      }
+    }
+  }
+
+  private async firstEvents(
+    orgIds: readonly OrgId[],
+    before: Date | 'infinity',
+  ): Promise<ReadonlyMap<OrgId, readonly Found[]>> {
+    const rows = await this.database.asSystem('audit chains', (manager) =>
+      manager.query<(Found & { org_id: OrgId })[]>('select * from hub.audit_chains($1, $2, $3)', [
+        orgIds,
+        before,
+        FIRST_EVENTS,
+      ]),
+    );
+    const found = new Map<OrgId, Found[]>(orgIds.map((orgId) => [orgId, []]));
+    for (const row of rows) found.get(row.org_id)?.push(row);
+    return found;
+  }
+
+  private async *pagesAfter(orgId: OrgId, first: Place, before: Date | 'infinity'): AsyncGenerator<ChainPage> {
+    let after: Place | undefined = first;
     while (after) {
-      const place: { seq: number | string; at: string } = after;
+      const place: Place = after;
       const found = await this.database.withOrg(orgId, (manager) => readPage(manager, orgId, place, before));
-      const [ends] = found;
-      const rows = found.filter(isRow);
-      yield {
-        start: placeOf(ends?.start_seq, ends?.start_hash) ?? CHAIN_START,
-        rows: rows.map((row) => toChainRow(orgId, row)),
-        head: placeOf(ends?.head_seq, ends?.head_hash) ?? null,
-      };
-      const last = rows.at(-1);
-      after = rows.length === PAGE && last ? { seq: last.seq, at: last.at } : undefined;
+      yield toPage(orgId, found);
+      const last = found.length === PAGE ? found.at(-1) : undefined;
+      after = last && isRow(last) ? last : undefined;
     }
   }
 
@@ -115,15 +139,13 @@ interface RowColumns {
   hash: Buffer;
 }
 
+/** Where a page ends: to the microsecond, since only tampering gives two events one number. */
+type Place = Pick<RowColumns, 'seq' | 'at'>;
+
 type Found = EndColumns & (RowColumns | { seq: null });
 
-/** One statement, so that beginning, rows and head are of one moment, whoever prunes or appends meanwhile. */
-function readPage(
-  manager: EntityManager,
-  orgId: OrgId,
-  after: { seq: number | string; at: string },
-  before: Date | 'infinity',
-): Promise<Found[]> {
+/** One statement, as in `hub.audit_chains`, so that beginning, rows and head are of one moment, whoever prunes or appends meanwhile. */
+function readPage(manager: EntityManager, orgId: OrgId, after: Place, before: Date | 'infinity'): Promise<Found[]> {
   return manager.query<Found[]>(
     `select start.seq as start_seq, start.hash as start_hash, head.seq as head_seq, head.hash as head_hash, event.*
      from (select 1) as one
@@ -145,6 +167,16 @@ function readPage(
 
 function placeOf(seq: number | null | undefined, hash: Buffer | null | undefined): ChainPlace | undefined {
   return typeof seq === 'number' && hash ? { seq, hash } : undefined;
+}
+
+function toPage(orgId: OrgId, found: readonly Found[]): ChainPage {
+  const [ends] = found;
+  return {
+    orgId,
+    start: placeOf(ends?.start_seq, ends?.start_hash) ?? CHAIN_START,
+    rows: found.filter(isRow).map((row) => toChainRow(orgId, row)),
+    head: placeOf(ends?.head_seq, ends?.head_hash) ?? null,
+  };
 }
 
 function isRow(found: Found): found is EndColumns & RowColumns {
