@@ -277,7 +277,8 @@ function memory(idle: Memory, after: Memory): Row[] {
 }
 
 const NOTES = `The floor is a bare Fastify with a pool and one AES-GCM key that does the same errand without callers, orgs, binding,
-fences or a trail; for audit events it is a plain insert, for memory its own process. Writes wait for the disk.
+fences or a trail; for audit events it is a plain insert without numbers, chain and row-level security, for memory its own
+process. Writes wait for the disk.
 Load generator, servers and apps share these cores, so read ratios rather than figures.`;
 
 /** The servers of the tests, started here: the stack finds them in the environment, as in Jest. */

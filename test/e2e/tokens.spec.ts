@@ -215,4 +215,30 @@ describe('the trail of token reads', () => {
       return own.reduce((sum, { detail }) => sum + Number(detail['count']), 0);
     }
   });
+
+  it('has also those that a stop of the gateway overtakes, one still under way among them', async () => {
+    const { caller, account } = await connected('google_drive');
+    const billing = caller.with({ sub: 'billing', scopes: ['tokens:read'] });
+    await setLife(caller, NEAR_END);
+    await hub.sandbox.fault('google_drive', {
+      on: 'refresh',
+      kind: 'latency',
+      ms: 2_000,
+      account: account.name,
+      times: 1,
+    });
+    const slow = billing.token('google_drive');
+    await eventually('the refresh', async () => (await refreshesOf(account)) > 0);
+    const quick = Array.from({ length: 4 }, () => billing.token('google_drive', '?minTtl=0'));
+    expect((await Promise.all(quick)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    const gateway = hub.process('gateway');
+    await Promise.all([gateway.stop(), slow.then(({ status }) => expect(status).toBe(200))]);
+    const [told] = await hub.database.rows<{ reads: number }>(
+      `select coalesce(sum((detail->>'count')::int), 0)::int as reads from public.audit_events
+       where org_id = $1 and name = 'token.read' and actor_id = 'billing'`,
+      [caller.claims.org],
+    );
+    expect(told?.reads).toBe(5);
+    await gateway.start();
+  });
 });

@@ -59,6 +59,7 @@ describe('the least environment', () => {
       syncEveryMs: 3_600_000,
       connectUnbound: 'confirm',
       keyProvider: 'local',
+      auditSeal: { keys: [], dir: null, everyMs: 60_000 },
       outbound: { allowPrivate: false, allowHosts: [] },
       local: null,
       logLevel: 'info',
@@ -302,6 +303,25 @@ describe('TOKEN_KEYS', () => {
   });
 });
 
+describe('AUDIT_SEAL_KEY', () => {
+  it('is a list of keys as TOKEN_KEYS is, and may be missing', () => {
+    const { auditSeal } = read({ AUDIT_SEAL_KEY: `s2:${KEY},s1:${OTHER_KEY}`, AUDIT_SEAL_DIR: '/seals' });
+    expect(auditSeal.keys.map(({ id }) => id)).toEqual(['s2', 's1']);
+    expect(auditSeal).toMatchObject({ dir: '/seals', everyMs: 60_000 });
+    expect(read().auditSeal.keys).toEqual([]);
+  });
+
+  it.each([
+    [KEY, /^AUDIT_SEAL_KEY, key 1: must be `id:base64`/],
+    [`s1:${KEY},s1:${OTHER_KEY}`, /^AUDIT_SEAL_KEY names one id twice/],
+    ['s1:short', /^AUDIT_SEAL_KEY, key 1: the key must be/],
+  ])('that cannot be used is told without it: %#', (AUDIT_SEAL_KEY, expected) => {
+    const mistakes = mistakesOf({ AUDIT_SEAL_KEY });
+    expect(mistakes).toEqual([expect.stringMatching(expected)]);
+    expect(mistakes[0]).not.toContain(KEY);
+  });
+});
+
 describe('HUB_LOCAL', () => {
   it('holds the org of the local console', () => {
     const org = '6b1f3c9e-2f5d-4c1a-9b7e-0d3a5e8c7f21';
@@ -379,7 +399,7 @@ describe('the list of settings', () => {
     for (const { meaning } of SETTINGS) expect(meaning).not.toBe('');
   });
 
-  it.each(['DATABASE_URL', 'DATABASE_ADMIN_URL', 'REDIS_URL', 'AUTH_JWT_SECRET', 'TOKEN_KEYS'])(
+  it.each(['DATABASE_URL', 'DATABASE_ADMIN_URL', 'REDIS_URL', 'AUTH_JWT_SECRET', 'TOKEN_KEYS', 'AUDIT_SEAL_KEY'])(
     '%s is a secret',
     (name) => {
       expect(SECRET_SETTINGS).toContain(name);

@@ -15,6 +15,7 @@ import type { HubDatabase } from './hub-database';
 import { ChainAuditTrail1795392800000 } from './migrations/1795392800000-chain-audit-trail';
 import { CreateAuditCheckpoints1795392810000 } from './migrations/1795392810000-create-audit-checkpoints';
 import { CreateAuditDoors1795392820000 } from './migrations/1795392820000-create-audit-doors';
+import { ReadAuditChains1795392830000 } from './migrations/1795392830000-read-audit-chains';
 import { SealFolderRepository } from './seal-folder.repository';
 import { SealHistory } from './seal-history';
 
@@ -44,7 +45,7 @@ afterAll(() => database.drop());
 
 async function rowsOf(orgId: OrgId): Promise<ChainRow[]> {
   const rows: ChainRow[] = [];
-  for await (const page of chains.pages(orgId)) rows.push(...page.rows);
+  for await (const page of chains.pages([orgId])) rows.push(...page.rows);
   return rows;
 }
 
@@ -199,6 +200,7 @@ describe('a release before', () => {
       new ChainAuditTrail1795392800000(),
       new CreateAuditCheckpoints1795392810000(),
       new CreateAuditDoors1795392820000(),
+      new ReadAuditChains1795392830000(),
     ];
     try {
       const [first, second] = [anOrg(), anOrg()];
@@ -330,6 +332,17 @@ describe('a verification', () => {
     expect(await foundAfter(copy)).toEqual(['inserted 700']);
     const swap = `update public.audit_events set seq = 1001 - seq where org_id = '${org}' and seq in (300, 701)`;
     expect(await foundAfter(swap)).toEqual(['reordered 300', 'reordered 701']);
+  });
+
+  it('follows a trail over many pages, and others beside it', async () => {
+    const [long, ...short] = Array.from({ length: 130 }, anOrg) as [OrgId, ...OrgId[]];
+    await fillTrail(database.sql, long, { events: 5_600, from, everySeconds: 1 });
+    for (const one of short) await trail.append(one, [anEntry()]);
+    const pages: number[] = [];
+    for await (const { orgId, rows } of chains.pages([...short, long])) if (orgId === long) pages.push(rows.length);
+    expect(pages).toEqual([200, 5_000, 400]);
+    const { events, findings } = await new AuditVerificationService(chains, undefined).verify();
+    expect([events > 5_600 + short.length, findings]).toEqual([true, []]);
   });
 
   it('sees the rest of a trail that is written on meanwhile', async () => {

@@ -1,22 +1,27 @@
 import type { OrgId } from '@hub/domain';
 import type { EntityManager } from 'typeorm';
-import type { ChainPlace, ChainRow } from './audit-chain';
+import { CHAIN_START, type ChainPlace, type ChainRow } from './audit-chain';
 import type { Head } from './audit-seal';
 import type { HubDatabase } from './hub-database';
 import { selectOne } from './statements';
 
-/** Some rows of a trail in the order of `seq`, and its head as it was when they were read. */
+/** Some rows of a trail in the order of `seq`, with its beginning and its head as they were when the rows were read. */
 export interface ChainPage {
+  readonly orgId: OrgId;
+  /** The last event that was pruned; before the first one if none was. */
+  readonly start: ChainPlace;
   readonly rows: readonly ChainRow[];
   /** `null`: the org has none. */
   readonly head: ChainPlace | null;
 }
 
 const PAGE = 5_000;
+/** Of so many trails the first events come together. Most orgs have few. */
+const TRAILS = 100;
+const FIRST_EVENTS = 200;
 /** Two who seal at once would both stand behind the same seal. */
 const SEAL_LOCK = 7_264_012;
 const FIRST_ORG = '00000000-0000-0000-0000-000000000000';
-const BEFORE_ALL = { seq: '-9223372036854775808', at: '-infinity' };
 
 /** The chains of the audit trail: for sealing and verifying, not for callers. */
 export class AuditChainRepository {
@@ -37,35 +42,46 @@ export class AuditChainRepository {
   }
 
   /**
-   * An org's trail from its beginning, at least one page.
+   * Trails from their beginnings, one after the other, each at least one page.
    *
    * @param before only events of earlier times
    */
-  async *pages(orgId: OrgId, before: Date | 'infinity' = 'infinity'): AsyncGenerator<ChainPage> {
-    let after: { seq: number | string; at: string } | undefined = BEFORE_ALL;
-    while (after) {
-      const place: { seq: number | string; at: string } = after;
-      const found = await this.database.withOrg(orgId, (manager) => readPage(manager, orgId, place, before));
-      const { head_seq: headSeq, head_hash: headHash } = found[0] ?? { head_seq: null, head_hash: null };
-      const rows = found.filter(isRow);
-      yield {
-        rows: rows.map((row) => toChainRow(orgId, row)),
-        head: headSeq === null || headHash === null ? null : { seq: headSeq, hash: headHash },
-      };
-      const last = rows.at(-1);
-      after = rows.length === PAGE && last ? { seq: last.seq, at: last.at } : undefined;
+  async *pages(orgIds: readonly OrgId[], before: Date | 'infinity' = 'infinity'): AsyncGenerator<ChainPage> {
+    for (let first = 0; first < orgIds.length; first += TRAILS) {
+      const found = await this.firstEvents(orgIds.slice(first, first + TRAILS), before);
+      for (const [orgId, rows] of found) {
+        yield toPage(orgId, rows);
+        const last = rows.length === FIRST_EVENTS ? rows.at(-1) : undefined;
+        if (last && isRow(last)) yield* this.pagesAfter(orgId, last, before);
+      }
     }
   }
 
-  /** Where the org's trail begins: the last event that was pruned; `undefined`: with its first. */
-  async checkpoint(orgId: OrgId): Promise<ChainPlace | undefined> {
-    const [place] = await this.database.withOrg(orgId, (manager) =>
-      manager.query<ChainPlace[]>(
-        'select seq, hash from public.audit_checkpoints where org_id = $1 order by seq desc limit 1',
-        [orgId],
-      ),
+  private async firstEvents(
+    orgIds: readonly OrgId[],
+    before: Date | 'infinity',
+  ): Promise<ReadonlyMap<OrgId, readonly Found[]>> {
+    const rows = await this.database.asSystem('audit chains', (manager) =>
+      manager.query<(Found & { org_id: OrgId })[]>('select * from hub.audit_chains($1, $2, $3)', [
+        orgIds,
+        before,
+        FIRST_EVENTS,
+      ]),
     );
-    return place;
+    const found = new Map<OrgId, Found[]>(orgIds.map((orgId) => [orgId, []]));
+    for (const row of rows) found.get(row.org_id)?.push(row);
+    return found;
+  }
+
+  private async *pagesAfter(orgId: OrgId, first: Place, before: Date | 'infinity'): AsyncGenerator<ChainPage> {
+    let after: Place | undefined = first;
+    while (after) {
+      const place: Place = after;
+      const found = await this.database.withOrg(orgId, (manager) => readPage(manager, orgId, place, before));
+      yield toPage(orgId, found);
+      const last = found.length === PAGE ? found.at(-1) : undefined;
+      after = last && isRow(last) ? last : undefined;
+    }
   }
 
   /** Makes the partitions of the next months. @returns how many are made now, and how many cannot be */
@@ -101,7 +117,9 @@ export class AuditChainRepository {
   }
 }
 
-interface HeadColumns {
+interface EndColumns {
+  start_seq: number | null;
+  start_hash: Buffer | null;
   head_seq: number | null;
   head_hash: Buffer | null;
 }
@@ -121,19 +139,20 @@ interface RowColumns {
   hash: Buffer;
 }
 
-type Found = HeadColumns & (RowColumns | { seq: null });
+/** Where a page ends: to the microsecond, since only tampering gives two events one number. */
+type Place = Pick<RowColumns, 'seq' | 'at'>;
 
-/** One statement, so that head and rows are of one moment. */
-function readPage(
-  manager: EntityManager,
-  orgId: OrgId,
-  after: { seq: number | string; at: string },
-  before: Date | 'infinity',
-): Promise<Found[]> {
+type Found = EndColumns & (RowColumns | { seq: null });
+
+/** One statement, as in `hub.audit_chains`, so that beginning, rows and head are of one moment, whoever prunes or appends meanwhile. */
+function readPage(manager: EntityManager, orgId: OrgId, after: Place, before: Date | 'infinity'): Promise<Found[]> {
   return manager.query<Found[]>(
-    `select head.seq as head_seq, head.hash as head_hash, event.*
+    `select start.seq as start_seq, start.hash as start_hash, head.seq as head_seq, head.hash as head_hash, event.*
      from (select 1) as one
      left join public.audit_heads head on head.org_id = $1
+     left join lateral (
+       select seq, hash from public.audit_checkpoints where org_id = $1 order by seq desc limit 1
+     ) as start on true
      left join lateral (
        select seq, id, at::text, (extract(epoch from at) * 1000000)::bigint::text as at_micros, name, provider, integration_id,
          actor_type, actor_id, detail::text, prev_hash, hash
@@ -146,7 +165,21 @@ function readPage(
   );
 }
 
-function isRow(found: Found): found is HeadColumns & RowColumns {
+function placeOf(seq: number | null | undefined, hash: Buffer | null | undefined): ChainPlace | undefined {
+  return typeof seq === 'number' && hash ? { seq, hash } : undefined;
+}
+
+function toPage(orgId: OrgId, found: readonly Found[]): ChainPage {
+  const [ends] = found;
+  return {
+    orgId,
+    start: placeOf(ends?.start_seq, ends?.start_hash) ?? CHAIN_START,
+    rows: found.filter(isRow).map((row) => toChainRow(orgId, row)),
+    head: placeOf(ends?.head_seq, ends?.head_hash) ?? null,
+  };
+}
+
+function isRow(found: Found): found is EndColumns & RowColumns {
   return found.seq !== null;
 }
 

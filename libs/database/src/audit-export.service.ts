@@ -22,20 +22,29 @@ export class AuditExportService {
    * @throws BrokenTrail if an org's events do not fit together, or some before that time stand behind later ones
    */
   async *lines(before: Date, sum: ExportSum): AsyncGenerator<string> {
-    for await (const orgs of this.chains.orgs()) for (const org of orgs) yield* this.linesOf(org, before, sum);
+    for await (const orgs of this.chains.orgs()) yield* this.linesOf(orgs, before, sum);
   }
 
-  private async *linesOf(orgId: OrgId, before: Date, sum: ExportSum): AsyncGenerator<string> {
-    const start = await this.chains.checkpoint(orgId);
-    const check = new ChainCheck(orgId, start && { start });
-    for await (const { rows } of this.chains.pages(orgId, before))
+  private async *linesOf(orgIds: readonly OrgId[], before: Date, sum: ExportSum): AsyncGenerator<string> {
+    let trail: { readonly orgId: OrgId; readonly check: ChainCheck } | undefined;
+    for await (const { orgId, start, rows } of this.chains.pages(orgIds, before)) {
+      if (trail?.orgId !== orgId) {
+        endOf(trail?.check);
+        trail = { orgId, check: new ChainCheck(orgId, { start }) };
+      }
       for (const row of rows) {
-        check.take(row);
+        trail.check.take(row);
         const line = exportLine(row);
         sum.add(line, row);
         yield line;
       }
-    const findings = check.end(undefined);
-    if (findings.length > 0) throw new BrokenTrail(findings);
+    }
+    endOf(trail?.check);
   }
+}
+
+/** @throws BrokenTrail if anything was found */
+function endOf(check: ChainCheck | undefined): void {
+  const findings = check?.end(undefined) ?? [];
+  if (findings.length > 0) throw new BrokenTrail(findings);
 }

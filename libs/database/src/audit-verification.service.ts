@@ -1,5 +1,6 @@
 import type { OrgId } from '@hub/domain';
-import type { AuditChainRepository } from './audit-chain.repository';
+import { CHAIN_START } from './audit-chain';
+import type { AuditChainRepository, ChainPage } from './audit-chain.repository';
 import type { AuditFinding } from './audit-finding';
 import { ChainCheck } from './chain-check';
 import type { SealHistory } from './seal-history';
@@ -24,11 +25,17 @@ export class AuditVerificationService {
     const findings = [...(this.history?.findings ?? [])];
     const orgs = orgId === undefined ? await this.allOrgs() : [orgId];
     let events = 0;
-    for (const org of orgs) {
-      const verdict = await this.verifyOrg(org);
-      events += verdict.events;
-      findings.push(...verdict.findings);
+    let trail: { readonly check: ChainCheck; page: ChainPage } | undefined;
+    for await (const page of this.chains.pages(orgs)) {
+      if (trail?.page.orgId !== page.orgId) {
+        findings.push(...(trail?.check.end(trail.page.head) ?? []), ...this.judgeStart(page));
+        trail = { check: this.checkOf(page), page };
+      }
+      trail.page = page; // the head of the last page is the one that belongs to its last event
+      for (const row of page.rows) trail.check.take(row);
+      events += page.rows.length;
     }
+    findings.push(...(trail?.check.end(trail.page.head) ?? []));
     return { orgs: orgs.length, events, findings };
   }
 
@@ -38,21 +45,12 @@ export class AuditVerificationService {
     return [...orgs].sort();
   }
 
-  private async verifyOrg(orgId: OrgId): Promise<{ events: number; findings: AuditFinding[] }> {
-    const start = await this.chains.checkpoint(orgId);
-    const check = new ChainCheck(orgId, { ...(start && { start }), sealed: this.history?.sealed(orgId) ?? [] });
-    let events = 0;
-    let head = null;
-    for await (const page of this.chains.pages(orgId)) {
-      for (const row of page.rows) check.take(row);
-      events += page.rows.length;
-      head = page.head;
-    }
-    const findings = check.end(head);
-    if (start && this.history && !this.history.hasCheckpoint(orgId, start)) {
-      const what = `no seal tells of a prune up to event ${start.seq}`;
-      findings.unshift({ kind: 'checkpoint', orgId, seq: start.seq, what });
-    }
-    return { events, findings };
+  private checkOf({ orgId, start }: ChainPage): ChainCheck {
+    return new ChainCheck(orgId, { start, sealed: this.history?.sealed(orgId) ?? [] });
+  }
+
+  private judgeStart({ orgId, start }: ChainPage): AuditFinding[] {
+    if (start === CHAIN_START || !this.history || this.history.hasCheckpoint(orgId, start)) return [];
+    return [{ kind: 'checkpoint', orgId, seq: start.seq, what: `no seal tells of a prune up to event ${start.seq}` }];
   }
 }

@@ -2,6 +2,7 @@ import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { DATA_KEY_STORE } from '@hub/token-vault';
 import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { AuditChainRepository } from './audit-chain.repository';
 import { AuditRepository } from './audit.repository';
 import { BreakerRepository } from './breaker.repository';
 import { DataKeyRepository } from './data-key.repository';
@@ -16,6 +17,7 @@ import { RevocationRepository } from './revocation.repository';
 import { SyncRepository } from './sync.repository';
 
 const REPOSITORIES = [
+  AuditChainRepository,
   AuditRepository,
   BreakerRepository,
   DataKeyRepository,

@@ -407,6 +407,8 @@ describe('hub doctor', () => {
       NOTION_CLIENT_ID: 'id',
       NOTION_CLIENT_SECRET: 'secret',
       PUBLIC_URL: 'https://hub.example',
+      AUDIT_SEAL_KEY: `s1:${randomBytes(32).toString('base64')}`,
+      AUDIT_SEAL_DIR: '/var/lib/hub/audit-seals',
     });
     expect(ill(answer)).toEqual([]);
     expect(answer).toMatchObject({ exitCode: 0, err: '' });
@@ -414,6 +416,7 @@ describe('hub doctor', () => {
       /✓ Node \d+/,
       /✓ Settings can be used/,
       /✓ Token keys: k1 wraps/,
+      /✓ The audit trail is sealed with s1, outside the database/,
       /✓ PostgreSQL \d+\.\d+, database e2e_/,
       /✓ The login \S+ is bound by row-level security/,
       /✓ Row-level security is forced on all \d+ tables of orgs/,
@@ -435,6 +438,14 @@ describe('hub doctor', () => {
     const { out, err } = await doctor({ NOTION_CLIENT_ID: 'id', NOTION_CLIENT_SECRET: 'canary' });
     expect(out + err).not.toContain('canary');
     expect(out + err).not.toContain(key.toString('base64'));
+  });
+
+  it('warns of an audit trail that nobody seals', async () => {
+    const { exitCode, out } = await doctor({ AUDIT_SEAL_DIR: '/var/lib/hub/audit-seals' });
+    expect([exitCode, out]).toEqual([
+      0,
+      expect.stringMatching(/! The audit trail is not sealed: .* → set AUDIT_SEAL_KEY and AUDIT_SEAL_DIR/),
+    ]);
   });
 
   it('finds sealed values whose key is gone', async () => {

@@ -101,7 +101,7 @@ export class DatabaseFactsRepository {
   private orgTables(): Promise<OrgTable[]> {
     return this.ask(`
       select relname as name, relrowsecurity as enabled, relforcerowsecurity as forced from pg_class
-      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+      where relnamespace in (select oid from pg_namespace where nspname in ('public', 'audit')) and relkind in ('r', 'p')
         and exists (select from pg_attribute where attrelid = pg_class.oid and attname = 'org_id' and not attisdropped)
       order by relname`);
   }

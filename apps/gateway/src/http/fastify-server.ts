@@ -33,6 +33,7 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
   });
   server.removeContentTypeParser('text/plain');
   takeEmptyJson(server);
+  endConnectionsAtClose(server);
   await server.register(cookie);
   await server.register(formbody, { bodyLimit: BODY_LIMIT_BYTES });
   await server.register(cors, {
@@ -53,6 +54,19 @@ function takeEmptyJson(server: FastifyInstance): void {
   server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
     else void parse(request, String(body), done);
+  });
+}
+
+/** What is under way at the stop is answered, and its connection ended: a client that keeps it open would hold the stop up. */
+function endConnectionsAtClose(server: FastifyInstance): void {
+  let isClosing = false;
+  server.addHook('preClose', (done) => {
+    isClosing = true;
+    done();
+  });
+  server.addHook('onSend', (_request, reply, payload, done) => {
+    if (isClosing) void reply.header('connection', 'close');
+    done(null, payload);
   });
 }
 

@@ -1,5 +1,5 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
-import { AuditChainRepository, AuditSealService, HubDatabase, SealFolderRepository } from '@hub/database';
+import { AuditChainRepository, AuditSealService, SealFolderRepository } from '@hub/database';
 import { HubLogger } from '@hub/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
 
@@ -12,20 +12,17 @@ const LOOK_FOR_MONTHS_MS = 3_600_000;
  */
 @Injectable()
 export class AuditKeeperJob {
-  private readonly chains: AuditChainRepository;
   private readonly seals: AuditSealService | undefined;
   private readonly timers: NodeJS.Timeout[] = [];
   private sealing: Promise<void> | undefined;
 
   constructor(
     @Inject(HUB_CONFIG) private readonly config: HubConfig,
-    database: HubDatabase,
+    private readonly chains: AuditChainRepository,
     private readonly logger: HubLogger,
   ) {
     const { keys, dir } = config.auditSeal;
-    this.chains = new AuditChainRepository(database);
-    if (keys.length > 0 && dir !== null)
-      this.seals = new AuditSealService(this.chains, new SealFolderRepository(dir, keys));
+    if (keys.length > 0 && dir !== null) this.seals = new AuditSealService(chains, new SealFolderRepository(dir, keys));
   }
 
   start(): void {
@@ -38,7 +35,8 @@ export class AuditKeeperJob {
   /** One last seal, so that a stop leaves nothing of this minute unsealed. */
   async stop(): Promise<void> {
     for (const timer of this.timers.splice(0)) clearInterval(timer);
-    await this.seal();
+    await this.sealing;
+    await this.sealNow(0);
   }
 
   private every(intervalMs: number, act: () => Promise<void>): void {
@@ -47,14 +45,14 @@ export class AuditKeeperJob {
   }
 
   private seal(): Promise<void> {
-    this.sealing ??= this.sealNow().finally(() => (this.sealing = undefined));
+    // workers that share a folder take turns: a seal of half the interval's age is another's of this turn
+    this.sealing ??= this.sealNow(this.config.auditSeal.everyMs / 2).finally(() => (this.sealing = undefined));
     return this.sealing;
   }
 
-  private async sealNow(): Promise<void> {
+  private async sealNow(unlessYoungerMs: number): Promise<void> {
     try {
-      // workers that share a folder take turns: a seal of half the interval's age is another's of this turn
-      const sealed = await this.seals?.sealHeads(new Date(), this.config.auditSeal.everyMs / 2);
+      const sealed = await this.seals?.sealHeads(new Date(), unlessYoungerMs);
       if (sealed?.kind !== 'sealed') return;
       const { n, mac, heads } = sealed;
       this.logger.info('hub.audit.sealed', { seal: n, mac, heads });

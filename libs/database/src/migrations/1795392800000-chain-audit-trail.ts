@@ -159,18 +159,24 @@ export class ChainAuditTrail1795392800000 implements MigrationInterface {
         v_seq bigint;
         v_prev bytea;
         v_hash bytea;
+        v_is_first boolean;
       begin
-        select head.seq, head.hash into v_seq, v_prev from public.audit_heads head where head.org_id = v_org for update;
-        if not found then
-          insert into public.audit_heads (org_id, seq, hash) values (v_org, 0, decode(repeat('00', 32), 'hex')) on conflict (org_id) do nothing;
+        loop
           select head.seq, head.hash into v_seq, v_prev from public.audit_heads head where head.org_id = v_org for update;
-        end if;
-        v_seq := v_seq + 1;
-        v_at := clock_timestamp();
-        v_hash := hub.audit_hash(v_prev, v_org, v_seq, v_id, v_at, p_name, p_provider, p_integration_id, p_actor_type, p_actor_id, p_detail);
+          v_is_first := not found;
+          v_seq := coalesce(v_seq, 0) + 1;
+          v_prev := coalesce(v_prev, decode(repeat('00', 32), 'hex'));
+          v_at := clock_timestamp();
+          v_hash := hub.audit_hash(v_prev, v_org, v_seq, v_id, v_at, p_name, p_provider, p_integration_id, p_actor_type, p_actor_id, p_detail);
+          if v_is_first then
+            insert into public.audit_heads (org_id, seq, hash) values (v_org, v_seq, v_hash) on conflict (org_id) do nothing;
+          else
+            update public.audit_heads head set seq = v_seq, hash = v_hash where head.org_id = v_org;
+          end if;
+          exit when found; -- else somebody else has written the org's first event meanwhile
+        end loop;
         insert into public.audit_events (org_id, seq, id, at, name, provider, integration_id, actor_type, actor_id, detail, prev_hash, hash)
           values (v_org, v_seq, v_id, v_at, p_name, p_provider, p_integration_id, p_actor_type, p_actor_id, p_detail, v_prev, v_hash);
-        update public.audit_heads head set seq = v_seq, hash = v_hash where head.org_id = v_org;
         return v_seq;
       end $$;
       grant create on schema hub to hub_disconnector;

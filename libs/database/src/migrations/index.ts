@@ -15,6 +15,7 @@ import { CreateDataKeys1795392700000 } from './1795392700000-create-data-keys';
 import { ChainAuditTrail1795392800000 } from './1795392800000-chain-audit-trail';
 import { CreateAuditCheckpoints1795392810000 } from './1795392810000-create-audit-checkpoints';
 import { CreateAuditDoors1795392820000 } from './1795392820000-create-audit-doors';
+import { ReadAuditChains1795392830000 } from './1795392830000-read-audit-chains';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -35,4 +36,5 @@ export const MIGRATIONS = [
   ChainAuditTrail1795392800000,
   CreateAuditCheckpoints1795392810000,
   CreateAuditDoors1795392820000,
+  ReadAuditChains1795392830000,
 ];
