@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario';
+import { canaries } from './canaries';
 import { clocks } from './clocks';
 import { herd } from './herd';
 import { kills } from './kills';
@@ -13,6 +14,7 @@ import { stores } from './stores';
 export const SCENARIOS: readonly Scenario[] = [
   ...rules,
   ...mutation,
+  ...canaries,
   ...provider,
   ...clocks,
   ...races,
