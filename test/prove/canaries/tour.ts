@@ -7,6 +7,7 @@ import { signed, standing } from '../../support/bearer';
 import type { Answer, Caller, IntegrationBody } from '../../support/caller';
 import { eventually } from '../../support/eventually';
 import { formOn } from '../../support/page-form';
+import type { AppProcess } from '../fleet/app-process';
 import { OAUTH, type CanaryHub, type OAuthId } from './canary-hub';
 import { DRIP, ECHOES } from './echoes';
 import type { Position } from './provider-tap';
@@ -282,8 +283,12 @@ async function brokenHttp(hub: CanaryHub): Promise<void> {
   }
 }
 
-/** Workers that die in the middle of a call, servers that go away, letters that nobody could deliver. */
-export async function badDays(hub: CanaryHub, reached: Reached, duringOutage: () => Promise<void>): Promise<void> {
+/**
+ * Workers that die in the middle of a call, servers that go away, letters that nobody could deliver.
+ *
+ * @param duringOutage looks while PostgreSQL is away. @returns whether it has seen the answer that waits
+ */
+export async function badDays(hub: CanaryHub, reached: Reached, duringOutage: () => Promise<boolean>): Promise<void> {
   const { sandbox, workers, syncWorkers, database } = hub.hub;
   await hub.closeBreakers();
   const [{ caller, account }, second] = await Promise.all([hub.connected('shopify'), hub.connected('google_drive')]);
@@ -303,15 +308,15 @@ export async function badDays(hub: CanaryHub, reached: Reached, duringOutage: ()
   // the answer comes while PostgreSQL is away, and waits on the disk
   const third = await hub.connected('shopify');
   await sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: SLOW_MS, account: third.account.name });
+  const askedBefore = askedBy(workers);
   const waiting = third.caller.refresh('shopify').catch(() => undefined);
-  await sleep(UNDER_WAY_MS);
+  await eventually('a refresh to be under way', () => Promise.resolve(askedBy(workers) > askedBefore));
   await hub.servers.crashPostgres();
   const meanwhile = await Promise.all([
     third.caller.token('shopify').catch(() => undefined),
     third.caller.begin({ provider: 'notion' }).catch(() => undefined),
   ]);
-  await sleep(SLOW_MS);
-  await duringOutage();
+  await eventually('an answer on the disk', duringOutage);
   await hub.servers.startPostgres();
   await waiting;
   reached.set('PostgreSQL away', meanwhile.map((answer) => answer?.status ?? 'none').join(' '));
@@ -333,6 +338,11 @@ export async function badDays(hub: CanaryHub, reached: Reached, duringOutage: ()
     const replay = await fourth.caller.replay(body.deadLetters[0]?.id ?? '');
     reached.set('dead letter replayed', String(replay.status));
   });
+}
+
+/** How often these have asked a provider for a token since they started. */
+function askedBy(workers: readonly AppProcess[]): number {
+  return workers.reduce((sum, worker) => sum + worker.recentlyAsked(0).length, 0);
 }
 
 /** Starts that must fail, and the operators' commands. */
