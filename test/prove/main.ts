@@ -7,7 +7,7 @@ import { runAll } from './run-all';
 import type { Scenario, Surroundings } from './scenario';
 import { SCENARIOS } from './scenarios';
 import { ROOT } from './servers/launchers';
-import { OwnServers } from './servers/own-servers';
+import { OwnServers, type ServerWishes } from './servers/own-servers';
 
 /** More runnable processes than this for each processor: somebody else works here too. */
 const BUSY = 3;
@@ -49,8 +49,8 @@ async function prove(wish: Wish, scenarios: readonly Scenario[]): Promise<boolea
   stopOnSignals(open);
 
   let shared: Promise<OwnServers> | undefined;
-  const startServers = async (endings: Endings): Promise<OwnServers> => {
-    const servers = await OwnServers.start();
+  const startServers = async (endings: Endings, wishes?: ServerWishes): Promise<OwnServers> => {
+    const servers = await OwnServers.start(wishes);
     endings.add(() => servers.stop());
     return servers;
   };
@@ -65,7 +65,7 @@ async function prove(wish: Wish, scenarios: readonly Scenario[]): Promise<boolea
       seed: wish.seed,
       isLong: wish.isLong,
       sharedServers: () => (shared ??= startServers(atLast)),
-      ownServers: () => startServers(endings),
+      ownServers: (wishes) => startServers(endings, wishes),
       atEnd: (end) => endings.add(end),
       say: (line) => say(`${clock()}  ${scenario.name}: ${line}`),
       clear: () => endings.clear(),

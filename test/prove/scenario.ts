@@ -1,4 +1,4 @@
-import type { OwnServers } from './servers/own-servers';
+import type { OwnServers, ServerWishes } from './servers/own-servers';
 
 /** What a scenario may use of the run that it is part of. */
 export interface Surroundings {
@@ -14,7 +14,7 @@ export interface Surroundings {
   /** PostgreSQL and Redis that several scenarios use side by side: not to be stopped, killed or flushed. */
   readonly sharedServers: () => Promise<OwnServers>;
   /** Servers of this scenario's own. */
-  readonly ownServers: () => Promise<OwnServers>;
+  readonly ownServers: (wishes?: ServerWishes) => Promise<OwnServers>;
   /** Something that must be ended with the run, however that ends. */
   readonly atEnd: (end: () => Promise<void>) => void;
   /** Tells the person who waits how far it has come. */

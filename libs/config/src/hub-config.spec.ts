@@ -183,8 +183,8 @@ describe('every mistake', () => {
     [{ AUTH_ORG_CLAIM: 'app_metadata..org_id' }, ['AUTH_ORG_CLAIM must be a dotted path such as app_metadata.org_id']],
     [{ KEY_PROVIDER: 'drawer' }, ['KEY_PROVIDER must be one of local']],
     [{ REFRESH_SCAN_EVERY: '0s' }, ['REFRESH_SCAN_EVERY must be a duration such as 30s, 10m or 1h']],
-    [{ TRUST_PROXY: '10.0.0.0/8, proxy' }, ['TRUST_PROXY: "proxy" is no address and no CIDR']],
-    [{ TRUST_PROXY: '10.0.0.0/8/9' }, ['TRUST_PROXY: "10.0.0.0/8/9" is no address and no CIDR']],
+    [{ TRUST_PROXY: '10.0.0.0/8, proxy' }, ['TRUST_PROXY, entry 2: is no address and no CIDR']],
+    [{ TRUST_PROXY: '10.0.0.0/8/9' }, ['TRUST_PROXY, entry 1: is no address and no CIDR']],
     [
       { SHOPIFY_CLIENT_ID: 'a' },
       ['SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET belong together: the secret is missing'],
@@ -196,8 +196,8 @@ describe('every mistake', () => {
     [
       { REDIRECT_ALLOWLIST: 'https://a.example/#x, javascript:alert(1)' },
       [
-        'REDIRECT_ALLOWLIST: "https://a.example/#x" must not have a fragment',
-        'REDIRECT_ALLOWLIST: "javascript:alert(1)" must be an https (or http) URL',
+        'REDIRECT_ALLOWLIST, URL 1: must not have a fragment',
+        'REDIRECT_ALLOWLIST, URL 2: must be an https (or http) URL',
       ],
     ],
   ])('%j: %j', (different, expected) => {

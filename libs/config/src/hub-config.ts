@@ -140,10 +140,11 @@ export function readAuditSeal(reader: SettingReader): AuditSealConfig {
 /** `SITE_URL` as it is written is allowed too: entries are compared character for character. */
 function readRedirects(reader: SettingReader, siteUrl: string, asWritten: string | undefined): string[] {
   const entries = reader.list('REDIRECT_ALLOWLIST');
-  for (const entry of entries) {
+  entries.forEach((entry, place) => {
     const problem = redirectEntryProblem(entry);
-    if (problem) reader.mistakes.add(`REDIRECT_ALLOWLIST: ${JSON.stringify(entry)} ${problem}`);
-  }
+    // by its place: what cannot be used may be something else, even a secret
+    if (problem) reader.mistakes.add(`REDIRECT_ALLOWLIST, URL ${place + 1}: ${problem}`);
+  });
   return [
     ...new Set([siteUrl, `${siteUrl}/integrations`, ...(asWritten === undefined ? [] : [asWritten]), ...entries]),
   ];
@@ -151,12 +152,12 @@ function readRedirects(reader: SettingReader, siteUrl: string, asWritten: string
 
 function readCidrs(reader: SettingReader): string[] {
   const cidrs = reader.list('TRUST_PROXY');
-  for (const cidr of cidrs) {
+  cidrs.forEach((cidr, place) => {
     const [address = '', bits = '0', ...more] = cidr.split('/');
     const family = isIP(address);
     const fits = family !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
-    if (!fits || more.length > 0) reader.mistakes.add(`TRUST_PROXY: ${JSON.stringify(cidr)} is no address and no CIDR`);
-  }
+    if (!fits || more.length > 0) reader.mistakes.add(`TRUST_PROXY, entry ${place + 1}: is no address and no CIDR`);
+  });
   return cidrs;
 }
 

@@ -502,6 +502,12 @@ describe('hub doctor', () => {
     expect(answer.out).not.toContain('canary');
   });
 
+  it('asks no Redis whose URL is none, and repeats nothing of it', async () => {
+    const { out, err } = await doctor({ REDIS_URL: 'http://:canary@127.0.0.1:1' });
+    expect(ill({ out })).toEqual([expect.stringMatching(/Settings → REDIS_URL must be a URL that starts with redis/)]);
+    expect(out + err).not.toContain('canary');
+  });
+
   it('tells every mistake of the settings, each once, and examines what it can', async () => {
     const answer = await doctor({ TOKEN_KEYS: 'k1:short', AUTH_ISSUER: '', PORT: 'x' });
     expect(ill(answer).sort()).toEqual([

@@ -75,6 +75,11 @@ export class AppProcess {
     this.log = createWriteStream(spec.logFile, { flags: 'a' });
   }
 
+  /** What it is started with. */
+  get environment(): Readonly<Record<string, string>> {
+    return this.spec.environment;
+  }
+
   /** True from its readiness to its end. */
   get isWorking(): boolean {
     return this.isAtWork;

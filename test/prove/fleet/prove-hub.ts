@@ -54,7 +54,8 @@ export class ProveHub {
     readonly syncWorkers: readonly AppProcess[],
     readonly gateways: readonly { readonly base: string; readonly process: AppProcess }[],
     private readonly sandboxProcess: AppProcess,
-    private readonly folder: string,
+    /** Settings and spools of its apps. */
+    readonly folder: string,
   ) {}
 
   /** Starts the sandbox; the apps are started by the scenario once it has seeded its tokens. */

@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario';
 import { auditChain } from './audit-chain';
+import { canaries } from './canaries';
 import { clocks } from './clocks';
 import { herd } from './herd';
 import { kills } from './kills';
@@ -15,6 +16,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...rules,
   ...auditChain,
   ...mutation,
+  ...canaries,
   ...provider,
   ...clocks,
   ...races,

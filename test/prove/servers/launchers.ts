@@ -35,7 +35,10 @@ export interface Login {
 
 interface Launchers {
   readonly Guard: new () => ServerGuard;
-  readonly Child: new (spec: ServerSpec, around: { guard: ServerGuard }) => RunningServer;
+  readonly Child: new (
+    spec: ServerSpec,
+    around: { guard: ServerGuard; onLine?: (line: string) => void },
+  ) => RunningServer;
   readonly drawPort: () => Promise<number>;
   readonly placeForPostgres: (folder: string) => string;
   readonly preparePostgres: (options: {

@@ -16,12 +16,13 @@ class OwnServer {
   constructor(
     private readonly spec: ServerSpec,
     private readonly guard: ServerGuard,
+    private readonly onLine: (line: string) => void = () => undefined,
   ) {}
 
   async start(): Promise<void> {
     for (let tries = 1; ; tries += 1) {
       await this.spec.beforeStart?.();
-      const run = new (launchers().Child)(this.spec, { guard: this.guard });
+      const run = new (launchers().Child)(this.spec, { guard: this.guard, onLine: this.onLine });
       this.run = run;
       if ((await run.becomesReady()).ready) return;
       await run.stop();
@@ -43,6 +44,14 @@ class OwnServer {
   }
 }
 
+/** How a scenario's own servers differ from the usual ones. */
+export interface ServerWishes {
+  /** Settings of PostgreSQL, such as `log_statement`. */
+  readonly postgresSettings?: Readonly<Record<string, string | number>>;
+  /** Hears every line that PostgreSQL writes into its log. */
+  readonly onPostgresLine?: (line: string) => void;
+}
+
 /** A PostgreSQL and a Redis of a scenario's own, which it may take away and bring back. */
 export class OwnServers {
   private constructor(
@@ -51,7 +60,8 @@ export class OwnServers {
     readonly logins: Readonly<Record<'gateway' | 'worker', Login>>,
     private readonly postgres: OwnServer,
     private readonly redis: OwnServer,
-    private readonly redisFolder: string,
+    readonly postgresFolder: string,
+    readonly redisFolder: string,
     private readonly guard: ServerGuard,
   ) {}
 
@@ -59,7 +69,7 @@ export class OwnServers {
   readonly template = TEMPLATE;
 
   /** Starts both, durable as in real life: a commit that was acknowledged outlives a crash of the server. */
-  static async start(): Promise<OwnServers> {
+  static async start({ postgresSettings = {}, onPostgresLine }: ServerWishes = {}): Promise<OwnServers> {
     const launch = launchers();
     const guard = new launch.Guard();
     const folder = makeFolder(guard);
@@ -75,9 +85,10 @@ export class OwnServers {
         port: postgresPort,
         password: passwords.postgres,
         lasting: true,
-        settings: { max_connections: MOST_CONNECTIONS },
+        settings: { max_connections: MOST_CONNECTIONS, ...postgresSettings },
       }),
       guard,
+      onPostgresLine,
     );
     const redis = new OwnServer(
       await launch.prepareRedis({
@@ -109,6 +120,7 @@ export class OwnServers {
       logins,
       postgres,
       redis,
+      postgresFolder,
       redisFolder,
       guard,
     );

@@ -1,4 +1,4 @@
-import { ConfigError, Mistakes, readConfig, SettingReader, type Environment, type HubConfig } from '@hub/config';
+import { ConfigError, readConfig, type Environment, type HubConfig } from '@hub/config';
 import { MIGRATIONS } from '@hub/database';
 import { configurableProviders, ProviderRegistry } from '@hub/providers';
 import type { Command } from 'commander';
@@ -7,7 +7,7 @@ import { reasonOf, withDatabase } from '../database.client';
 import { DatabaseFactsRepository, type DatabaseFacts, type KeyUse } from './database-facts.repository';
 import { databaseFindings, keyUseFinding } from './database-findings';
 import { bad, findingLine, type Finding } from './finding';
-import { readRedisFacts } from './redis-facts.client';
+import { readRedisFacts, redisUrl } from './redis-facts.client';
 import { redisFindings } from './redis-findings';
 import { nodeFinding } from './runtime-findings';
 import { mistakeFindings, providerFindings, settingsFindings } from './settings-findings';
@@ -63,11 +63,10 @@ async function examineDatabase(environment: Environment, config: HubConfig | und
 }
 
 async function examineRedis(environment: Environment): Promise<Finding[]> {
-  const url = new SettingReader(environment, new Mistakes()).text('REDIS_URL');
-  if (url === undefined) return []; // told among the settings
   try {
-    return redisFindings(await readRedisFacts(url));
+    return redisFindings(await readRedisFacts(redisUrl(environment)));
   } catch (error) {
+    if (error instanceof ConfigError) return []; // told among the settings
     return [bad(`Redis cannot be reached (${reasonOf(error)})`, 'check REDIS_URL, and that the server runs')];
   }
 }

@@ -1,3 +1,4 @@
+import { Mistakes, SettingReader, type Environment } from '@hub/config';
 import { Redis } from 'ioredis';
 
 /** What Redis says of itself. */
@@ -8,6 +9,22 @@ export interface RedisFacts {
 }
 
 const CONNECT_MS = 3_000;
+
+/**
+ * Redis's URL. The client would take any other text for the path of a socket, and tell it whole when there is none.
+ *
+ * @throws ConfigError if REDIS_URL is missing or no URL of a Redis
+ */
+export function redisUrl(environment: Environment): string {
+  const mistakes = new Mistakes();
+  const url = new SettingReader(environment, mistakes).connectionUrl(
+    'REDIS_URL',
+    ['redis:', 'rediss:'],
+    'the Redis of the apps',
+  );
+  mistakes.throwIfAny();
+  return url;
+}
 
 /** Asks Redis. @throws what the connection met */
 export async function readRedisFacts(url: string): Promise<RedisFacts> {

@@ -20,9 +20,17 @@ export function validated<Schema extends z.ZodType>(
   );
 }
 
+/** What can be the name of something: words, at most with a number behind them. */
+const NAME = /^(?=.{1,40}$)[A-Za-z]+(?:[_.-][A-Za-z]+)*\d{0,2}$/;
+
+/** A key as its caller reads it. What looks like no name may be a secret that was put in the wrong place, and is not repeated. */
+function named(key: string): string {
+  return NAME.test(key) ? JSON.stringify(key) : `of ${key.length} characters`;
+}
+
 function sentence(issue: z.core.$ZodIssue): string {
   const place = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys')
-    return `unknown ${issue.keys.length === 1 ? 'key' : 'keys'} ${issue.keys.map((key) => JSON.stringify(key.slice(0, 64))).join(', ')}`;
+    return `unknown ${issue.keys.length === 1 ? 'key' : 'keys'} ${issue.keys.map(named).join(', ')}`;
   return place === '' ? issue.message : `${place}: ${issue.message}`;
 }
