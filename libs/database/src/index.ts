@@ -36,7 +36,7 @@ export {
 } from './integration.repository';
 export { LeaseModule } from './lease.module';
 export { MIGRATIONS } from './migrations';
-export { provisionDatabase, type Login, type ProvisionOptions } from './provision';
+export { provisionDatabase, type AppLogin, type Login, type ProvisionOptions } from './provision';
 export {
   RefreshLeaseRepository,
   type Fence,

@@ -11,6 +11,7 @@ import { IndexDueSyncsByProvider1795392661000 } from './1795392661000-index-due-
 import { CreateDueShares1795392662000 } from './1795392662000-create-due-shares';
 import { CreateSyncVerdictDoors1795392663000 } from './1795392663000-create-sync-verdict-doors';
 import { ConfirmVerdicts1795392670000 } from './1795392670000-confirm-verdicts';
+import { GrantByColumn1795392900000 } from './1795392900000-grant-by-column';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -27,4 +28,5 @@ export const MIGRATIONS = [
   CreateDueShares1795392662000,
   CreateSyncVerdictDoors1795392663000,
   ConfirmVerdicts1795392670000,
+  GrantByColumn1795392900000,
 ];
