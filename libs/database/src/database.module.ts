@@ -3,7 +3,6 @@ import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '
 import { ModuleRef } from '@nestjs/core';
 import { AuditRepository } from './audit.repository';
 import { BreakerRepository } from './breaker.repository';
-import { appDataSource } from './data-source';
 import { DeadLetterRepository } from './dead-letter.repository';
 import { DueNotices } from './due-notices.client';
 import { DueRepository } from './due.repository';
@@ -38,8 +37,7 @@ export class DatabaseModule implements OnApplicationShutdown {
         {
           provide: HubDatabase,
           inject: [HUB_CONFIG],
-          useFactory: async (config: HubConfig) =>
-            new HubDatabase(await appDataSource(config.databaseUrl, `hub-${name}`).initialize()),
+          useFactory: (config: HubConfig) => HubDatabase.open(config.databaseUrl, `hub-${name}`),
         },
         {
           provide: DueNotices,
@@ -58,6 +56,6 @@ export class DatabaseModule implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.modules.get(DueNotices).close();
-    await this.modules.get(HubDatabase).dataSource.destroy();
+    await this.modules.get(HubDatabase).close();
   }
 }
