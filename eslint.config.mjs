@@ -13,6 +13,11 @@ const providerIds = fs
   .map((entry) => entry.name)
   .join('|');
 
+/** What leads past the two doors: the data source, and what it gives. */
+const NO_DOOR = '/^(dataSource|manager|getRepository|createQueryRunner|createEntityManager)$/';
+const DRIVER = '/^(pg|pg-.+|typeorm)(\\u002F.*)?$/';
+const SQL_OF_DOORS = '/hub[.]org_id|row_security|\\bset +(local +|session +)?(role|authorization)\\b/i';
+
 /** A rule that forbids what these selectors match. */
 const forbid = (message, ...selectors) => ({
   create: (context) => Object.fromEntries(selectors.map((at) => [at, (node) => context.report({ node, message })])),
@@ -29,10 +34,26 @@ const hub = {
     ),
     'no-back-doors': forbid(
       'Data is reached by withOrg() and asSystem() alone, so that row-level security knows the org.',
-      'MemberExpression[property.name=/^(dataSource|manager)$/]',
+      `MemberExpression[property.name=${NO_DOOR}]`,
+      `MemberExpression[property.value=${NO_DOOR}]`,
+      `ObjectPattern > Property[key.name=${NO_DOOR}]`,
       'MemberExpression[object.name=/[dD]ataSource$/]',
-      "ImportDeclaration[importKind='value'][source.value=/^(pg|typeorm)$/] > ImportSpecifier[importKind='value']",
-      "ImportDeclaration[importKind='value'][source.value=/^(pg|typeorm)$/] > :not(ImportSpecifier, Literal)",
+      // out of a transaction again
+      "MemberExpression[object.name='manager'][property.name=/^(connection|queryRunner|release)$/]",
+      "ImportSpecifier[imported.name='appDataSource']",
+      `ImportDeclaration[importKind='value'][source.value=${DRIVER}] > ImportSpecifier[importKind='value']`,
+      `ImportDeclaration[importKind='value'][source.value=${DRIVER}] > :not(ImportSpecifier, Literal)`,
+      `ImportExpression[source.value=${DRIVER}]`,
+      `CallExpression[callee.name='require'][arguments.0.value=${DRIVER}]`,
+      `:matches(ExportNamedDeclaration, ExportAllDeclaration)[exportKind='value'][source.value=${DRIVER}]`,
+      // who sets the org, and who becomes somebody else, is no repository's affair
+      `Literal[value=${SQL_OF_DOORS}]`,
+      `TemplateElement[value.raw=${SQL_OF_DOORS}]`,
+    ),
+    'reason-in-words': forbid(
+      'asSystem() is given its reason in words, so that whoever reads the call knows why it crosses orgs.',
+      "CallExpression[callee.property.name='asSystem'][arguments.0.type!='Literal']",
+      "CallExpression[callee.property.name='asSystem'] > Literal.arguments[value=/^\\W*$/]",
     ),
     'no-provider-ids': forbid(
       'No provider is special outside its folder in the catalog: make it a field or a hook of its definition.',
@@ -76,12 +97,17 @@ export default defineConfig(
       'no-console': 'error',
       'hub/no-environment': 'error',
       'hub/no-back-doors': 'error',
+      'hub/reason-in-words': 'error',
       'hub/no-provider-ids': 'error',
     },
   },
 
   { files: ['apps/*/src/main.ts', 'libs/config/src/**/*.ts'], rules: { 'hub/no-environment': 'off' } },
-  { files: ['libs/database/src/**/*.ts'], rules: { 'hub/no-back-doors': 'off' } },
+  {
+    files: ['libs/database/src/**/*.ts'],
+    ignores: ['**/*.repository.ts'],
+    rules: { 'hub/no-back-doors': 'off' },
+  },
   {
     files: ['libs/providers/src/catalog/**/*.ts', '**/*.sandbox.ts', 'apps/sandbox/**/*.ts'],
     rules: { 'hub/no-provider-ids': 'off' },
@@ -93,6 +119,7 @@ export default defineConfig(
     rules: {
       'hub/no-environment': 'off',
       'hub/no-back-doors': 'off',
+      'hub/reason-in-words': 'off',
       'hub/no-provider-ids': 'off',
       // what an answer holds is what a test finds out
       '@typescript-eslint/no-unsafe-argument': 'off',

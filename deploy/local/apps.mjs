@@ -11,8 +11,8 @@ import { inRoot } from './root.mjs';
  */
 export const APPS = [
   { name: 'gateway', login: 'gateway', health: 'PORT', stopMs: 12_000 },
-  { name: 'refresh-worker', login: 'worker', health: 'WORKER_HEALTH_PORT', stopMs: 25_000 },
-  { name: 'metadata-sync-worker', login: 'worker', health: 'WORKER_HEALTH_PORT', stopMs: 25_000 },
+  { name: 'refresh-worker', login: 'refreshWorker', health: 'WORKER_HEALTH_PORT', stopMs: 25_000 },
+  { name: 'metadata-sync-worker', login: 'syncWorker', health: 'WORKER_HEALTH_PORT', stopMs: 25_000 },
 ];
 
 /** The compiled main file of an app. */

@@ -16,7 +16,7 @@ export function commandEnvironment(given, kept, dataDir) {
   const database = givenDatabase(given) ?? ownDatabase(kept);
   if (database && !isAppsOwn(given, kept)) {
     env.DATABASE_ADMIN_URL = database;
-    env.DATABASE_URL = asLogin(database, loginsFor(database, kept.DATABASE_PASSWORDS).worker);
+    env.DATABASE_URL = asLogin(database, loginsFor(database, kept.DATABASE_PASSWORDS).refreshWorker);
     env.REDIS_PREFIX ??= redisPrefix(database);
   }
   const redis = setting(given, 'REDIS_URL') ?? ownRedis(kept);

@@ -4,7 +4,7 @@ import { run } from './run.mjs';
 
 /**
  * @typedef {{ user: string, password: string }} Login
- * @typedef {{ gateway: Login, worker: Login }} Logins
+ * @typedef {{ gateway: Login, refreshWorker: Login, syncWorker: Login }} Logins
  */
 
 /**
@@ -25,7 +25,7 @@ export async function provision({ adminUrl, logins }) {
 /**
  * The logins' names for one database: roles belong to the whole server, and several stacks may share it.
  * @param {string} adminUrl
- * @param {{ gateway: string, worker: string }} passwords
+ * @param {Record<keyof Logins, string>} passwords
  * @returns {Logins}
  */
 export function loginsFor(adminUrl, passwords) {
@@ -33,6 +33,7 @@ export function loginsFor(adminUrl, passwords) {
   const name = (app) => `hub_${app}_${database.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_')}`.slice(0, 63);
   return {
     gateway: { user: name('gateway'), password: passwords.gateway },
-    worker: { user: name('worker'), password: passwords.worker },
+    refreshWorker: { user: name('refresh_worker'), password: passwords.refreshWorker },
+    syncWorker: { user: name('sync_worker'), password: passwords.syncWorker },
   };
 }

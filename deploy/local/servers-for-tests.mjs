@@ -77,7 +77,8 @@ export async function startTestServers({
     ]);
     const logins = {
       gateway: { user: 'hub_gateway_test', password: secret() },
-      worker: { user: 'hub_worker_test', password: secret() },
+      refreshWorker: { user: 'hub_refresh_worker_test', password: secret() },
+      syncWorker: { user: 'hub_sync_worker_test', password: secret() },
     };
     const at = { port: postgresPort, password: passwords.postgres };
     await provision({ adminUrl: adminUrl({ ...at, database: TEMPLATE }), logins });

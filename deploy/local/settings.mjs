@@ -15,7 +15,7 @@ import { Refusal } from './refusal.mjs';
  * @property {string} AUDIT_SEAL_KEY seals the audit trail outside the database
  * @property {string} POSTGRES_PASSWORD of the superuser
  * @property {string} REDIS_PASSWORD
- * @property {{ gateway: string, worker: string }} DATABASE_PASSWORDS of the apps' logins
+ * @property {{ gateway: string, refreshWorker: string, syncWorker: string }} DATABASE_PASSWORDS of the apps' logins
  * @property {string[]} [DATABASES_WITH_LOGINS] databases from outside in which npm start has made the apps' logins
  * @property {number} [POSTGRES_PORT]
  * @property {number} [REDIS_PORT]
@@ -36,7 +36,7 @@ const MAKE = {
   AUDIT_SEAL_KEY: () => `local1:${randomBytes(32).toString('base64')}`,
   POSTGRES_PASSWORD: () => random(24),
   REDIS_PASSWORD: () => random(24),
-  DATABASE_PASSWORDS: () => ({ gateway: random(24), worker: random(24) }),
+  DATABASE_PASSWORDS: () => ({ gateway: random(24), refreshWorker: random(24), syncWorker: random(24) }),
   WORKER_HEALTH_PORTS: () => ({}),
 };
 
@@ -47,7 +47,7 @@ const MAKE = {
  */
 export async function keptSettings(dataDir) {
   const known = read(dataDir);
-  if (known && Object.keys(MAKE).every((name) => name in known)) return known;
+  if (known && isWhole(known)) return known;
   return changeSettings(dataDir, (settings) => settings);
 }
 
@@ -60,12 +60,25 @@ export async function changeSettings(dataDir, change) {
   fs.mkdirSync(dataDir, { recursive: true });
   return withLock(path.join(dataDir, `${FILE}.lock`), async () => {
     const made = Object.fromEntries(Object.entries(MAKE).map(([name, make]) => [name, make()]));
-    const settings = change({ ...made, ...read(dataDir) });
+    const settings = change(completed(made, read(dataDir)));
     const draft = path.join(dataDir, `${FILE}.new`);
     fs.writeFileSync(draft, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600 });
     fs.renameSync(draft, path.join(dataDir, FILE)); // whole or not at all, also when the disk is full
     return settings;
   });
+}
+
+/** Whether nothing is missing, also of what an earlier release has kept. */
+function isWhole(known) {
+  const { DATABASE_PASSWORDS: passwords } = known;
+  return (
+    Object.keys(MAKE).every((name) => name in known) &&
+    Object.keys(MAKE.DATABASE_PASSWORDS()).every((login) => login in passwords)
+  );
+}
+
+function completed(made, known) {
+  return { ...made, ...known, DATABASE_PASSWORDS: { ...made.DATABASE_PASSWORDS, ...known?.DATABASE_PASSWORDS } };
 }
 
 function read(dataDir) {

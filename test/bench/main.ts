@@ -222,7 +222,7 @@ async function sealing(stack: Stack): Promise<Row[]> {
 
 async function appends(stack: Stack): Promise<Row[]> {
   say('Audit events.');
-  const database = new HubDatabase(await appDataSource(stack.database.urlFor('worker'), 'bench').initialize());
+  const database = new HubDatabase(await appDataSource(stack.database.urlFor('refreshWorker'), 'bench').initialize());
   const pool = new Pool({ connectionString: stack.database.adminUrl, max: 10 });
   try {
     const audit = new AuditRepository(database);

@@ -36,7 +36,7 @@ async function takeTheTour(): Promise<void> {
   keep('the secret of bearer tokens', AUTH.secret);
   keep('a token key', hub.environment['TOKEN_KEYS']?.split(':')[1]);
   keep("the database's password", decodeURIComponent(new URL(hub.database.urlFor('gateway')).password));
-  keep("the worker's database password", decodeURIComponent(new URL(hub.database.urlFor('worker')).password));
+  keep("the worker's database password", decodeURIComponent(new URL(hub.database.urlFor('refreshWorker')).password));
   for (const name of ['SHOPIFY', 'NOTION', 'GOOGLE']) keep(`${name} secret`, hub.environment[`${name}_CLIENT_SECRET`]);
   for (const provider of ['shopify', 'notion', 'google_drive'] as const) await tourOf(provider);
   await tourOfZapier();

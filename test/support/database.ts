@@ -1,4 +1,4 @@
-import { appDataSource, HubDatabase } from '@hub/database';
+import { appDataSource, HubDatabase, type AppLogin } from '@hub/database';
 import { eventually } from './eventually';
 import { TestDatabase } from './test-database';
 import { testServers } from './test-servers';
@@ -6,16 +6,16 @@ import { testServers } from './test-servers';
 /** A migrated database of one test file's own, with the apps' doors to it. */
 export interface OwnDatabase {
   readonly name: string;
-  /** As the workers' own login. */
-  readonly workerUrl: string;
-  /** As the gateway's own login. */
+  /** As an app's own login. */
   readonly gatewayUrl: string;
+  readonly refreshWorkerUrl: string;
+  readonly syncWorkerUrl: string;
   /** As the superuser. */
   readonly adminUrl: string;
   /** Runs SQL as the superuser, who sees and changes everything: for arranging, and for looking at what came of it. */
   sql<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
-  /** The apps' own doors, as one of their roles; closed with the database. */
-  as(role: 'gateway' | 'worker'): Promise<HubDatabase>;
+  /** An app's own doors, as its login; closed with the database. */
+  as(login: AppLogin): Promise<HubDatabase>;
   /** Takes the database away from the apps, their open connections included, as an outage does; or gives it back. */
   setAway(isAway: boolean): Promise<void>;
   /** Comes back once the server has been up for so long that nobody expects answers from before its start any more. */
@@ -30,12 +30,13 @@ export async function cloneDatabase(): Promise<OwnDatabase> {
   const doors: HubDatabase[] = [];
   return {
     name: database.name,
-    workerUrl: database.urlFor('worker'),
     gatewayUrl: database.urlFor('gateway'),
+    refreshWorkerUrl: database.urlFor('refreshWorker'),
+    syncWorkerUrl: database.urlFor('syncWorker'),
     adminUrl: database.adminUrl,
     sql: (text, values) => database.rows(text, values),
-    async as(role) {
-      const door = new HubDatabase(await appDataSource(database.urlFor(role), `test-${role}`, 4).initialize());
+    async as(login) {
+      const door = new HubDatabase(await appDataSource(database.urlFor(login), `test-${login}`, 4).initialize());
       doors.push(door);
       return door;
     },

@@ -11,13 +11,15 @@ import type { OwnSandbox } from './sandbox';
 
 /** The settings of one small hub: its own database, its own corner of Redis, its own keys and folder. */
 export interface HubSettings {
-  /** As the apps' environment; add what an app needs more. */
+  /** As the refresh worker's environment; another app needs its own DATABASE_URL, and what else it needs more. */
   readonly environment: Readonly<Record<string, string>>;
   readonly spoolDir: string;
   /** Opens and seals what the hub's apps seal and open. */
   readonly vault: TokenVault;
-  /** The configuration of a worker, with some settings changed. */
+  /** The configuration of the refresh worker, with some settings changed. */
   workerConfig(changed?: Record<string, string>): HubConfig;
+  /** The configuration of the metadata sync worker, with some settings changed. */
+  syncConfig(changed?: Record<string, string>): HubConfig;
   remove(): void;
 }
 
@@ -32,7 +34,7 @@ export function hubSettings(
   writeFileSync(endpointsFile, JSON.stringify(sandbox.endpoints));
   const spoolDir = path.join(folder, 'spool');
   const environment = {
-    DATABASE_URL: database.workerUrl,
+    DATABASE_URL: database.refreshWorkerUrl,
     REDIS_URL: process.env['HUB_TEST_REDIS_URL'] ?? '',
     REDIS_PREFIX: `hub-${database.name}`,
     TOKEN_KEYS: `k1:${randomBytes(32).toString('base64')}`,
@@ -45,6 +47,8 @@ export function hubSettings(
   };
   const workerConfig = (more: Record<string, string> = {}): HubConfig =>
     readConfig({ ...environment, ...more }, { providers: configurableProviders, callers: false });
+  const syncConfig = (more: Record<string, string> = {}): HubConfig =>
+    workerConfig({ DATABASE_URL: database.syncWorkerUrl, ...more });
   return {
     environment,
     spoolDir,
@@ -53,6 +57,7 @@ export function hubSettings(
       dataKeysIn((sql, values) => database.sql(sql, values)),
     ),
     workerConfig,
+    syncConfig,
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { AppLogin } from '@hub/database';
 import { AUTH, type Claims } from './bearer';
 import { Caller, type EventBody, type IntegrationBody } from './caller';
 import { Conformity, type OpenApiDocument } from './conformity';
@@ -17,6 +18,12 @@ const WORKERS = ['refresh-worker', 'metadata-sync-worker'] as const;
 
 /** The hub's own apps. */
 export type AppName = 'gateway' | (typeof WORKERS)[number];
+
+const LOGIN_OF: Record<AppName, AppLogin> = {
+  gateway: 'gateway',
+  'refresh-worker': 'refreshWorker',
+  'metadata-sync-worker': 'syncWorker',
+};
 
 export interface StackOptions {
   /** Which apps run; all unless said otherwise. The sandbox always does. */
@@ -87,7 +94,7 @@ export class Stack {
           app,
           environment: {
             ...settings,
-            DATABASE_URL: database.urlFor(place < 0 ? 'gateway' : 'worker'),
+            DATABASE_URL: database.urlFor(LOGIN_OF[app]),
             WORKER_HEALTH_PORT: String(healthPort),
           },
           readyUrl: `http://127.0.0.1:${healthPort}/health/ready`,

@@ -1,3 +1,5 @@
+import type { AppLogin } from '@hub/database';
+
 /** The servers that Jest's global set-up has started for this run (global-setup.mjs). */
 export interface TestServers {
   /** The superuser's URL. */
@@ -5,7 +7,7 @@ export interface TestServers {
   /** A migrated database to clone. */
   readonly template: string;
   readonly redisUrl: string;
-  readonly logins: Readonly<Record<'gateway' | 'worker', { readonly user: string; readonly password: string }>>;
+  readonly logins: Readonly<Record<AppLogin, { readonly user: string; readonly password: string }>>;
 }
 
 /** @throws Error if this process was not started by Jest with its global set-up */

@@ -16,13 +16,14 @@ type Map = Record<string, PlainYaml>;
 const base = readPlainYaml(read('docker-compose.yml'));
 const overlay = readPlainYaml(read('deploy/docker/sandbox.yml'));
 const services = base['services'] as Record<string, Map>;
-const APPS = ['gateway', 'refresh-worker', 'metadata-sync-worker'];
+const APPS = ['gateway', 'refresh-worker', 'metadata-sync-worker'] as const;
 
 const given = {
   ...Object.fromEntries(envNames(read('deploy/docker/env.example')).map((name) => [name, ''])),
   POSTGRES_ADMIN_PASSWORD: 'a1',
   POSTGRES_GATEWAY_PASSWORD: 'b2',
-  POSTGRES_WORKER_PASSWORD: 'c3',
+  POSTGRES_REFRESH_WORKER_PASSWORD: 'c3',
+  POSTGRES_SYNC_WORKER_PASSWORD: 'c4',
   REDIS_PASSWORD: 'd4',
   TOKEN_KEYS: `k1:${randomBytes(32).toString('base64')}`,
   AUTH_JWT_SECRET: 'e'.repeat(64),
@@ -83,13 +84,17 @@ describe('docker-compose.yml', () => {
 
   it('gives each app its own rights in the database', () => {
     const logins = JSON.parse(environmentOf('migrate')['HUB_DATABASE_LOGINS'] ?? '') as Record<
-      'gateway' | 'worker',
+      'gateway' | 'refreshWorker' | 'syncWorker',
       { user: string; password: string }
     >;
+    const loginOf = {
+      gateway: logins.gateway,
+      'refresh-worker': logins.refreshWorker,
+      'metadata-sync-worker': logins.syncWorker,
+    };
     for (const app of APPS) {
       const url = new URL(environmentOf(app)['DATABASE_URL'] ?? '');
-      const login = app === 'gateway' ? logins.gateway : logins.worker;
-      expect({ user: url.username, password: url.password }).toEqual(login);
+      expect({ user: url.username, password: url.password }).toEqual(loginOf[app]);
       expect(environmentOf(app)).not.toHaveProperty('DATABASE_ADMIN_URL');
     }
   });

@@ -1,5 +1,5 @@
 import { Mistakes, SettingReader, type Environment } from '@hub/config';
-import { appDataSource, HubDatabase } from '@hub/database';
+import { HubDatabase } from '@hub/database';
 import { CommandRefused } from './command';
 
 /** A command line asks one thing after the other. */
@@ -36,7 +36,7 @@ export async function withDatabase<T>(
 
 async function connect(url: string): Promise<HubDatabase> {
   try {
-    return new HubDatabase(await appDataSource(url, 'hub-cli', POOL_SIZE).initialize());
+    return await HubDatabase.open(url, 'hub-cli', POOL_SIZE);
   } catch (error) {
     throw new CommandRefused(`PostgreSQL refuses: ${reasonOf(error)}. Check DATABASE_URL, and that the server runs.`);
   }

@@ -12,10 +12,8 @@ import { AuditVerificationService } from './audit-verification.service';
 import { AuditRepository } from './audit.repository';
 import { migrationDataSource } from './data-source';
 import type { HubDatabase } from './hub-database';
+import { MIGRATIONS } from './migrations';
 import { ChainAuditTrail1795392800000 } from './migrations/1795392800000-chain-audit-trail';
-import { CreateAuditCheckpoints1795392810000 } from './migrations/1795392810000-create-audit-checkpoints';
-import { CreateAuditDoors1795392820000 } from './migrations/1795392820000-create-audit-doors';
-import { ReadAuditChains1795392830000 } from './migrations/1795392830000-read-audit-chains';
 import { SealFolderRepository } from './seal-folder.repository';
 import { SealHistory } from './seal-history';
 
@@ -37,7 +35,7 @@ let chains: AuditChainRepository;
 beforeAll(async () => {
   database = await cloneDatabase();
   gateway = await database.as('gateway');
-  worker = await database.as('worker');
+  worker = await database.as('refreshWorker');
   trail = new AuditRepository(gateway);
   chains = new AuditChainRepository(worker);
 });
@@ -154,7 +152,7 @@ describe('partitions', () => {
       const [year, month] = ahead(1).split('_').map(Number) as [number, number];
       await own.sql(`drop table ${part}`);
       await fillTrail(own.sql, anOrg(), { events: 1, from: new Date(Date.UTC(year, month - 1, 2)), everySeconds: 0 });
-      const ownChains = new AuditChainRepository(await own.as('worker'));
+      const ownChains = new AuditChainRepository(await own.as('refreshWorker'));
       expect(await ownChains.ensurePartitions()).toEqual({ made: 0, blocked: 1 });
     } finally {
       await own.drop();
@@ -196,12 +194,9 @@ describe('a release before', () => {
     await own.sql(`grant create on database ${own.name} to hub_owner`); // a clone does not have its template's rights
     const owner = await migrationDataSource(own.adminUrl).initialize();
     const runner = owner.createQueryRunner();
-    const migrations = [
-      new ChainAuditTrail1795392800000(),
-      new CreateAuditCheckpoints1795392810000(),
-      new CreateAuditDoors1795392820000(),
-      new ReadAuditChains1795392830000(),
-    ];
+    const migrations = MIGRATIONS.slice(MIGRATIONS.indexOf(ChainAuditTrail1795392800000)).map(
+      (Migration) => new Migration(),
+    );
     try {
       const [first, second] = [anOrg(), anOrg()];
       for (const migration of [...migrations].reverse()) await migration.down(runner);
@@ -217,7 +212,7 @@ describe('a release before', () => {
       await own.sql('insert into public.audit_heads values ($1, 1)', [SYSTEM_ORG]);
       for (const migration of migrations) await migration.up(runner);
       await ownTrail.append(first, [anEntry()]);
-      const ownChains = new AuditChainRepository(await own.as('worker'));
+      const ownChains = new AuditChainRepository(await own.as('refreshWorker'));
       const verdict = await new AuditVerificationService(ownChains, undefined).verify();
       expect(verdict).toEqual({ orgs: 3, events: 11, findings: [] });
       expect(await own.sql('select 1 from audit.events_2025_12')).toHaveLength(1);
@@ -248,7 +243,7 @@ describe('a verification', () => {
 
   beforeAll(async () => {
     own = await cloneDatabase();
-    ownChains = new AuditChainRepository(await own.as('worker'));
+    ownChains = new AuditChainRepository(await own.as('refreshWorker'));
     folder = mkdtempSync(path.join(tmpdir(), 'seals-'));
     for (const [place, one] of orgs.entries())
       await fillTrail(own.sql, one, { events: EVENTS, from: new Date(from.getTime() + place), everySeconds: 1 });

@@ -61,7 +61,7 @@ describe('the audit trail', () => {
 
   it('has no gap and no double under 50 writers at once, some of whom give up', async () => {
     const orgId = anOrg();
-    const worker = await database.as('worker');
+    const worker = await database.as('refreshWorker');
     await Promise.all(
       Array.from({ length: 50 }, (_, place) =>
         (place % 2 ? gateway : worker)

@@ -11,16 +11,16 @@ const settings = vaultSettings();
 const TOKEN_KEYS = `k1:${settings.tokenKeys[0]?.key.toString('base64')}`;
 
 let database: OwnDatabase;
-let doors: Record<'gateway' | 'worker', HubDatabase>;
+let doors: Record<'gateway' | 'refreshWorker', HubDatabase>;
 
 beforeAll(async () => {
   database = await cloneDatabase();
-  doors = { gateway: await database.as('gateway'), worker: await database.as('worker') };
+  doors = { gateway: await database.as('gateway'), refreshWorker: await database.as('refreshWorker') };
 });
 afterAll(() => database.drop());
 
 /** A process of its own, with no key in its memory. */
-const aVault = (role: 'gateway' | 'worker' = 'worker'): TokenVault =>
+const aVault = (role: 'gateway' | 'refreshWorker' = 'refreshWorker'): TokenVault =>
   TokenVault.over(settings, new DataKeyRepository(doors[role]));
 
 const anOrg = (): OrgId => randomUUID() as OrgId;
@@ -39,7 +39,7 @@ const keysOf = (orgId: OrgId) =>
 describe('an org’s first key', () => {
   it('is one, however many processes seal for the first time at once', async () => {
     const cell = aCell();
-    const vaults = Array.from({ length: 8 }, (_, place) => aVault(place % 2 === 0 ? 'gateway' : 'worker'));
+    const vaults = Array.from({ length: 8 }, (_, place) => aVault(place % 2 === 0 ? 'gateway' : 'refreshWorker'));
     const sealed = await Promise.all(vaults.map((vault) => vault.seal(cell, new PlainToken('token'))));
     const [key, ...more] = await keysOf(cell.orgId);
     expect(more).toEqual([]);
@@ -80,8 +80,8 @@ describe('an org’s first key', () => {
 it('what the gateway seals the worker opens, and the other way round', async () => {
   const cell = aCell();
   const byGateway = await aVault('gateway').seal(cell, new PlainToken('one'));
-  const byWorker = await aVault('worker').seal(cell, new PlainToken('two'));
-  expect((await aVault('worker').open(cell, byGateway)).reveal()).toBe('one');
+  const byWorker = await aVault('refreshWorker').seal(cell, new PlainToken('two'));
+  expect((await aVault('refreshWorker').open(cell, byGateway)).reveal()).toBe('one');
   expect((await aVault('gateway').open(cell, byWorker)).reveal()).toBe('two');
 });
 

@@ -6,7 +6,6 @@ import { AuditChainRepository } from './audit-chain.repository';
 import { AuditRepository } from './audit.repository';
 import { BreakerRepository } from './breaker.repository';
 import { DataKeyRepository } from './data-key.repository';
-import { appDataSource } from './data-source';
 import { DeadLetterRepository } from './dead-letter.repository';
 import { DueNotices } from './due-notices.client';
 import { DueRepository } from './due.repository';
@@ -43,8 +42,7 @@ export class DatabaseModule implements OnApplicationShutdown {
         {
           provide: HubDatabase,
           inject: [HUB_CONFIG],
-          useFactory: async (config: HubConfig) =>
-            new HubDatabase(await appDataSource(config.databaseUrl, `hub-${name}`).initialize()),
+          useFactory: (config: HubConfig) => HubDatabase.open(config.databaseUrl, `hub-${name}`),
         },
         {
           provide: DueNotices,
@@ -64,6 +62,6 @@ export class DatabaseModule implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.modules.get(DueNotices).close();
-    await this.modules.get(HubDatabase).dataSource.destroy();
+    await this.modules.get(HubDatabase).close();
   }
 }

@@ -20,6 +20,7 @@ import { DeadLetterRepository, type DeadLetterPlace } from './dead-letter.reposi
 import type { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
 import { AddFirstFailures1795392600000 } from './migrations/1795392600000-add-first-failures';
+import { GrantByColumn1795392900000 } from './migrations/1795392900000-grant-by-column';
 import { RefreshLeaseRepository } from './refresh-lease.repository';
 import { RevocationRepository } from './revocation.repository';
 import { SyncRepository } from './sync.repository';
@@ -38,12 +39,14 @@ interface Event {
 let database: OwnDatabase;
 let gateway: HubDatabase;
 let worker: HubDatabase;
+let syncWorker: HubDatabase;
 let letters: DeadLetterRepository;
 
 beforeAll(async () => {
   database = await cloneDatabase();
   gateway = await database.as('gateway');
-  worker = await database.as('worker');
+  worker = await database.as('refreshWorker');
+  syncWorker = await database.as('syncWorker');
   letters = new DeadLetterRepository(gateway);
 });
 afterAll(() => database.drop());
@@ -128,7 +131,7 @@ describe('the first failure of an integration', () => {
     await leases.settle(lease, decide(lease.integration, at), WORKER);
   }
   async function sync(of: { orgId: OrgId; id: IntegrationId }, at: Date, decide: Decide) {
-    const syncs = new SyncRepository(worker);
+    const syncs = new SyncRepository(syncWorker);
     const target = await syncs.load(of.orgId, of.id);
     if (!target) throw new Error('gone');
     await syncs.settle(target, decide(target.integration, at), WORKER);
@@ -187,6 +190,7 @@ describe('the first failure of an integration', () => {
     const orgId = anOrg();
     const owner = await migrationDataSource(database.adminUrl).initialize();
     const migration = new AddFirstFailures1795392600000();
+    const grants = new GrantByColumn1795392900000();
     const runner = owner.createQueryRunner();
     const event = (id: string, seq: number, name: string, at: Date) =>
       database.sql(
@@ -194,6 +198,7 @@ describe('the first failure of an integration', () => {
          select org_id, $2, $3, $4, provider, id, 'worker', 'refresh-worker', '', '' from public.integrations where id = $1`,
         [id, seq, at, name],
       );
+    await grants.down(runner);
     await migration.down(runner);
     try {
       const at = `'${minute(40).toISOString()}'`;
@@ -217,6 +222,7 @@ describe('the first failure of an integration', () => {
       const well = await stored('integrations', { org_id: `'${orgId}'`, provider: "'google_drive'" });
       await event(well, 11, 'refresh.failed', minute(1));
       await migration.up(runner);
+      await grants.up(runner);
       const firsts = async (id: string) => {
         const { refresh_first_failed_at: refreshed, sync_first_failed_at: synced } = await row('integrations', id);
         return [refreshed, synced];

@@ -22,7 +22,7 @@ afterAll(() => database.drop());
 
 beforeEach(async () => {
   heard = [];
-  notices = new DueNotices(database.workerUrl, 'test-notices');
+  notices = new DueNotices(database.refreshWorkerUrl, 'test-notices');
   notices.listen((notice) => heard.push(notice));
   await listening();
 });
@@ -56,7 +56,7 @@ it.each([
 
 it('a refresh that a sync waits for is noticed, too', async () => {
   const { orgId, id } = await stored();
-  await new SyncRepository(await database.as('worker')).askForRefresh(orgId, id);
+  await new SyncRepository(await database.as('syncWorker')).askForRefresh(orgId, id);
   expect(await first()).toMatchObject({ kind: 'refresh', id });
 });
 

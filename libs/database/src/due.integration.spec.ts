@@ -2,19 +2,18 @@ import { randomUUID } from 'node:crypto';
 import type { FlowId, OrgId } from '@hub/domain';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { DueRepository, type DueKind, type DueWork } from './due.repository';
-import type { HubDatabase } from './hub-database';
 
 const MINUTE = 60_000;
 
 describe('what falls due', () => {
   let database: OwnDatabase;
-  let worker: HubDatabase;
   let due: DueRepository;
+  let dueSyncs: DueRepository;
 
   beforeEach(async () => {
     database = await cloneDatabase();
-    worker = await database.as('worker');
-    due = new DueRepository(worker);
+    due = new DueRepository(await database.as('refreshWorker'));
+    dueSyncs = new DueRepository(await database.as('syncWorker'));
   });
   afterEach(() => database.drop());
 
@@ -27,6 +26,8 @@ describe('what falls due', () => {
     );
     return { id, orgId };
   }
+  /** As the worker whose work it is. */
+  const by = (kind: DueKind): DueRepository => (kind === 'sync' ? dueSyncs : due);
   const ids = (work: readonly DueWork[]): string[] => work.map(({ id }) => id);
 
   it.each([
@@ -38,7 +39,7 @@ describe('what falls due', () => {
     await integration({ [column]: "now() + interval '1 hour'" });
     await integration({ [column]: 'null' });
     await integration({ [column]: 'now()', status: "'reauth_required'" });
-    const found = await due.due(kind, 10 * MINUTE, 100);
+    const found = await by(kind).due(kind, 10 * MINUTE, 100);
     expect(ids(found)).toEqual([overdue.id, later.id]);
     expect(found[0]).toMatchObject({ orgId: overdue.orgId, provider: 'notion', epoch: 0, overdue: true });
     expect(found[0]?.dueInMs).toBeLessThanOrEqual(-MINUTE);
@@ -106,7 +107,7 @@ describe('what falls due', () => {
       async (kind) => {
         await many('notion', 300, '1 hour');
         await many('shopify', 3, '1 second');
-        const shares = await due.shares(kind, 0, 100);
+        const shares = await by(kind).shares(kind, 0, 100);
         expect(countsOf(shares)).toEqual({ notion: 100, shopify: 3 });
         expect(shares.at(-1)?.provider).toBe('shopify'); // the earliest first
         expect(shares[0]?.dueInMs).toBeLessThan(-50 * MINUTE);
@@ -141,13 +142,16 @@ describe('what falls due', () => {
         );
       await breaker("now() + interval '5 seconds'");
       expect(countsOf(await due.shares('refresh', 0, 5))).toEqual({ notion: 1, shopify: 5 });
-      expect(countsOf(await due.shares('sync', 0, 5))).toEqual({ notion: 5, shopify: 5 });
+      expect(countsOf(await dueSyncs.shares('sync', 0, 5))).toEqual({ notion: 5, shopify: 5 });
       await breaker('now()');
       expect(countsOf(await due.shares('refresh', 0, 5))).toEqual({ notion: 5, shopify: 5 });
     });
   });
 
-  it('is shown to workers alone', async () => {
+  it('is shown to the workers whose work it is alone', async () => {
+    for (const kind of ['refresh', 'revocation'] as const)
+      await expect(dueSyncs.shares(kind, 0, 1)).rejects.toMatchObject({ code: '42501' });
+    await expect(due.shares('sync', 0, 1)).rejects.toMatchObject({ code: '42501' });
     const gateway = new DueRepository(await database.as('gateway'));
     for (const kind of ['refresh', 'sync', 'revocation'] as const)
       await expect(gateway.shares(kind, 0, 1)).rejects.toMatchObject({ code: '42501' });
@@ -164,7 +168,7 @@ describe('what falls due', () => {
     });
     const shown = [];
     for (const kind of ['refresh', 'sync'] as const)
-      shown.push(...(await due.due(kind, MINUTE, 1)), ...(await due.shares(kind, MINUTE, 1)));
+      shown.push(...(await by(kind).due(kind, MINUTE, 1)), ...(await by(kind).shares(kind, MINUTE, 1)));
     expect(shown).toHaveLength(4);
     expect(JSON.stringify(shown)).not.toContain('canary');
   });

@@ -1,6 +1,7 @@
 import type { OrgId } from '@hub/domain';
 import { DatabaseError, type Pool } from 'pg';
 import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
+import { appDataSource } from './data-source';
 
 /** Classes of SQLSTATE by which a server says that it cannot serve now: connection, resources, an operator's hand. */
 const CANNOT_SERVE = /^(08|53|57)/;
@@ -19,6 +20,15 @@ export class HubDatabase {
   constructor(readonly dataSource: DataSource) {
     // an idle connection has broken: there is always one (data-source.ts), so that no outage goes unnoticed
     (dataSource.driver as { master?: Pool }).master?.on('error', () => this.noteTrouble());
+  }
+
+  /**
+   * Connects as an app's own login.
+   *
+   * @param name shown in `pg_stat_activity`
+   */
+  static async open(url: string, name: string, poolSize?: number): Promise<HubDatabase> {
+    return new HubDatabase(await appDataSource(url, name, poolSize).initialize());
   }
 
   /** For how long the database has answered without a break, in milliseconds, as far as this process has seen; `Infinity`: always. */

@@ -66,7 +66,7 @@ export {
 export { LeaseModule } from './lease.module';
 export { MIGRATIONS } from './migrations';
 export { pruneAudit, type Pruned, type PruneOptions } from './prune-audit';
-export { provisionDatabase, type Login, type ProvisionOptions } from './provision';
+export { provisionDatabase, type AppLogin, type Login, type ProvisionOptions } from './provision';
 export {
   RefreshLeaseRepository,
   type Fence,

@@ -2,69 +2,33 @@ import { randomUUID } from 'node:crypto';
 import type { OrgId } from '@hub/domain';
 import type { EntityManager } from 'typeorm';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
+import { standBeforeWalls, type Walls } from '../../../test/support/walls';
 import type { HubDatabase } from './hub-database';
+import type { AppLogin } from './provision';
 
-type Role = 'gateway' | 'worker';
-type Command = 'select' | 'insert' | 'update' | 'delete';
-
-const ROLES: readonly Role[] = ['gateway', 'worker'];
-const COMMANDS: readonly Command[] = ['select', 'insert', 'update', 'delete'];
+const LOGINS: readonly AppLogin[] = ['gateway', 'refreshWorker', 'syncWorker'];
 
 const ours = randomUUID() as OrgId;
 const theirs = randomUUID() as OrgId;
 
-/** How a row of each table is made for an org, with the least that it needs. */
-const ROW_OF: Record<string, (orgId: string) => [columns: string, values: string]> = {
-  integrations: (org) => ['org_id, provider, access_token', `'${org}', 'notion', 'sealed'`],
-  flows: (org) => [
-    'id, org_id, provider, started_by, status, return_url, client_id, cookie_hash, expires_at',
-    `gen_random_uuid(), '${org}', 'notion', 'ada', 'open', 'https://a.example', 'client', 'x', now()`,
-  ],
-  audit_events: (org) => [
-    'org_id, seq, at, name, actor_type, actor_id, prev_hash, hash',
-    `'${org}', (random() * 1e9)::bigint + 10, now(), 'token.read', 'user', 'ada', '\\x', '\\x'`,
-  ],
-  audit_heads: (org) => ['org_id, seq, hash', `'${org}', 1, '\\x'`],
-  audit_checkpoints: (org) => [
-    'org_id, seq, hash, before, export_sha256',
-    `'${org}', (random() * 1e9)::bigint, '\\x', '2026-01-01', '\\x'`,
-  ],
-  // retired ones: an org has no two active keys
-  data_keys: (org) => [
-    'org_id, key_provider, wrapping_key_id, wrapped_key, status',
-    `'${org}', 'local', 'k1', 'x', 'retired'`,
-  ],
-  revocations: (org) => [
-    'org_id, provider, integration_id, access_token, reason',
-    `'${org}', 'notion', gen_random_uuid(), 'x', 'disconnect'`,
-  ],
-  token_inbox: (org) => [
-    'org_id, provider, integration_id, epoch, access_token, issued_at',
-    `'${org}', 'notion', gen_random_uuid(), 1, 'x', now()`,
-  ],
-};
-const TABLES = Object.keys(ROW_OF);
-
-const insertInto = (table: string, org: string): string => {
-  const [columns, values] = ROW_OF[table]?.(org) ?? [];
-  return `insert into public.${table} (${columns}) values (${values})`;
-};
-
-const STATEMENT: Record<Command, (table: string, org: string) => string> = {
-  select: (table, org) => `select 1 from public.${table} where org_id = '${org}'`,
-  insert: insertInto,
-  update: (table, org) => `update public.${table} set org_id = org_id where org_id = '${org}'`,
-  delete: (table, org) => `delete from public.${table} where org_id = '${org}'`,
-};
-
 describe('what the apps’ logins may do', () => {
   let database: OwnDatabase;
-  let doors: Record<Role, HubDatabase>;
+  let doors: Record<AppLogin, HubDatabase>;
 
   beforeAll(async () => {
     database = await cloneDatabase();
-    for (const table of TABLES) for (const org of [ours, theirs]) await database.sql(insertInto(table, org));
-    doors = { gateway: await database.as('gateway'), worker: await database.as('worker') };
+    for (const org of [ours, theirs]) {
+      await database.sql(
+        "insert into public.integrations (org_id, provider, access_token, refresh_token) values ($1, 'notion', 'a', 'r')",
+        [org],
+      );
+      await database.sql(
+        "insert into public.revocations (org_id, provider, integration_id, access_token, reason) values ($1, 'notion', gen_random_uuid(), 'x', 'disconnect')",
+        [org],
+      );
+    }
+    const [gateway, refreshWorker, syncWorker] = await Promise.all(LOGINS.map((login) => database.as(login)));
+    doors = { gateway, refreshWorker, syncWorker } as Record<AppLogin, HubDatabase>;
   });
   afterAll(() => database.drop());
 
@@ -74,11 +38,7 @@ describe('what the apps’ logins may do', () => {
     const undo = new Error('undo');
     await run(async (manager) => {
       const answer = await manager.query<unknown[] | [unknown[], number]>(sql);
-      met = sql.startsWith('select')
-        ? answer.length
-        : sql.startsWith('insert')
-          ? 1
-          : (answer as [unknown[], number])[1];
+      met = sql.startsWith('select') ? answer.length : (answer as [unknown[], number])[1];
       throw undo;
     }).catch((error: { code?: string }) => {
       if (error !== undo && error.code !== '42501') throw error;
@@ -86,140 +46,167 @@ describe('what the apps’ logins may do', () => {
     return met;
   }
 
-  const asOrg = (role: Role, orgId: string) => (work: (manager: EntityManager) => Promise<void>) =>
-    doors[role].withOrg(orgId as OrgId, work);
+  const asOrg = (login: AppLogin, orgId: string) => (work: (manager: EntityManager) => Promise<void>) =>
+    doors[login].withOrg(orgId as OrgId, work);
   /** A transaction that nobody has bound to an org. */
-  const asNobody = (role: Role) => (work: (manager: EntityManager) => Promise<void>) =>
-    doors[role].dataSource.transaction(work);
+  const asNobody = (login: AppLogin) => (work: (manager: EntityManager) => Promise<void>) =>
+    doors[login].dataSource.transaction(work);
 
-  describe.each(ROLES)('as the %s', (role) => {
-    describe.each(TABLES)('%s', (table) => {
-      it.each(COMMANDS)('a foreign org’s rows are out of reach of %s', async (command) => {
-        expect([0, 'refused']).toContain(await attempt(asOrg(role, ours), STATEMENT[command](table, theirs)));
-      });
+  describe('between the orgs', () => {
+    let own: OwnDatabase;
+    let walls: Walls;
 
-      it.each(COMMANDS)('no row at all is within reach of %s where no org is set', async (command) => {
-        for (const org of [ours, theirs])
-          expect([0, 'refused']).toContain(await attempt(asNobody(role), STATEMENT[command](table, org)));
-      });
-
-      it('a row cannot be moved to another org', async () => {
-        const move = `update public.${table} set org_id = '${theirs}' where org_id = '${ours}'`;
-        expect(await attempt(asOrg(role, ours), move)).toBe('refused');
-      });
+    beforeAll(async () => {
+      own = await cloneDatabase();
+      walls = await standBeforeWalls(own);
+    });
+    afterAll(async () => {
+      await walls.close();
+      await own.drop();
     });
 
-    it('an org that is no UUID is an error, not everything', async () => {
-      const run = doors[role].withOrg("' or true --" as OrgId, (manager) =>
-        manager.query('select 1 from public.integrations'),
+    it('is nothing: of every table, each command meets the rows of the org that is set, and only where the rights say so', async () => {
+      expect(await walls.breaches()).toEqual([]);
+    });
+
+    it('is noticed here where a table comes without policies', async () => {
+      const other = await cloneDatabase();
+      await other.sql(
+        'create table public.newcomers (id uuid primary key default gen_random_uuid(), org_id uuid not null)',
+      );
+      await other.sql('grant select, insert on public.newcomers to hub_gateway');
+      const before = await standBeforeWalls(other);
+      expect(await before.breaches('newcomers')).toEqual(
+        expect.arrayContaining([
+          'newcomers does not enable and force row-level security',
+          'gateway with nobody set: select on newcomers met [ours, theirs]',
+          'gateway with ours set: insert of theirs on newcomers met [a row]',
+        ]),
+      );
+      await before.close();
+      await other.drop();
+    });
+
+    it.each([
+      [
+        'a view with its owner’s rights',
+        'create view public.spy as select * from public.integrations',
+        'drop view public.spy',
+      ],
+      [
+        'a definer’s function without a search path, for everybody',
+        'create function hub.spy() returns bigint language sql security definer return 1',
+        'drop function hub.spy()',
+      ],
+      [
+        'a table of no org that nobody has thought about',
+        'create table public.strangers (id uuid)',
+        'drop table public.strangers',
+      ],
+    ])('is noticed where the catalog has %s', async (_what, make, unmake) => {
+      await own.sql(make);
+      expect((await walls.breaches('integrations')).length).toBeGreaterThan(0);
+      await own.sql(unmake);
+      expect(await walls.breaches('integrations')).toEqual([]);
+    });
+
+    it.each(LOGINS)('is nothing where the %s sets an org that is no UUID: an error, not everything', async (login) => {
+      const run = doors[login].withOrg("' or true --" as OrgId, (manager) =>
+        manager.query('select id from public.integrations'),
       );
       await expect(run).rejects.toMatchObject({ code: '22P02' });
     });
   });
 
-  it('within their own org is what their work needs, and no more', async () => {
-    const rights: Record<string, string> = {};
-    for (const role of ROLES)
-      for (const table of TABLES) {
-        const met = await Promise.all(
-          COMMANDS.map(async (command) =>
-            (await attempt(
-              asOrg(role, ours),
-              command === 'insert' ? anotherOf(table) : STATEMENT[command](table, ours),
-            )) === 'refused'
-              ? ''
-              : command,
-          ),
-        );
-        rights[`${role} ${table}`] = met.filter(Boolean).join(' ');
-      }
-    expect(rights).toEqual({
-      'gateway integrations': 'select insert update',
-      'gateway flows': 'select insert update',
-      'gateway audit_events': 'select',
-      'gateway audit_heads': 'select',
-      'gateway audit_checkpoints': 'select',
-      'gateway data_keys': 'select insert',
-      'gateway revocations': 'select insert',
-      'gateway token_inbox': '',
-      'worker integrations': 'select update',
-      'worker flows': '',
-      'worker audit_events': 'select',
-      'worker audit_heads': 'select',
-      'worker audit_checkpoints': 'select',
-      'worker data_keys': 'select insert',
-      'worker revocations': 'select insert update delete',
-      'worker token_inbox': 'select insert delete',
-    });
-
-    /** A second row of our own, past the unique keys. */
-    function anotherOf(table: string): string {
-      return insertInto(table, ours).replace("'notion'", "'shopify'");
-    }
-  });
-
-  it('the gateway may have a revocation tried again, and change nothing else about it', async () => {
-    const columns = await database.sql<{ name: string }>(
-      "select column_name as name from information_schema.columns where table_name = 'revocations' order by 1",
-    );
-    const changeable: string[] = [];
-    for (const { name } of columns) {
-      // without reading what it writes: the right to change is asked for, nothing else
-      const set = `update public.revocations set ${name} = default where org_id = '${ours}'`;
-      if ((await attempt(asOrg('gateway', ours), set)) !== 'refused') changeable.push(name);
-    }
-    expect(changeable).toEqual(['failed_attempts', 'next_attempt_at']);
-    const again = (org: string) => `update public.revocations set next_attempt_at = now() where org_id = '${org}'`;
-    expect(await attempt(asOrg('gateway', ours), again(ours))).toBe(1);
-    expect(await attempt(asOrg('gateway', ours), again(theirs))).toBe(0);
-  });
-
   it.each([
+    ['gateway', 'integrations', 'access_token'],
     ['gateway', 'integrations', 'refresh_token'],
     ['gateway', 'revocations', 'access_token'],
     ['gateway', 'revocations', 'refresh_token'],
     ['gateway', 'token_inbox', 'access_token'],
-    ['worker', 'flows', 'parked_code'],
-    ['worker', 'flows', 'verifier'],
-  ] as const)('the %s never reads %s.%s', async (role, table, column) => {
+    ['refreshWorker', 'flows', 'parked_code'],
+    ['refreshWorker', 'flows', 'verifier'],
+    ['syncWorker', 'integrations', 'refresh_token'],
+    ['syncWorker', 'revocations', 'access_token'],
+    ['syncWorker', 'token_inbox', 'refresh_token'],
+    ['syncWorker', 'flows', 'verifier'],
+    ['syncWorker', 'audit_events', 'detail'],
+    ['syncWorker', 'audit_heads', 'hash'],
+    ['gateway', 'audit_heads', 'hash'],
+  ] as const)('the %s never reads %s.%s', async (login, table, column) => {
     const read = `select ${column} from public.${table}`;
-    expect(await attempt(asOrg(role, ours), read)).toBe('refused');
-    expect(await attempt(asOrg(role, ours), `select * from public.${table}`)).toBe('refused');
+    expect(await attempt(asOrg(login, ours), read)).toBe('refused');
+    expect(await attempt(asOrg(login, ours), `select * from public.${table}`)).toBe('refused');
     expect(
-      await attempt(asOrg(role, ours), `update public.${table} set ${column} = ${column} returning ${column}`),
+      await attempt(asOrg(login, ours), `update public.${table} set ${column} = ${column} returning ${column}`),
     ).toBe('refused');
   });
 
-  it.each(ROLES)('the %s can neither change a data key nor delete one', async (role) => {
+  it.each([
+    ['syncWorker', 'integrations', 'access_token'],
+    ['syncWorker', 'integrations', 'refresh_token'],
+    ['syncWorker', 'integrations', 'epoch'],
+    ['refreshWorker', 'integrations', 'metadata'],
+    ['gateway', 'integrations', 'settled_at'],
+    ['gateway', 'revocations', 'access_token'],
+    ...LOGINS.flatMap((login) =>
+      ['org_id', 'id', 'provider', 'created_at'].map((column) => [login, 'integrations', column] as const),
+    ),
+  ] as const)('the %s never changes %s.%s', async (login, table, column) => {
+    expect(await attempt(asOrg(login, ours), `update public.${table} set ${column} = default`)).toBe('refused');
+  });
+
+  it('the gateway reads an access token by the token read alone, of the org that it names and no other', async () => {
+    const read = async (org: string): Promise<unknown[]> =>
+      doors.gateway.asSystem('test', (manager) =>
+        manager.query("select access_token from hub.read_token($1, 'notion')", [org]),
+      );
+    expect(await read(ours)).toEqual([{ access_token: 'a' }]);
+    expect(await read(randomUUID())).toEqual([]);
+    for (const login of ['refreshWorker', 'syncWorker'] as const)
+      expect(await attempt(asOrg(login, ours), `select * from hub.read_token('${ours}', 'notion')`)).toBe('refused');
+  });
+
+  it('the sync worker learns whether there is a refresh token, of its own org’s rows only', async () => {
+    const has = async (org: OrgId, whose: OrgId): Promise<unknown> => {
+      const [row] = await database.sql<{ id: string }>('select id from public.integrations where org_id = $1', [whose]);
+      const [answer] = await doors.syncWorker.withOrg(org, (manager) =>
+        manager.query<{ has: boolean | null }[]>('select hub.has_refresh_token($1) as has', [row?.id]),
+      );
+      return answer?.has;
+    };
+    expect(await has(ours, ours)).toBe(true);
+    expect(await has(ours, theirs)).toBeNull();
+  });
+
+  it.each(LOGINS)('the %s can neither change a data key nor delete one', async (login) => {
     for (const change of ['wrapped_key', 'status', 'key_provider', 'wrapping_key_id', 'org_id', 'id'])
-      expect(await attempt(asOrg(role, ours), `update public.data_keys set ${change} = default`)).toBe('refused');
-    expect(await attempt(asOrg(role, ours), STATEMENT.delete('data_keys', ours))).toBe('refused');
+      expect(await attempt(asOrg(login, ours), `update public.data_keys set ${change} = default`)).toBe('refused');
+    expect(await attempt(asOrg(login, ours), 'delete from public.data_keys')).toBe('refused');
   });
 
-  it.each(ROLES)('the %s cannot become anybody else', async (role) => {
-    for (const other of ['hub_owner', 'hub_scanner', 'hub_disconnector', 'postgres'])
-      expect(await attempt(asNobody(role), `set role ${other}`)).toBe('refused');
+  it.each(LOGINS)('the %s cannot become anybody else', async (login) => {
+    for (const other of [
+      'hub_owner',
+      'hub_migrator',
+      'hub_scanner',
+      'hub_disconnector',
+      'hub_token_reader',
+      'hub_rotator',
+      'postgres',
+    ])
+      expect(await attempt(asNobody(login), `set role ${other}`)).toBe('refused');
   });
 
-  it.each(ROLES)('the %s cannot switch the policies off', async (role) => {
+  it.each(LOGINS)('the %s cannot switch the policies off', async (login) => {
     for (const sql of [
       'alter table public.integrations no force row level security',
       'drop policy integrations_by_org on public.integrations',
       'create policy open on public.integrations using (true)',
     ])
-      expect(await attempt(asOrg(role, ours), sql)).toBe('refused');
+      expect(await attempt(asOrg(login, ours), sql)).toBe('refused');
     // asked to see everything or fail, the server fails rather than leave rows out
-    expect(await attempt(asOrg(role, ours), 'truncate public.integrations')).toBe('refused');
-  });
-
-  it('would be noticed here if a policy were open: the same statements then meet foreign rows', async () => {
-    await database.sql('create policy open on public.integrations using (true)');
-    try {
-      expect(await attempt(asOrg('gateway', ours), STATEMENT.select('integrations', theirs))).toBe(1);
-      expect(await attempt(asOrg('worker', ours), STATEMENT.update('integrations', theirs))).toBe(1);
-    } finally {
-      await database.sql('drop policy open on public.integrations');
-    }
+    expect(await attempt(asOrg(login, ours), 'truncate public.integrations')).toBe('refused');
   });
 
   describe('the org of a connection', () => {

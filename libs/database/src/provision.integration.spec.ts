@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { providerCatalog } from '@hub/providers';
 import { Client, escapeIdentifier } from 'pg';
 import { testServers } from '../../../test/support/test-servers';
+import { migrationDataSource } from './data-source';
 import { MIGRATIONS } from './migrations';
-import { provisionDatabase, type ProvisionOptions } from './provision';
+import { provisionDatabase, ROLES, type AppLogin, type Login, type ProvisionOptions } from './provision';
 import { scramVerifier } from './scram';
 
 const { adminUrl } = testServers();
@@ -49,12 +50,13 @@ describe('provisioning a database', () => {
     databases.push(name);
     return name;
   };
-  const newLogins = (): NonNullable<ProvisionOptions['logins']> => {
+  const newLogins = (): Record<AppLogin, Login> => {
     const made = {
       gateway: { user: `hub_gateway_${random()}`, password: 'it’s a "pass\\word"' },
-      worker: { user: `hub_worker_${random()}`, password: random() },
+      refreshWorker: { user: `hub_refresh_worker_${random()}`, password: random() },
+      syncWorker: { user: `hub_sync_worker_${random()}`, password: random() },
     };
-    logins.push(made.gateway.user, made.worker.user);
+    logins.push(...Object.values(made).map(({ user }) => user));
     return made;
   };
 
@@ -78,15 +80,14 @@ describe('provisioning a database', () => {
     const made = newLogins();
     await provisionDatabase({ adminUrl: url({ database }), logins: made });
     await ask(url({ database }), "update public.providers set label = 'Old' where id = 'notion'");
-    const changed = { ...made, worker: { ...made.worker, password: 'changed' } };
+    const changed = { ...made, refreshWorker: { ...made.refreshWorker, password: 'changed' } };
     expect(await provisionDatabase({ adminUrl: url({ database }), logins: changed })).toEqual({ migrations: [] });
     expect(await ask(url({ database }), "select label from public.providers where id = 'notion'")).toEqual([
       { label: 'Notion' },
     ]);
-    expect(await ask(url({ database, user: made.worker.user, password: 'changed' }), 'select 1 as one')).toHaveLength(
-      1,
-    );
-    await expect(ask(url({ database, ...made.worker }), 'select 1')).rejects.toMatchObject({ code: '28P01' });
+    const { user } = made.refreshWorker;
+    expect(await ask(url({ database, user, password: 'changed' }), 'select 1 as one')).toHaveLength(1);
+    await expect(ask(url({ database, ...made.refreshWorker }), 'select 1')).rejects.toMatchObject({ code: '28P01' });
   });
 
   it('may be done by several at once', async () => {
@@ -116,7 +117,7 @@ describe('provisioning a database', () => {
     databases.push(database);
     const user = `hub "odd" ${random()}`;
     logins.push(user);
-    const made = { gateway: { user, password: 'x' }, worker: newLogins().worker };
+    const made = { ...newLogins(), gateway: { user, password: 'x' } };
     await provisionDatabase({ adminUrl: url({ database: encodeURIComponent(database) }), logins: made });
     const seen = await ask(
       url({ database: encodeURIComponent(database), user: encodeURIComponent(user), password: 'x' }),
@@ -129,7 +130,7 @@ describe('provisioning a database', () => {
     const database = newDatabase();
     const made = newLogins();
     await provisionDatabase({ adminUrl: url({ database }), logins: made });
-    const { user, password } = made.worker;
+    const { user, password } = made.syncWorker;
     expect(await ask(url({ database, user, password }), 'select name from public.hub_migrations order by id')).toEqual(
       ALL.map((name) => ({ name })),
     );
@@ -150,8 +151,7 @@ describe('provisioning a database', () => {
 
     it('works where that role may create roles and databases, and the hub’s roles are its to give', async () => {
       // roles of the hub are there already in this cluster; whoever made them has given them on
-      for (const role of ['hub_owner', 'hub_gateway', 'hub_worker', 'hub_scanner', 'hub_disconnector', 'hub_auditor'])
-        await ask(adminUrl, `grant ${role} to ${admin.user} with admin option`);
+      for (const role of ROLES) await ask(adminUrl, `grant ${role} to ${admin.user} with admin option`);
       const made = newLogins();
       expect(await provisionDatabase({ adminUrl: url({ database: cluster, ...admin }), logins: made })).toEqual({
         migrations: ALL,
@@ -163,6 +163,70 @@ describe('provisioning a database', () => {
       expect(
         await ask(url({ database: cluster, user, password }), 'select count(*)::int as rows from public.flows'),
       ).toEqual([{ rows: 0 }]);
+    });
+  });
+
+  describe('as a migrator, who may make no role', () => {
+    const migrator = { user: `migrator_${random()}`, password: random() };
+    const database = newDatabase();
+    const asMigrator = () => provisionDatabase({ adminUrl: url({ database, ...migrator }), logins: {} });
+
+    beforeAll(async () => {
+      await provisionDatabase({ adminUrl: url({ database }), logins: newLogins() });
+      await ask(adminUrl, `create role ${migrator.user} login password '${migrator.password}'`);
+      logins.push(migrator.user);
+    });
+
+    it('is refused until he is one', async () => {
+      await expect(asMigrator()).rejects.toThrow(/42501, permission denied/);
+    });
+
+    it('brings the schema to where this release needs it, once roles and logins are there', async () => {
+      await ask(adminUrl, `grant hub_migrator to ${migrator.user}`);
+      const owner = await migrationDataSource(url({ database, ...migrator })).initialize();
+      for (const _ of MIGRATIONS) await owner.undoLastMigration({ transaction: 'each' });
+      await owner.destroy();
+      expect(await asMigrator()).toEqual({ migrations: ALL });
+      expect(await asMigrator()).toEqual({ migrations: [] });
+      const [owned] = await ask(
+        url({ database }),
+        "select tableowner as owner from pg_tables where tablename = 'integrations'",
+      );
+      expect(owned).toEqual({ owner: 'hub_owner' });
+    });
+  });
+
+  describe('of an earlier release, which knew one login for both workers', () => {
+    const rightsOf = (database: string, { user, password }: Login) =>
+      ask<{ refreshes: boolean; syncs: boolean }>(
+        url({ database, user, password }),
+        `select pg_has_role('hub_refresh_worker', 'usage') as refreshes, pg_has_role('hub_sync_worker', 'usage') as syncs`,
+      );
+
+    it('leaves a login that the operator made a member of hub_worker the rights of both', async () => {
+      const database = newDatabase();
+      await provisionDatabase({ adminUrl: url({ database }) });
+      const theirs = { user: `theirs_${random()}`, password: random() };
+      await ask(adminUrl, `create role ${theirs.user} login password '${theirs.password}' in role hub_worker`);
+      logins.push(theirs.user);
+      expect(await rightsOf(database, theirs)).toEqual([{ refreshes: false, syncs: false }]);
+      await provisionDatabase({ adminUrl: url({ database }) });
+      expect(await rightsOf(database, theirs)).toEqual([{ refreshes: true, syncs: true }]);
+    });
+
+    it('takes settings that name such a login', async () => {
+      const database = newDatabase();
+      const { gateway, refreshWorker: worker } = newLogins();
+      await provisionDatabase({ adminUrl: url({ database }), logins: { gateway, worker } });
+      expect(await rightsOf(database, worker)).toEqual([{ refreshes: true, syncs: true }]);
+    });
+
+    it('gives each worker of this release its own rights only', async () => {
+      const database = newDatabase();
+      const made = newLogins();
+      await provisionDatabase({ adminUrl: url({ database }), logins: made });
+      expect(await rightsOf(database, made.refreshWorker)).toEqual([{ refreshes: true, syncs: false }]);
+      expect(await rightsOf(database, made.syncWorker)).toEqual([{ refreshes: false, syncs: true }]);
     });
   });
 

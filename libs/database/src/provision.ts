@@ -10,15 +10,52 @@ export interface Login {
   readonly password: string;
 }
 
+/** Whose rights each app's login has. */
+const ROLES_OF_LOGIN = {
+  gateway: ['hub_gateway'],
+  refreshWorker: ['hub_refresh_worker'],
+  syncWorker: ['hub_sync_worker'],
+  /** One login for both workers, as earlier releases had it. */
+  worker: ['hub_refresh_worker', 'hub_sync_worker'],
+} as const;
+
+/** The apps that have a login of their own. */
+export type AppLogin = Exclude<keyof typeof ROLES_OF_LOGIN, 'worker'>;
+
 export interface ProvisionOptions {
-  /** A role that may create roles, and the database if it is missing. */
+  /**
+   * A role that may create roles, and the database if it is missing. Once roles, database and logins are there, a member
+   * of `hub_migrator` will do.
+   */
   readonly adminUrl: string;
-  /** Logins to make or to bring up to date; absent: the operator makes members of `hub_gateway` and `hub_worker` himself. */
-  readonly logins?: { readonly gateway: Login; readonly worker: Login };
+  /** Logins to make or to bring up to date; those that are absent the operator makes himself, as members of the roles. */
+  readonly logins?: { readonly [name in keyof typeof ROLES_OF_LOGIN]?: Login };
 }
 
 /** Roles are rights, not logins: cluster-wide, without password. Logins are members of them, one set per database. */
-const ROLES = ['hub_owner', 'hub_gateway', 'hub_worker', 'hub_scanner', 'hub_disconnector', 'hub_auditor'] as const;
+export const ROLES = [
+  'hub_owner',
+  'hub_migrator',
+  'hub_gateway',
+  'hub_worker',
+  'hub_refresh_worker',
+  'hub_sync_worker',
+  'hub_scanner',
+  'hub_disconnector',
+  'hub_token_reader',
+  'hub_auditor',
+  'hub_rotator',
+] as const;
+/** Who has the rights of another role as well. */
+const MEMBERSHIPS = [
+  ['hub_migrator', 'hub_owner'],
+  ['hub_refresh_worker', 'hub_worker'],
+  ['hub_sync_worker', 'hub_worker'],
+  // the owner gives functions to those whose rights they run with
+  ['hub_owner', 'hub_scanner'],
+  ['hub_owner', 'hub_disconnector'],
+  ['hub_owner', 'hub_token_reader'],
+] as const;
 /** `security_invoker`, column-wise grants and `hub.current_org()`'s body need this version. */
 const OLDEST_SERVER = 150_000;
 /** Two provisions at once would trip over each other's roles. */
@@ -27,8 +64,8 @@ const PROVISION_LOCK = 7_264_001;
 const NO_RIGHT = '42501';
 const NO_SUCH_DATABASE = '3D000';
 const ALREADY_THERE = ['42P04', '23505'];
-/** A row of a shared catalog that somebody else has just written (unique violation, tuple concurrently updated). */
-const MADE_BY_ANOTHER = ['23505', 'XX000'];
+/** A role or a row of a shared catalog that somebody else has just written (duplicate, unique violation, tuple concurrently updated). */
+const MADE_BY_ANOTHER = ['42710', '23505', 'XX000'];
 const TURN_PAUSE_MS = 100;
 const ROLE_TRIES = 10;
 const ROLE_PAUSE_MS = 100;
@@ -49,9 +86,9 @@ export async function provisionDatabase({ adminUrl, logins }: ProvisionOptions):
     const migrations = await migrate(adminUrl);
     await admin.query('grant select on public.hub_migrations to hub_gateway, hub_worker'); // for the doctor
     await fillCatalog(admin);
-    if (logins) {
-      await makeLogin(admin, 'hub_gateway', logins.gateway);
-      await makeLogin(admin, 'hub_worker', logins.worker);
+    for (const name of keysOf(ROLES_OF_LOGIN)) {
+      const login = logins?.[name];
+      if (login) await makeLogin(admin, ROLES_OF_LOGIN[name], login);
     }
     return { migrations };
   } catch (error) {
@@ -142,20 +179,46 @@ async function makeRoles(admin: Client): Promise<void> {
   }
 }
 
+/** Does what is missing and nothing else, so that a migrator, who may make no role, comes through where all is there. */
 async function makeAndGrantRoles(admin: Client): Promise<void> {
-  for (const role of ROLES) {
-    await admin.query(`do $$ begin
-      create role ${role} nologin nosuperuser nobypassrls nocreaterole nocreatedb;
-    exception when duplicate_object or unique_violation then null; end $$`);
-  }
-  await admin.query(`
-    grant hub_owner, hub_scanner, hub_disconnector to current_user;
-    grant hub_scanner, hub_disconnector to hub_owner;
-    grant usage, create on schema public to hub_owner;
-    grant usage on schema public to hub_gateway, hub_worker, hub_scanner, hub_disconnector, hub_auditor;
-    do $$ begin execute format('grant create, connect on database %I to hub_owner', current_database()); end $$;
-  `);
+  await doAll(admin, MISSING_ROLES, [ROLES]);
+  await doAll(admin, MISSING_MEMBERSHIPS, [MEMBERSHIPS.map(([member]) => member), MEMBERSHIPS.map(([, of]) => of)]);
+  await doAll(admin, MISSING_RIGHTS, [ROLES]);
+  await doAll(admin, MISSING_RIGHTS_OF_WORKERS, []);
 }
+
+/** Runs the statements that a query answers with. */
+async function doAll(admin: Client, query: string, parameters: unknown[]): Promise<void> {
+  const { rows } = await admin.query<{ statement: string }>(query, parameters);
+  for (const { statement } of rows) await admin.query(statement);
+}
+
+const MISSING_ROLES = `
+  select format('create role %I nologin nosuperuser nobypassrls nocreaterole nocreatedb', name) as statement
+  from unnest($1::text[]) as name where not exists (select from pg_roles where rolname = name)`;
+
+// who is here migrates as the owner; whoever makes a role may give it, and has nothing of it yet
+const MISSING_MEMBERSHIPS = `
+  select format('grant %I to %I', of, member) as statement
+  from (select * from unnest($1::text[], $2::text[]) as pair (member, of)
+        union all select current_user, of from unnest(array['hub_owner', 'hub_scanner', 'hub_disconnector', 'hub_token_reader']) as of) as pairs
+  where not pg_has_role(member, of, 'usage')`;
+
+const MISSING_RIGHTS = `
+  select 'grant usage, create on schema public to hub_owner' as statement
+    where not (has_schema_privilege('hub_owner', 'public', 'usage') and has_schema_privilege('hub_owner', 'public', 'create'))
+  union all select format('grant usage on schema public to %I', name) from unnest($1::text[]) as name
+    where not has_schema_privilege(name, 'public', 'usage')
+  union all select format('grant create, connect on database %I to hub_owner', current_database())
+    where not (has_database_privilege('hub_owner', current_database(), 'create') and has_database_privilege('hub_owner', current_database(), 'connect'))`;
+
+/** Logins that operators made for earlier releases, which knew one role of workers: they go on with the rights of both. */
+const MISSING_RIGHTS_OF_WORKERS = `
+  select distinct format('grant %I to %I', of, member.rolname) as statement
+  from unnest(array['hub_refresh_worker', 'hub_sync_worker']) as of, pg_auth_members membership
+  join pg_roles member on member.oid = membership.member
+  where membership.roleid = 'hub_worker'::regrole and not membership.admin_option
+    and member.rolname not in ('hub_refresh_worker', 'hub_sync_worker') and not pg_has_role(member.oid, of, 'usage')`;
 
 async function migrate(adminUrl: string): Promise<string[]> {
   const dataSource = await migrationDataSource(adminUrl).initialize();
@@ -174,13 +237,17 @@ async function fillCatalog(admin: Client): Promise<void> {
   );
 }
 
-async function makeLogin(admin: Client, role: (typeof ROLES)[number], login: Login): Promise<void> {
+function keysOf<Key extends string>(record: Readonly<Record<Key, unknown>>): Key[] {
+  return Object.keys(record) as Key[];
+}
+
+async function makeLogin(admin: Client, roles: readonly (typeof ROLES)[number][], login: Login): Promise<void> {
   const user = escapeIdentifier(login.user);
   await admin.query(`do $$ begin
     create role ${user} login nosuperuser nobypassrls nocreaterole nocreatedb inherit;
   exception when duplicate_object or unique_violation then null; end $$`);
   await admin.query(`alter role ${user} login password ${escapeLiteral(scramVerifier(login.password))}`);
-  await admin.query(`grant ${role} to ${user}`);
+  await admin.query(`grant ${roles.join(', ')} to ${user}`);
   await admin.query(
     `do $$ begin execute format('grant connect on database %I to ${user.replaceAll("'", "''")}', current_database()); end $$`,
   );

@@ -46,9 +46,9 @@ export async function pruneAudit(options: PruneOptions): Promise<Pruned> {
 async function prune(client: Client, { before, checkpoints, events, exportSha256 }: PruneOptions): Promise<Pruned> {
   const month = `${before}-01`;
   await client.query(
-    `insert into public.audit_checkpoints (org_id, seq, hash, before, export_sha256)
-     select org_id, seq, decode(hash, 'hex'), $4::date, decode($5, 'hex')
-     from unnest($1::uuid[], $2::bigint[], $3::text[]) as place (org_id, seq, hash)`,
+    `select hub.add_audit_checkpoints($1::uuid[], $2::bigint[],
+       (select coalesce(array_agg(decode(hash, 'hex') order by place), '{}') from unnest($3::text[]) with ordinality as given (hash, place)),
+       $4::date, decode($5, 'hex'))`,
     [
       checkpoints.map(({ orgId }) => orgId),
       checkpoints.map(({ seq }) => seq),

@@ -28,7 +28,7 @@ describe('the lease of a refresh', () => {
   beforeAll(async () => {
     database = await cloneDatabase();
     integrations = new IntegrationRepository(await database.as('gateway'));
-    leases = new RefreshLeaseRepository(await database.as('worker'));
+    leases = new RefreshLeaseRepository(await database.as('refreshWorker'));
     await database.longUp();
   });
   afterAll(() => database.drop());
@@ -271,7 +271,8 @@ describe('the lease of a refresh', () => {
       due("phase = 'sending', epoch = 1, in_doubt_since = now(), lease_until = now() - interval '1 second'");
     /** A worker that has met no trouble, and one that has. */
     async function workers(): Promise<{ calm: HubDatabase; troubled: HubDatabase; close: () => Promise<void> }> {
-      const open = async () => new HubDatabase(await appDataSource(database.workerUrl, 'test-trouble', 2).initialize());
+      const open = async () =>
+        new HubDatabase(await appDataSource(database.refreshWorkerUrl, 'test-trouble', 2).initialize());
       const troubled = await open();
       await database.sql(
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test-trouble'",
@@ -325,19 +326,23 @@ describe('the lease of a refresh', () => {
         'insert into public.integrations select * from jsonb_populate_record(null::public.integrations, $1)',
         [JSON.stringify(await row(stored))],
       );
-      const outcome = await new RefreshLeaseRepository(await own.as('worker')).claim(stored.orgId, stored.id, 'other');
+      const outcome = await new RefreshLeaseRepository(await own.as('refreshWorker')).claim(
+        stored.orgId,
+        stored.id,
+        'other',
+      );
       expect(outcome).toMatchObject({ reason: 'awaited' });
       await own.drop();
     });
   });
 
   it('is settled beside everything else that waits for a connection', async () => {
-    const narrow = new HubDatabase(await appDataSource(database.workerUrl, 'test-narrow', 1).initialize());
+    const narrow = new HubDatabase(await appDataSource(database.refreshWorkerUrl, 'test-narrow', 1).initialize());
     const stored = await due();
     const lease = await held(stored);
     const busy = narrow.asSystem('a slow question', (manager) => manager.query('select pg_sleep(3)'));
     const startedMs = performance.now();
-    const settled = new RefreshLeaseRepository(narrow, await database.as('worker'));
+    const settled = new RefreshLeaseRepository(narrow, await database.as('refreshWorker'));
     await settled.settle(lease, granted(lease.integration, aFreshGrant()), WORKER);
     expect(performance.now() - startedMs).toBeLessThan(2_500);
     await busy;

@@ -13,7 +13,7 @@ describe('a grant on its way back', () => {
   beforeAll(async () => {
     database = await cloneDatabase();
     gateway = await database.as('gateway');
-    revocations = new RevocationRepository(await database.as('worker'));
+    revocations = new RevocationRepository(await database.as('refreshWorker'));
   });
   afterAll(() => database.drop());
 

@@ -17,7 +17,7 @@ describe('a metadata sync', () => {
   beforeAll(async () => {
     database = await cloneDatabase();
     integrations = new IntegrationRepository(await database.as('gateway'));
-    syncs = new SyncRepository(await database.as('worker'));
+    syncs = new SyncRepository(await database.as('syncWorker'));
   });
   afterAll(() => database.drop());
 

@@ -28,18 +28,22 @@ export class SyncRepository {
     return this.database.withOrg(orgId, async (manager) => {
       const row = await manager
         .createQueryBuilder(IntegrationEntity, 'integration')
-        .addSelect(['integration.accessToken', 'integration.refreshToken'])
+        .addSelect('integration.accessToken')
         .where('integration.id = :id', { id })
         .getOne();
       if (!row) return undefined;
-      const { at } = await selectOne<{ at: Date }>(manager, 'select clock_timestamp() as at');
+      const { at, refreshable } = await selectOne<{ at: Date; refreshable: boolean }>(
+        manager,
+        'select clock_timestamp() as at, hub.has_refresh_token($1) as refreshable',
+        [id],
+      );
       return {
         integration: toIntegration(row),
         accessToken: row.accessToken as Sealed,
         connectedAt: row.connectedAt,
         loadedAt: at,
         loadedMs,
-        hasRefreshToken: row.refreshToken !== null,
+        hasRefreshToken: refreshable,
       };
     });
   }

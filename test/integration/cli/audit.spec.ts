@@ -19,11 +19,11 @@ let seals: AuditSealService;
 
 beforeEach(async () => {
   database = await cloneDatabase();
-  chains = new AuditChainRepository(await database.as('worker'));
+  chains = new AuditChainRepository(await database.as('refreshWorker'));
   folder = mkdtempSync(path.join(tmpdir(), 'audit-'));
   seals = new AuditSealService(chains, new SealFolderRepository(path.join(folder, 'seals'), [key]));
   environment = {
-    DATABASE_URL: database.workerUrl,
+    DATABASE_URL: database.refreshWorkerUrl,
     DATABASE_ADMIN_URL: database.adminUrl,
     AUDIT_SEAL_KEY: `${key.id}:${key.key.toString('base64')}`,
     AUDIT_SEAL_DIR: path.join(folder, 'seals'),
@@ -85,7 +85,7 @@ describe('hub audit verify', () => {
 
   it('without seals says what it cannot see', async () => {
     await fill(anOrg(), 3, new Date());
-    environment = { DATABASE_URL: database.workerUrl };
+    environment = { DATABASE_URL: database.refreshWorkerUrl };
     const { exitCode, out, err } = await audit('verify');
     expect([exitCode, out]).toEqual([0, expect.stringMatching(/^✓ 3 events of 1 org without seals/)]);
     expect(err).toMatch(/ends that were cut off go unseen/);
@@ -230,7 +230,7 @@ describe('hub audit prune', () => {
 
   it('is done again where it was broken off', async () => {
     await exported();
-    environment['DATABASE_ADMIN_URL'] = database.workerUrl;
+    environment['DATABASE_ADMIN_URL'] = database.refreshWorkerUrl;
     const broken = await prune();
     expect([broken.exitCode, broken.err]).toEqual([1, expect.stringMatching(/^Nothing was pruned: permission denied/)]);
     expect(await numbersOf(org)).toHaveLength(100);

@@ -25,7 +25,7 @@ beforeAll(async () => {
   database = await cloneDatabase();
   vault = vaultOf('k1', key);
   environment = {
-    DATABASE_URL: database.workerUrl,
+    DATABASE_URL: database.refreshWorkerUrl,
     REDIS_URL: testServers().redisUrl,
     REDIS_PREFIX: `test-${database.name}`,
     TOKEN_KEYS: `k1:${key.toString('base64')}`,
@@ -156,7 +156,7 @@ describe('hub refresh', () => {
     const connections = new RedisConnections(config, logger);
     const producer = new JobProducer(config, connections, logger);
     const consumer = new JobConsumer(config, connections, producer, logger);
-    const leases = new RefreshLeaseRepository(await database.as('worker'));
+    const leases = new RefreshLeaseRepository(await database.as('refreshWorker'));
     consumer.start('refresh', [{ provider: 'google_drive' }], async (work) => {
       await settle(leases, work, decide);
       return 'done';
@@ -205,7 +205,7 @@ describe('hub refresh', () => {
 
   it('does not take for a success that a worker has put it off, as while the provider is down for all', async () => {
     const stored = await store();
-    const leases = new RefreshLeaseRepository(await database.as('worker'));
+    const leases = new RefreshLeaseRepository(await database.as('refreshWorker'));
     const answer = refresh(stored.orgId);
     await eventually('the row to be due', async () => ((await stored.row()).next_refresh_at ?? Infinity) <= new Date());
     const lease = await leases.claim(stored.orgId, stored.id, 'test');
@@ -237,7 +237,7 @@ describe('hub refresh', () => {
     ['not set', ''],
   ])('without Redis (%s) says who picks it up, and waits for it all the same', async (_how, REDIS_URL) => {
     const stored = await store();
-    const leases = new RefreshLeaseRepository(await database.as('worker'));
+    const leases = new RefreshLeaseRepository(await database.as('refreshWorker'));
     const answer = refresh(stored.orgId, 'google_drive', { REDIS_URL });
     await eventually('the row to be due', async () => ((await stored.row()).next_refresh_at ?? Infinity) <= new Date());
     await settle(leases, stored, granted); // as the watch of a worker does
@@ -318,7 +318,7 @@ describe('hub dead-letters', () => {
     await database.sql('delete from public.revocations where org_id = $1', [orgId]);
   });
 
-  it.each(['workerUrl', 'gatewayUrl'] as const)(
+  it.each(['refreshWorkerUrl', 'gatewayUrl'] as const)(
     'replays all of an org with the login of %s, and rings',
     async (login) => {
       const { orgId, id, row } = await dead();
@@ -482,11 +482,14 @@ describe('hub doctor', () => {
     }
   });
 
-  it('says that it looked at no keys as the gateway, which may not look across orgs', async () => {
-    const answer = await doctor({ DATABASE_URL: database.gatewayUrl });
-    expect(ill(answer)).toEqual([]);
-    expect(answer.out).toMatch(/! Which keys are in use was not looked at/);
-  });
+  it.each(['gatewayUrl', 'syncWorkerUrl'] as const)(
+    'says that it looked at no keys as the login of %s, which may not',
+    async (login) => {
+      const answer = await doctor({ DATABASE_URL: database[login] });
+      expect(ill(answer)).toEqual([]);
+      expect(answer.out).toMatch(/! Which keys are in use was not looked at/);
+    },
+  );
 
   it('tells of servers that cannot be reached, and goes on', async () => {
     const answer = await doctor({

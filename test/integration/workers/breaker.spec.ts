@@ -15,7 +15,7 @@ let breakers: BreakerRepository;
 beforeEach(async () => {
   stand = await WorkerStand.set();
   worker = await refreshWorker(stand.settings.workerConfig());
-  breakers = new BreakerRepository(await stand.database.as('worker'));
+  breakers = new BreakerRepository(await stand.database.as('refreshWorker'));
 });
 afterEach(async () => {
   await worker.stop();

@@ -20,7 +20,8 @@ afterEach(async () => {
 
 async function worker(app: string, changed: Record<string, string> = {}): Promise<HubProcess> {
   const port = String(await freePort());
-  const environment = { ...stand.settings.environment, WORKER_HEALTH_PORT: port, ...changed };
+  const DATABASE_URL = app === 'refresh-worker' ? stand.database.refreshWorkerUrl : stand.database.syncWorkerUrl;
+  const environment = { ...stand.settings.environment, DATABASE_URL, WORKER_HEALTH_PORT: port, ...changed };
   const process = new HubProcess({ app, environment, readyUrl: `http://127.0.0.1:${port}/health/ready` });
   processes.push(process);
   await process.start();

@@ -16,8 +16,8 @@ let workers: SyncWorkerInTest[];
 
 beforeEach(async () => {
   stand = await WorkerStand.set();
-  const config = stand.settings.workerConfig();
-  refresher = await refreshWorker(config);
+  refresher = await refreshWorker(stand.settings.workerConfig());
+  const config = stand.settings.syncConfig();
   workers = await Promise.all([syncWorker(config), syncWorker(config)]);
   await refresher.start();
 });

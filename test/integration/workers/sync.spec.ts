@@ -14,8 +14,8 @@ let worker: SyncWorkerInTest;
 
 beforeAll(async () => {
   stand = await WorkerStand.set();
-  const config = stand.settings.workerConfig();
-  [refresher, worker] = await Promise.all([refreshWorker(config), syncWorker(config)]);
+  const { settings } = stand;
+  [refresher, worker] = await Promise.all([refreshWorker(settings.workerConfig()), syncWorker(settings.syncConfig())]);
   await refresher.start();
 });
 afterAll(async () => {
@@ -189,7 +189,7 @@ describe('an API that is ill', () => {
 });
 
 it('a worker that starts does what is due, and comes back at the next time', async () => {
-  const own = await syncWorker(stand.settings.workerConfig({ SYNC_EVERY: '3s' }));
+  const own = await syncWorker(stand.settings.syncConfig({ SYNC_EVERY: '3s' }));
   const connected = await justConnected('shopify');
   await own.start();
   await eventually('three syncs', async () => {

@@ -104,7 +104,10 @@ export class ProveHub {
         dist,
         environment: {
           ...common,
-          DATABASE_URL: withPort(database.urlFor('worker'), reach?.postgresPort),
+          DATABASE_URL: withPort(
+            database.urlFor(app === 'refresh-worker' ? 'refreshWorker' : 'syncWorker'),
+            reach?.postgresPort,
+          ),
           WORKER_HEALTH_PORT: String(await freePort()),
           SPOOL_DIR: path.join(folder, `spool-${app}-${place}`), // a volume that outlives the process
           ...spoiling?.settings,

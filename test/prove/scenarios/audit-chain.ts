@@ -100,7 +100,7 @@ async function fill(database: ProveDatabase, events: number): Promise<Filled[]> 
 async function sealed({ dist, workFolder }: Surroundings, database: ProveDatabase): Promise<() => Promise<Answer>> {
   const key = { id: 'prove1', key: randomBytes(KEY_BYTES) };
   const folder = path.join(workFolder, 'audit-seals');
-  const door = new HubDatabase(await appDataSource(database.urlFor('worker'), 'prove-audit', 2).initialize());
+  const door = new HubDatabase(await appDataSource(database.urlFor('refreshWorker'), 'prove-audit', 2).initialize());
   try {
     await new AuditSealService(new AuditChainRepository(door), new SealFolderRepository(folder, [key])).sealHeads(
       new Date(),
@@ -111,7 +111,7 @@ async function sealed({ dist, workFolder }: Surroundings, database: ProveDatabas
   }
   const env = {
     PATH: process.env['PATH'],
-    DATABASE_URL: database.urlFor('worker'),
+    DATABASE_URL: database.urlFor('refreshWorker'),
     AUDIT_SEAL_KEY: `${key.id}:${key.key.toString('base64')}`,
     AUDIT_SEAL_DIR: folder,
   };

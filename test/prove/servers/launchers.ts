@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import type { AppLogin } from '@hub/database';
 
 /** The checkout. Compiled tools lie elsewhere, so it is not taken from this file's place. */
 export const ROOT = process.cwd();
@@ -58,7 +59,7 @@ interface Launchers {
     mode?: string;
   }) => Promise<ServerSpec & { readonly label: string; readonly keepsData: boolean }>;
   readonly redisUrl: (at: { port: number; password: string }) => string;
-  readonly provision: (options: { adminUrl: string; logins: Record<'gateway' | 'worker', Login> }) => Promise<string>;
+  readonly provision: (options: { adminUrl: string; logins: Record<AppLogin, Login> }) => Promise<string>;
 }
 
 const FILES = ['guard', 'child', 'ports', 'server-place', 'postgres', 'redis', 'provision'];

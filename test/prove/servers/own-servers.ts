@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import type { AppLogin } from '@hub/database';
 import { Redis } from 'ioredis';
 import { launchers, ROOT, type Login, type RunningServer, type ServerGuard, type ServerSpec } from './launchers';
 
@@ -57,7 +58,7 @@ export class OwnServers {
   private constructor(
     readonly adminUrl: string,
     readonly redisUrl: string,
-    readonly logins: Readonly<Record<'gateway' | 'worker', Login>>,
+    readonly logins: Readonly<Record<AppLogin, Login>>,
     private readonly postgres: OwnServer,
     private readonly redis: OwnServer,
     readonly postgresFolder: string,
@@ -104,7 +105,8 @@ export class OwnServers {
     const at = { port: postgresPort, password: passwords.postgres };
     const logins = {
       gateway: { user: 'hub_gateway_prove', password: secret() },
-      worker: { user: 'hub_worker_prove', password: secret() },
+      refreshWorker: { user: 'hub_refresh_worker_prove', password: secret() },
+      syncWorker: { user: 'hub_sync_worker_prove', password: secret() },
     };
     try {
       await Promise.all([postgres.start(), redis.start()]);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { AppLogin } from '@hub/database';
 import { Client, escapeIdentifier, Pool, type QueryResultRow } from 'pg';
 import type { OwnServers } from './own-servers';
 
@@ -27,7 +28,7 @@ export class ProveDatabase {
   }
 
   /** The URL by which an app connects. */
-  urlFor(login: 'gateway' | 'worker'): string {
+  urlFor(login: AppLogin): string {
     const { user, password } = this.servers.logins[login];
     const url = new URL(withName(this.servers.adminUrl, this.name));
     url.username = encodeURIComponent(user);

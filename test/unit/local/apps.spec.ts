@@ -9,7 +9,7 @@ interface Apps {
   asLogin(url: string, login: { user: string; password: string }): string;
 }
 interface Provision {
-  loginsFor(url: string, passwords: object): { gateway: { user: string }; worker: { user: string } };
+  loginsFor(url: string, passwords: object): Record<'gateway' | 'refreshWorker' | 'syncWorker', { user: string }>;
 }
 
 const KEPT = {
@@ -89,8 +89,12 @@ describe('a database', () => {
   });
 
   it('has logins named after it, since roles belong to the whole server', () => {
-    const { gateway, worker } = loginsFor('postgres://root@db.example/My-Hub%201', { gateway: 'a', worker: 'b' });
-    expect([gateway.user, worker.user]).toEqual(['hub_gateway_my_hub_1', 'hub_worker_my_hub_1']);
+    const logins = loginsFor('postgres://root@db.example/My-Hub%201', {});
+    expect(Object.values(logins).map(({ user }) => user)).toEqual([
+      'hub_gateway_my_hub_1',
+      'hub_refresh_worker_my_hub_1',
+      'hub_sync_worker_my_hub_1',
+    ]);
     expect(loginsFor(`postgres://root@db.example/${'x'.repeat(80)}`, {}).gateway.user).toHaveLength(63);
   });
 });

@@ -7,9 +7,9 @@ interface CommandEnvironment {
   commandEnvironment(given: Record<string, string>, kept: object, dataDir: string): Record<string, string>;
 }
 
-const KEPT = { DATABASE_PASSWORDS: { gateway: 'gp', worker: 'wp' }, POSTGRES_PASSWORD: 'pp' };
+const KEPT = { DATABASE_PASSWORDS: { gateway: 'gp', refreshWorker: 'wp', syncWorker: 'sp' }, POSTGRES_PASSWORD: 'pp' };
 const URL_GIVEN = 'postgres://someone:secret@db.example/hub';
-const AS_WORKER = 'postgres://hub_worker_hub:wp@db.example/hub';
+const AS_WORKER = 'postgres://hub_refresh_worker_hub:wp@db.example/hub';
 const folder = temporaryFolder();
 let commandEnvironment: CommandEnvironment['commandEnvironment'];
 beforeAll(async () => {
@@ -46,13 +46,13 @@ describe('a given DATABASE_URL', () => {
   });
 });
 
-it('takes the worker login where DATABASE_ADMIN_URL is given', () => {
+it('takes the refresh worker’s login where DATABASE_ADMIN_URL is given', () => {
   const env = settle({ DATABASE_ADMIN_URL: URL_GIVEN, DATABASE_URL: 'postgres://app@db.example/hub' });
   expect(env).toMatchObject({ DATABASE_ADMIN_URL: URL_GIVEN, DATABASE_URL: AS_WORKER });
 });
 
 it("takes the data folder's own servers where nothing is given", () => {
   const env = settle({}, { POSTGRES_PORT: 15_000, REDIS_PORT: 15_001, REDIS_PASSWORD: 'rp' });
-  expect(env.DATABASE_URL).toMatch(/^postgres:\/\/hub_worker_hub:wp@[^/]+:15000\/hub$/);
+  expect(env.DATABASE_URL).toMatch(/^postgres:\/\/hub_refresh_worker_hub:wp@[^/]+:15000\/hub$/);
   expect(env.REDIS_URL).toContain(':15001');
 });

@@ -29,6 +29,8 @@ export interface DatabaseFacts {
     readonly isSuperuser: boolean;
     readonly bypassesPolicies: boolean;
     readonly ownsTables: boolean;
+    /** The roles of apps whose rights it has. */
+    readonly appRoles: readonly string[];
   };
   readonly orgTables: readonly OrgTable[];
   /** `null`: the login may not read which migrations ran. */
@@ -69,7 +71,9 @@ export class DatabaseFactsRepository {
     const [login] = await this.ask<[LoginRow]>(`
       select rolname as name, rolsuper as is_superuser, rolbypassrls as bypasses_policies,
         exists (select from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
-                and pg_has_role(current_user, relowner, 'member')) as owns_tables
+                and pg_has_role(current_user, relowner, 'member')) as owns_tables,
+        array(select app.rolname::text from pg_roles app where app.rolname in ('hub_gateway', 'hub_refresh_worker', 'hub_sync_worker')
+              and pg_has_role(current_user, app.oid, 'usage') order by 1) as app_roles
       from pg_roles where rolname = current_user`);
     return {
       version: server.version,
@@ -83,6 +87,7 @@ export class DatabaseFactsRepository {
         isSuperuser: login.is_superuser,
         bypassesPolicies: login.bypasses_policies,
         ownsTables: login.owns_tables,
+        appRoles: login.app_roles,
       },
       orgTables: await this.orgTables(),
       migrations: await this.migrations(),
@@ -124,10 +129,13 @@ export class DatabaseFactsRepository {
     return at.getTime() - (before + Date.now()) / 2;
   }
 
-  /** Which keys seal what a worker's login may see, org by org; `null` if this login may not look across orgs. */
-  async keyUses(): Promise<KeyUse[] | null> {
-    const due = await unlessRefused(() => new DueRepository(this.database).due('sync', A_CENTURY_MS, SAMPLE));
-    if (!due) return null;
+  /** Which keys seal what the refresh worker's login may see, org by org; `null` if this login may not see it. */
+  keyUses(): Promise<KeyUse[] | null> {
+    return unlessRefused(() => this.keyUsesOfOrgs());
+  }
+
+  private async keyUsesOfOrgs(): Promise<KeyUse[]> {
+    const due = await new DueRepository(this.database).due('sync', A_CENTURY_MS, SAMPLE);
     const values = new Map<string | null, number>();
     for (const orgId of new Set(due.map((work) => work.orgId)))
       for (const use of await this.keyUsesOf(orgId)) values.set(use.keyId, (values.get(use.keyId) ?? 0) + use.values);
@@ -164,6 +172,7 @@ interface LoginRow {
   is_superuser: boolean;
   bypasses_policies: boolean;
   owns_tables: boolean;
+  app_roles: string[];
 }
 
 async function unlessRefused<T>(read: () => Promise<T>): Promise<T | null> {

@@ -26,17 +26,25 @@ function versionFinding({ version, versionNumber, database, isReadOnly }: Databa
   return good(`PostgreSQL ${version}, database ${database}`);
 }
 
-function loginFinding({ login: { name, isSuperuser, bypassesPolicies, ownsTables } }: DatabaseFacts): Finding {
+function loginFinding({
+  login: { name, isSuperuser, bypassesPolicies, ownsTables, appRoles },
+}: DatabaseFacts): Finding {
   const rights = [
     isSuperuser && 'is a superuser',
     bypassesPolicies && 'bypasses row-level security',
     ownsTables && 'is of the tables’ owner',
   ].filter((right) => right !== false);
-  if (rights.length === 0) return good(`The login ${name} is bound by row-level security`);
-  return bad(
-    `The login ${name} ${rights.join(' and ')}`,
-    'give DATABASE_URL a plain login that is a member of hub_gateway or hub_worker only',
-  );
+  if (rights.length > 0)
+    return bad(
+      `The login ${name} ${rights.join(' and ')}`,
+      'give DATABASE_URL a plain login that is a member of one app’s role only: hub_gateway, hub_refresh_worker or hub_sync_worker',
+    );
+  if (appRoles.length > 1)
+    return warning(
+      `The login ${name} has the rights of several apps: ${appRoles.join(', ')}`,
+      'give each app a login of its own, a member of its role only, and take hub_worker from this one',
+    );
+  return good(`The login ${name} is bound by row-level security`);
 }
 
 function policyFinding({ orgTables }: DatabaseFacts): Finding {
@@ -106,7 +114,10 @@ function clockFinding({ clockAheadMs }: DatabaseFacts): Finding {
 /** Whether everything that is sealed can be opened. @param known ids of the keys in TOKEN_KEYS */
 export function keyUseFinding(uses: readonly KeyUse[] | null, known: readonly string[]): Finding {
   if (uses === null)
-    return warning('Which keys are in use was not looked at', 'set DATABASE_URL to a worker’s login to see it');
+    return warning(
+      'Which keys are in use was not looked at',
+      'set DATABASE_URL to the refresh worker’s login to see it',
+    );
   const foreign = uses.filter(({ keyId }) => keyId === null || !known.includes(keyId));
   if (foreign.length === 0) return good(`Every sealed value in sight opens with a known key (${total(uses)} values)`);
   const list = foreign.map(({ keyId, values }) => `${keyId ?? 'no sealed value'} (${values})`).join(', ');

@@ -145,6 +145,9 @@ export class ChainAuditTrail1795392800000 implements MigrationInterface {
         using (org_id = hub.current_org()) with check (org_id = hub.current_org());
       grant select, insert, update on public.audit_heads to hub_disconnector;
       revoke insert, update on public.audit_heads from hub_gateway, hub_worker;
+      drop policy audit_heads_by_org on public.audit_heads;
+      create policy audit_heads_by_org on public.audit_heads for select to hub_gateway, hub_worker, hub_auditor
+        using (org_id = hub.current_org());
       create trigger audit_heads_kept before delete or truncate on public.audit_heads
         for each statement execute function hub.refuse_rewriting();
 
@@ -205,6 +208,9 @@ export class ChainAuditTrail1795392800000 implements MigrationInterface {
       drop policy audit_heads_append on public.audit_heads;
       revoke select, insert, update on public.audit_heads from hub_disconnector;
       grant insert, update on public.audit_heads to hub_gateway, hub_worker;
+      drop policy audit_heads_by_org on public.audit_heads;
+      create policy audit_heads_by_org on public.audit_heads to hub_gateway, hub_worker, hub_auditor
+        using (org_id = hub.current_org()) with check (org_id = hub.current_org());
       alter table public.audit_heads drop column hash;
 
       alter table public.audit_events no force row level security;

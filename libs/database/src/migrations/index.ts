@@ -16,6 +16,7 @@ import { ChainAuditTrail1795392800000 } from './1795392800000-chain-audit-trail'
 import { CreateAuditCheckpoints1795392810000 } from './1795392810000-create-audit-checkpoints';
 import { CreateAuditDoors1795392820000 } from './1795392820000-create-audit-doors';
 import { ReadAuditChains1795392830000 } from './1795392830000-read-audit-chains';
+import { GrantByColumn1795392900000 } from './1795392900000-grant-by-column';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -37,4 +38,5 @@ export const MIGRATIONS = [
   CreateAuditCheckpoints1795392810000,
   CreateAuditDoors1795392820000,
   ReadAuditChains1795392830000,
+  GrantByColumn1795392900000,
 ];
