@@ -174,7 +174,7 @@ describe('while the key provider is away', () => {
   });
 
   it('a sync waits, on whatever rung it stands', async () => {
-    const syncs = await syncWorker(stand.settings.workerConfig());
+    const syncs = await syncWorker(stand.settings.syncConfig());
     try {
       const { stored } = await stand.connected('shopify', { syncInSeconds: -1 });
       takeKeysAway();
