@@ -1,3 +1,4 @@
+import { OrgForgotten } from '@hub/database';
 import { HubError } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
 import { KeyUnavailable, OpenFailed } from '@hub/token-vault';
@@ -9,6 +10,9 @@ import { errorPage } from './page';
 
 /** A key provider that was away is asked again after some seconds. */
 const ASK_AGAIN_SECONDS = 5;
+
+const FORGOTTEN =
+  'This org was forgotten for good by the operators of the hub: nothing can be connected for it any more.';
 
 /** The one place where errors become answers: a problem for callers, a plain page for browsers. A bug is logged here, once. */
 @Injectable()
@@ -64,6 +68,7 @@ export class ProblemFilter implements ExceptionFilter {
   private toProblem(error: unknown, request: HubRequest): HubError {
     if (error instanceof HubError) return error;
     if (error instanceof KeyUnavailable) return this.keysAway(error, request);
+    if (error instanceof OrgForgotten) return new HubError('forbidden', FORGOTTEN, { title: 'This org is forgotten' });
     if (error instanceof OpenFailed) this.recordUnopened(error, request);
     const known = problemOfStatus(statusOf(error));
     if (known) return known;
