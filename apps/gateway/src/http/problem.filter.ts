@@ -11,9 +11,6 @@ import { errorPage } from './page';
 /** A key provider that was away is asked again after some seconds. */
 const ASK_AGAIN_SECONDS = 5;
 
-const FORGOTTEN =
-  'This org was forgotten for good by the operators of the hub: nothing can be connected for it any more.';
-
 /** The one place where errors become answers: a problem for callers, a plain page for browsers. A bug is logged here, once. */
 @Injectable()
 @Catch()
@@ -68,7 +65,7 @@ export class ProblemFilter implements ExceptionFilter {
   private toProblem(error: unknown, request: HubRequest): HubError {
     if (error instanceof HubError) return error;
     if (error instanceof KeyUnavailable) return this.keysAway(error, request);
-    if (error instanceof OrgForgotten) return new HubError('forbidden', FORGOTTEN, { title: 'This org is forgotten' });
+    if (error instanceof OrgForgotten) return orgForgotten();
     if (error instanceof OpenFailed) this.recordUnopened(error, request);
     const known = problemOfStatus(statusOf(error));
     if (known) return known;
@@ -82,6 +79,13 @@ export class ProblemFilter implements ExceptionFilter {
       'The hub could not answer this request; its log has the reason under the instance.',
     );
   }
+}
+
+function orgForgotten(): HubError {
+  return new HubError('forbidden', 'The operators have had this org forgotten: nothing is stored for it any more.', {
+    title: 'This org is forgotten',
+    fix: 'Use another org: this one cannot come back.',
+  });
 }
 
 function statusOf(error: unknown): number {
