@@ -25,7 +25,7 @@ const ACTORS: readonly Actor[] = [
   { name: 'hub_token_reader', sight: 'own org' },
   { name: 'hub_eraser', sight: 'own org' },
   { name: 'hub_scanner', sight: 'every org' },
-  { name: 'hub_rotator', sight: 'every org' },
+  { name: 'hub_rotator', sight: 'own org' },
 ];
 
 /** Tables that hold nothing of any org. A new table without an org has its reason here, or it is a breach. */
@@ -213,7 +213,7 @@ const GATES: readonly (readonly [breach: string, sql: string])[] = [
   [
     'lets an app’s role see every row',
     `select policyname as name from pg_policies where (qual = 'true' or with_check = 'true')
-     and not roles <@ array['hub_scanner', 'hub_rotator']::name[]`,
+     and not roles <@ array['hub_scanner']::name[]`,
   ],
   [
     'is a superuser, bypasses policies, or makes roles or databases',

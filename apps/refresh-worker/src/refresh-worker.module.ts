@@ -9,6 +9,7 @@ import { BreakerModule } from './breaker/breaker.module';
 import { DueScanModule } from './due-scan/due-scan.module';
 import { RefreshWorkerService } from './refresh-worker.service';
 import { RefreshModule } from './refresh/refresh.module';
+import { RotationModule } from './rotation/rotation.module';
 import { RevocationModule } from './revocation/revocation.module';
 
 export const APP = 'refresh-worker';
@@ -31,6 +32,7 @@ export class RefreshWorkerModule {
         DueScanModule,
         AuditTrailModule,
         RevocationModule,
+        RotationModule,
       ],
       providers: [RefreshWorkerService],
     };

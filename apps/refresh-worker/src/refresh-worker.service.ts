@@ -10,6 +10,7 @@ import { RefreshConsumer } from './refresh/refresh.consumer';
 import { RefreshService } from './refresh/refresh.service';
 import { RevocationConsumer } from './revocation/revocation.consumer';
 import { RevocationService } from './revocation/revocation.service';
+import { RotationJob } from './rotation/rotation.job';
 
 const LOOK_FOR_REFRESHES_MS = 15_000;
 /** Nobody rings for a revocation when an org disconnects: the row alone tells of it. */
@@ -35,6 +36,7 @@ export class RefreshWorkerService {
     private readonly refreshes: RefreshService,
     private readonly revocationConsumer: RevocationConsumer,
     private readonly revocations: RevocationService,
+    private readonly rotations: RotationJob,
   ) {
     this.watch = new OverdueWatch(due, notices, producer, consumer, connections, logger);
   }
@@ -47,6 +49,7 @@ export class RefreshWorkerService {
     this.scan.start();
     this.breakers.start();
     this.trail.start();
+    this.rotations.start();
     this.watch.start({
       kind: 'refresh',
       everyMs: LOOK_FOR_REFRESHES_MS,
@@ -77,6 +80,7 @@ export class RefreshWorkerService {
       this.scan.stop(),
       this.refreshes.drain(),
       this.revocations.drain(),
+      this.rotations.stop(),
     ];
     const tell = (error: unknown): void => this.logger.failure('hub.worker.stop_failed', error);
     await endAll(parts, tell);

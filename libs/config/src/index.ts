@@ -21,6 +21,6 @@ export type {
   ProviderSettings,
 } from './provider-settings';
 export { SECRET_SETTINGS, SETTINGS, type Setting } from './settings';
-export type { TokenKey } from './token-keys';
+export { parseTokenKeys, type TokenKey } from './token-keys';
 export { HUB_CONFIG } from './hub-config.token';
 export { ConfigModule } from './config.module';

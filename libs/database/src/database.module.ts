@@ -12,6 +12,7 @@ import { DueRepository } from './due.repository';
 import { FlowRepository } from './flow.repository';
 import { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
+import { KeyRotationRepository } from './key-rotation.repository';
 import { RevocationRepository } from './revocation.repository';
 import { SyncRepository } from './sync.repository';
 
@@ -24,6 +25,7 @@ const REPOSITORIES = [
   DueRepository,
   FlowRepository,
   IntegrationRepository,
+  KeyRotationRepository,
   RevocationRepository,
   SyncRepository,
 ];

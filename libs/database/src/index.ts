@@ -63,6 +63,17 @@ export {
   type RequestedWork,
   type TokenRow,
 } from './integration.repository';
+export {
+  FIRST_PLACE,
+  KeyRotationRepository,
+  RESEALED_COLUMNS,
+  type CellPlace,
+  type DataKeyCount,
+  type ResealedCell,
+  type Rotation,
+  type RotationProgress,
+  type SealedCell,
+} from './key-rotation.repository';
 export { LeaseModule } from './lease.module';
 export { MIGRATIONS } from './migrations';
 export { OrgErasureRepository, type Erased, type Waiting } from './org-erasure.repository';

@@ -46,6 +46,10 @@ export const EVENT_NAMES = [
   'request.invalid',
   'seal.open_failed',
   'key.created',
+  'key.rotation_started',
+  'key.rewrapped',
+  'key.rotated',
+  'key.retired',
   'org.forget_started',
   'org.forgotten',
 ] as const;

@@ -79,6 +79,27 @@ export class DataKeys {
     }
   }
 
+  /** A new key for an org, wrapped, that nobody has stored yet: nothing is sealed with it before. Throws as `active`. */
+  async draft(orgId: OrgId): Promise<WrappedDataKey> {
+    const key = randomBytes(KEY_BYTES);
+    try {
+      return await this.wrap({ orgId, id: randomUUID() }, key);
+    } finally {
+      key.fill(0);
+    }
+  }
+
+  /** The same key, wrapped anew by the configured provider's newest key. Throws as `active`. */
+  async rewrap({ orgId, id, ...before }: WrappedDataKey): Promise<WrappedDataKey> {
+    const wrapped = await this.providers.rewrap(before.keyProvider, { orgId, id }, before);
+    return { orgId, id, ...wrapped, keyProvider: this.providers.wrapping };
+  }
+
+  /** Forgets which key seals for an org: another one does. */
+  noteReplaced(orgId: OrgId): void {
+    this.activeOf.delete(orgId);
+  }
+
   /** Wipes what is past its time, unless its provider is away: then it is all that there is. */
   async sweep(): Promise<void> {
     const now = this.nowMs();
@@ -153,11 +174,14 @@ export class DataKeys {
   private async make(orgId: OrgId): Promise<StoredDataKey> {
     const name = { orgId, id: randomUUID() };
     const key = randomBytes(KEY_BYTES);
-    const wrapped = await this.providers.wrap(name, key);
-    const stored = await this.store.add({ ...name, ...wrapped, keyProvider: this.providers.wrapping });
+    const stored = await this.store.add(await this.wrap(name, key));
     if (stored.id === name.id) this.keep(stored, key);
     else key.fill(0);
     return stored;
+  }
+
+  private async wrap(name: DataKeyName, key: Buffer): Promise<WrappedDataKey> {
+    return { ...name, ...(await this.providers.wrap(name, key)), keyProvider: this.providers.wrapping };
   }
 
   private keep(stored: StoredDataKey, key: Buffer): OpenedKey {

@@ -44,6 +44,21 @@ export class KeyProviders {
     return this.ask(by, (provider) => provider.unwrap(of, wrapped));
   }
 
+  /**
+   * A data key wrapped anew: by the newest key of the configured provider, whoever wrapped it before.
+   *
+   * @param by name of the provider that wrapped it
+   */
+  async rewrap(by: string, of: DataKeyName, wrapped: WrappedKey): Promise<WrappedKey> {
+    if (by === this.wrapping) return this.ask(by, (provider) => provider.rewrap(of, wrapped));
+    const plainKey = await this.unwrap(by, of, wrapped);
+    try {
+      return await this.wrap(of, plainKey);
+    } finally {
+      plainKey.fill(0);
+    }
+  }
+
   /** True if a provider of this name could unwrap now. */
   async isWell(name: string): Promise<boolean> {
     try {

@@ -101,6 +101,11 @@ export class TokenVault {
     }
   }
 
+  /** Draft, rewrap and note: what a rotation of the keys needs beside sealing and opening. */
+  get keys(): Pick<DataKeys, 'draft' | 'rewrap' | 'noteReplaced'> {
+    return this.dataKeys;
+  }
+
   /** Wipes every key in the clear. */
   close(): void {
     this.dataKeys.close();

@@ -3,6 +3,7 @@ import { DataKeyEntity } from './data-key.entity';
 import { FlowEntity } from './flow.entity';
 import { ForgottenOrgEntity } from './forgotten-org.entity';
 import { IntegrationEntity } from './integration.entity';
+import { KeyRotationEntity } from './key-rotation.entity';
 import { ProviderBreakerEntity } from './provider-breaker.entity';
 import { ProviderEntity } from './provider.entity';
 import { LateGrantEntity, RevocationEntity } from './revocation.entity';
@@ -15,6 +16,7 @@ export {
   FlowEntity,
   ForgottenOrgEntity,
   IntegrationEntity,
+  KeyRotationEntity,
   LateGrantEntity,
   ProviderBreakerEntity,
   ProviderEntity,
@@ -29,6 +31,7 @@ export const ENTITIES = [
   FlowEntity,
   ForgottenOrgEntity,
   IntegrationEntity,
+  KeyRotationEntity,
   LateGrantEntity,
   ProviderBreakerEntity,
   ProviderEntity,

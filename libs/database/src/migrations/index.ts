@@ -18,6 +18,7 @@ import { CreateAuditDoors1795392820000 } from './1795392820000-create-audit-door
 import { ReadAuditChains1795392830000 } from './1795392830000-read-audit-chains';
 import { GrantByColumn1795392900000 } from './1795392900000-grant-by-column';
 import { CreateForgottenOrgs1795392970000 } from './1795392970000-create-forgotten-orgs';
+import { CreateKeyRotations1795392980000 } from './1795392980000-create-key-rotations';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -41,4 +42,5 @@ export const MIGRATIONS = [
   ReadAuditChains1795392830000,
   GrantByColumn1795392900000,
   CreateForgottenOrgs1795392970000,
+  CreateKeyRotations1795392980000,
 ];
