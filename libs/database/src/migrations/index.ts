@@ -17,6 +17,8 @@ import { CreateAuditCheckpoints1795392810000 } from './1795392810000-create-audi
 import { CreateAuditDoors1795392820000 } from './1795392820000-create-audit-doors';
 import { ReadAuditChains1795392830000 } from './1795392830000-read-audit-chains';
 import { GrantByColumn1795392900000 } from './1795392900000-grant-by-column';
+import { GiveDataKeysAPurpose1795392950000 } from './1795392950000-give-data-keys-a-purpose';
+import { TakeEventIds1795392960000 } from './1795392960000-take-event-ids';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -39,4 +41,6 @@ export const MIGRATIONS = [
   CreateAuditDoors1795392820000,
   ReadAuditChains1795392830000,
   GrantByColumn1795392900000,
+  GiveDataKeysAPurpose1795392950000,
+  TakeEventIds1795392960000,
 ];
