@@ -79,6 +79,11 @@ it('an account is sealed in the events of its connect and its disconnect, and op
   await integrations.disconnect(orgId, PROVIDER, { revoke: false, reason: 'disconnect', actor: ADA, detail: {} });
   for (const name of ['integration.connected', 'integration.disconnected'])
     expect(await opened(orgId, await lineOf(orgId, name))).toEqual({ value: canary });
+  for await (const { rows } of new AuditChainRepository(worker).pages([orgId]))
+    for (const { name, detail } of rows) {
+      expect(detail).not.toContain(canary);
+      if (name.startsWith('integration.')) expect(detail).toContain('"account": {"sealed": "hub1.');
+    }
   const tables = await database.sql<{ name: string }>(
     `select relnamespace::regnamespace || '.' || quote_ident(relname) as name from pg_class
      where relkind in ('r', 'p') and (relnamespace = 'audit'::regnamespace or relname like 'audit%')

@@ -9,7 +9,7 @@ export interface ShownLine extends AuditLine {
   readonly unopened?: Readonly<Record<string, Unopened>>;
 }
 
-/** Opens what the trail tells of people, for the org that it belongs to. */
+/** Opens what the trail tells of people for the org that it belongs to. */
 @Injectable()
 export class TrailReadingService {
   constructor(private readonly vault: AuditVault) {}
