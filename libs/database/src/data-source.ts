@@ -11,6 +11,9 @@ types.setTypeParser(INT8, Number);
 /** Connections of an app's pool; callers wait for one rather than pile onto the server. */
 const POOL_SIZE = 10;
 const STATEMENT_TIMEOUT_MS = 10_000;
+/** A server that is there ends a statement itself; beyond that the line is dead, however long TCP would wait. */
+const ANSWER_TIMEOUT_MS = 12_000;
+const KEEP_ALIVE_AFTER_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Connections that only settle refreshes: what a provider has granted waits behind no claim and no look. */
@@ -35,7 +38,9 @@ export function appDataSource(url: string, name: string, poolSize = POOL_SIZE): 
     extra: {
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+      query_timeout: ANSWER_TIMEOUT_MS,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
       min: 1, // one stays open, and tells of an outage by breaking
     },
   });

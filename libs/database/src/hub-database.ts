@@ -17,6 +17,7 @@ export class HubDatabase {
   /** Of the first answer after the last trouble, by `performance.now()`. */
   private answeringSinceMs = -Infinity;
   private isTroubled = false;
+  private troublesSeen = 0;
 
   constructor(readonly dataSource: DataSource) {
     // an idle connection has broken: there is always one (data-source.ts), so that no outage goes unnoticed
@@ -35,6 +36,11 @@ export class HubDatabase {
   /** For how long the database has answered without a break, in milliseconds, as far as this process has seen; `Infinity`: always. */
   get answeringForMs(): number {
     return this.isTroubled ? 0 : performance.now() - this.answeringSinceMs;
+  }
+
+  /** How often the database was away, as far as this process has seen: behind each time another one may answer. */
+  get troubles(): number {
+    return this.troublesSeen;
   }
 
   /**
@@ -87,6 +93,7 @@ export class HubDatabase {
   }
 
   private noteTrouble(): void {
+    if (!this.isTroubled) this.troublesSeen += 1;
     this.isTroubled = true;
   }
 }

@@ -103,6 +103,32 @@ it('a worker that runs on while the database is set back notices when it sees it
   await worker.stop();
 }, 120_000);
 
+it('a worker whose database was set back between two looks notices before it presents anything', async () => {
+  stand = await WorkerStand.set();
+  const { stored, account } = await stand.due('shopify', {}, { rotationGrace: 0 });
+  await stand.database.sql('create table public.backup as table public.integrations');
+  const worker = await refreshWorker(stand.settings.workerConfig());
+  await worker.refreshes.takeUp();
+  await worker.refreshes.refresh(await stored.work());
+  const fresh = await stored.tokens();
+  await stand.database.setAway(true);
+  await stand.database.sql('delete from public.integrations; insert into public.integrations table public.backup;');
+  await stand.database.setAway(false);
+  // no watch runs here: the job alone, whose row has the spent token
+  const again = async () => worker.refreshes.refresh(await stored.work());
+  expect(await again()).toEqual({ kind: 'put_off' });
+  await eventually(
+    'the tokens that were forgotten',
+    async () => {
+      await again();
+      return (await stored.tokens()).accessToken === fresh.accessToken;
+    },
+    RECALLED,
+  );
+  expect(await stand.sandbox.refreshes(account)).toHaveLength(1);
+  await worker.stop();
+}, 60_000);
+
 it('a start beside a database that forgot nothing changes nothing', async () => {
   stand = await WorkerStand.set();
   const { stored } = await stand.due('shopify');

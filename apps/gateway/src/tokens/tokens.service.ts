@@ -1,6 +1,7 @@
 import { IntegrationRepository, type TokenRow } from '@hub/database';
 import { HubError, type OrgId, type ProviderId } from '@hub/domain';
 import { ProviderRegistry, providerId } from '@hub/providers';
+import { HubLogger } from '@hub/telemetry';
 import { tokenCell, TokenVault } from '@hub/token-vault';
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
@@ -31,6 +32,7 @@ export class TokensService {
     private readonly vault: TokenVault,
     private readonly demands: DemandService,
     private readonly reads: TokenReadsService,
+    private readonly logger: HubLogger,
   ) {}
 
   /**
@@ -44,12 +46,7 @@ export class TokensService {
       case 'serve':
         return this.serve(caller, provider, token);
       case 'refresh_first':
-        return this.serveAfter(
-          await this.demands.refresh(caller.orgId, provider, arrivedMs),
-          caller,
-          provider,
-          await this.find(caller.orgId, provider),
-        );
+        return this.refreshFirst(caller, provider, token, arrivedMs);
       case 'reauth_required':
         throw reauthRequired(token);
     }
@@ -70,6 +67,26 @@ export class TokensService {
     const token = await this.integrations.readToken(orgId, provider);
     if (!token) throw new HubError('not_connected', 'This org has not connected this provider.');
     return token;
+  }
+
+  /** What goes wrong on the way to a fresher token costs nobody the one that is still valid. */
+  private async refreshFirst(
+    caller: Caller,
+    provider: ProviderId,
+    token: TokenRow,
+    arrivedMs: number,
+  ): Promise<TokenAnswer> {
+    let demand: DemandOutcome;
+    let after: TokenRow;
+    try {
+      demand = await this.demands.refresh(caller.orgId, provider, arrivedMs);
+      after = await this.find(caller.orgId, provider);
+    } catch (error) {
+      if (error instanceof HubError || !isLiveStill(token, performance.now() - arrivedMs)) throw error;
+      this.logger.failure('hub.token.served_unrefreshed', error, { org: caller.orgId, provider });
+      return this.serve(caller, provider, token);
+    }
+    return this.serveAfter(demand, caller, provider, after);
   }
 
   private async serveAfter(
@@ -109,6 +126,12 @@ export class TokensService {
       account: token.account,
     };
   }
+}
+
+/** @param agoMs since when the token was read at the latest */
+function isLiveStill(token: TokenRow, agoMs: number): boolean {
+  if (judgeAfterRefresh(token) !== 'serve') return false;
+  return token.expiresAt === null || token.expiresAt.getTime() - token.readAt.getTime() > agoMs;
 }
 
 function reauthRequired(token: TokenRow): HubError {

@@ -19,10 +19,11 @@ test.each<[string, RefreshAnswer, string]>([
   ['a credential that does not open', { kind: 'unopened', reason: 'x' }, 'silent'],
 ])('%s says that its provider is %3$s', (_name, answer, word) => expect(wordOf(answer)).toBe(word));
 
-test('a dead grant ends an outage, but not a mass of verdicts', () => {
+test('a dead grant ends an outage, but not a mass of verdicts, and neither does a token that works at the API', () => {
   expect(closes('outage', dead)).toBe(true);
   expect(closes('mass_verdict', dead)).toBe(false);
-  expect(closes('mass_verdict', works)).toBe(true);
+  expect(closes('mass_verdict', works)).toBe(false);
+  expect(closes('outage', works)).toBe(true);
   expect(closes('refused_client', refusedClient)).toBe(false);
 });
 

@@ -21,9 +21,12 @@ export function wordOf(answer: RefreshAnswer): Word {
   }
 }
 
-/** Whether an answer ends what a breaker was opened for: after a mass of verdicts only a grant is believed. */
+/**
+ * Whether an answer ends what a breaker was opened for. After a mass of verdicts only a grant is believed: that a token
+ * works at the API is no word of the endpoint that refuses everybody.
+ */
 export function closes(reason: BreakerReason, answer: RefreshAnswer): boolean {
-  if (reason === 'mass_verdict') return answer.kind === 'granted' || answer.kind === 'works';
+  if (reason === 'mass_verdict') return answer.kind === 'granted';
   return wordOf(answer) === 'well';
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { RefreshLeaseRepository, type Lease, type NoLease, type Settlement } from '@hub/database';
+import { HubDatabase, type Lease, type NoLease, RefreshLeaseRepository, type Settlement } from '@hub/database';
 import type { Change, Integration, IntegrationId, OrgId } from '@hub/domain';
 import { JobProducer, type Work } from '@hub/queues';
 import { SingleFlight } from '@hub/worker';
@@ -36,8 +36,12 @@ export class RefreshService {
   private readonly owner = `refresh-worker ${process.pid} ${randomUUID()}`;
   private isDraining = false;
   private isRecalling = false;
+  /** As many outages are known to have cost the database nothing that the journal has. */
+  private recalledAfter = 0;
+  private recalling: Promise<void> | undefined;
 
   constructor(
+    private readonly database: HubDatabase,
     private readonly leases: RefreshLeaseRepository,
     private readonly credentials: CredentialService,
     private readonly tokenEndpoint: TokenEndpointService,
@@ -68,6 +72,16 @@ export class RefreshService {
     }
   }
 
+  /** A standby that was promoted within seconds may have forgotten what nobody has looked for yet: before anything is presented. */
+  private async recallAfterOutage(): Promise<void> {
+    const outages = this.database.troubles;
+    if (outages === this.recalledAfter) return;
+    this.recalling ??= this.recallForgotten()
+      .then(() => void (this.recalledAfter = outages))
+      .finally(() => (this.recalling = undefined));
+    await this.recalling;
+  }
+
   private async resume(forgotten: readonly Work[]): Promise<void> {
     this.isRecalling = false;
     for (const work of forgotten) if (!this.isDraining) await this.jobs.ring('refresh', work);
@@ -90,6 +104,7 @@ export class RefreshService {
 
   private async attempt(work: Work): Promise<RefreshOutcome> {
     if (this.isDraining) return { kind: 'draining' };
+    await this.recallAfterOutage();
     if (this.isRecalling) return { kind: 'put_off' };
     if (this.answers.holds(work.id)) return { kind: 'parked' };
     const permission = await this.breakers.mayAsk(work.provider);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { HubConfig } from '@hub/config';
@@ -20,6 +20,18 @@ it('keeps an answer until it is removed', async () => {
   expect(await spool.read()).toEqual([answer]);
   await spool.remove(answer);
   expect(readdirSync(folder)).toEqual([]);
+});
+
+it('finds an answer whose process died before it was renamed, and drops half a one', async () => {
+  const answer = anAnswer();
+  await spool.write(answer);
+  const [name = ''] = readdirSync(folder);
+  const nobody = 2 ** 22 + 1; // above every process id
+  renameSync(path.join(folder, name), path.join(folder, `${name}.${nobody}.new`));
+  writeFileSync(path.join(folder, `other.json.${nobody}.new`), '{"half');
+  writeFileSync(path.join(folder, `alive.json.${process.ppid}.new`), '{"half');
+  expect(await spool.read()).toEqual([answer]);
+  expect(readdirSync(folder).sort()).toEqual([name, `alive.json.${process.ppid}.new`].sort());
 });
 
 it('leaves nothing behind of an answer that is removed while it is written', async () => {

@@ -9,6 +9,8 @@ import { answerName, formatAnswer, parseAnswer, type SpooledAnswer } from './spo
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 const SUFFIX = '.json';
+/** As `writeDurably` names a draft. */
+const DRAFT = /^(?<file>.*\.json)\.(?<pid>\d+)\.new$/;
 
 /** A folder of sealed answers that PostgreSQL could not take: a file each, whole or not there at all. */
 @Injectable()
@@ -30,6 +32,7 @@ export class SpoolRepository {
 
   /** Every answer in the folder. A file that is none is told of and left where it is. */
   async read(): Promise<SpooledAnswer[]> {
+    await this.keepDrafts();
     const names = await readdir(this.config.spoolDir).catch(noneYet);
     const answers = await Promise.all(names.filter((name) => name.endsWith(SUFFIX)).map((name) => this.readFile(name)));
     return answers.filter((answer) => answer !== undefined);
@@ -46,6 +49,25 @@ export class SpoolRepository {
     } catch (error) {
       this.logger.failure('hub.spool.not_removed', error, { integration: answer.integrationId, epoch: answer.epoch });
     }
+  }
+
+  /** Drafts of a process that ended before their renaming: whole ones are answers, of the others nothing can be known. */
+  private async keepDrafts(): Promise<void> {
+    const folder = this.config.spoolDir;
+    for (const name of await readdir(folder).catch(noneYet)) {
+      const { file, pid } = DRAFT.exec(name)?.groups ?? {};
+      if (file === undefined || this.isBeingWritten(Number(pid))) continue;
+      const draft = path.join(folder, name);
+      const isWhole = parseAnswer(await readFile(draft, 'utf8').catch(() => '')) !== undefined;
+      if (isWhole) await rename(draft, path.join(folder, file));
+      else await rm(draft, { force: true });
+      this.logger.warning(isWhole ? 'hub.spool.draft_kept' : 'hub.spool.draft_dropped', { file: name });
+    }
+  }
+
+  /** By a process that lives, perhaps another worker on the same folder. In a container each start has the same id. */
+  private isBeingWritten(pid: number): boolean {
+    return pid === process.pid ? this.writing.size > 0 : isAlive(pid);
   }
 
   private async writeFile(answer: SpooledAnswer): Promise<void> {
@@ -66,6 +88,16 @@ export class SpoolRepository {
 
   private fileOf(answer: SpooledAnswer): string {
     return path.join(this.config.spoolDir, `${answerName(answer)}${SUFFIX}`);
+  }
+}
+
+/** Whether a process of this id runs here. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
