@@ -74,7 +74,7 @@ describe('every place that a sealed value can have', () => {
       OTHERS.orgId.flatMap((orgId) =>
         OTHERS.provider.flatMap((provider) =>
           OTHERS.rowId.flatMap((rowId) =>
-            [KEY_ID, 'k1'].map((keyId) => ({ keyId, of: { table, column, orgId, provider, rowId } as Cell })),
+            [KEY_ID, 'k1'].map((keyId) => ({ keyId, of: { table, column, orgId, provider, rowId } })),
           ),
         ),
       ),
