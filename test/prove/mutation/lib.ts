@@ -6,7 +6,10 @@ export interface MutatedLib {
   readonly leastScore: number;
 }
 
-export const MUTATED_LIBS: readonly MutatedLib[] = [{ name: 'domain', leastScore: 90 }];
+export const MUTATED_LIBS: readonly MutatedLib[] = [
+  { name: 'domain', leastScore: 90 },
+  { name: 'token-vault', leastScore: 90 },
+];
 
 /** Names relative to the checkout. */
 export interface MutationPlaces {
