@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { OrgId } from '@hub/domain';
 import { boundContext, type Cell } from './cell';
+import { KeyRefused, type DataKeyName } from './key-provider';
+import { LocalKeyProvider } from './local-key-provider';
 import { openBytes, sealBytes } from './message-seal';
 import { decryptGcm, encryptGcm } from './primitives';
 import { formatSealed, parseSealed } from './sealed-format';
@@ -155,9 +157,16 @@ describe('what an independent program has sealed (vectors/make-known-answers.py)
     readonly secret: string;
     readonly sealed: string;
   }
-  const known = JSON.parse(
+  interface KnownWrappedKey {
+    readonly keyId: string;
+    readonly key: string;
+    readonly name: DataKeyName;
+    readonly dataKey: string;
+    readonly wrapped: string;
+  }
+  const { cells: known, wrappedKeys } = JSON.parse(
     readFileSync(path.join(process.cwd(), 'libs/token-vault/src/vectors/known-answers.json'), 'utf8'),
-  ) as KnownAnswer[];
+  ) as { cells: KnownAnswer[]; wrappedKeys: KnownWrappedKey[] };
 
   it('opens in its cell, and under its key alone', () => {
     for (const { key, sealed, secret, cell: of } of known) {
@@ -165,5 +174,16 @@ describe('what an independent program has sealed (vectors/make-known-answers.py)
       expect(open(sealed, of, KEY)).toBeUndefined();
     }
     expect(known).toHaveLength(16);
+  });
+
+  it('wraps data keys that the keyring unwraps, each under its own name', async () => {
+    for (const { keyId, key, name, dataKey, wrapped } of wrappedKeys) {
+      const provider = new LocalKeyProvider([{ id: keyId, key: Buffer.from(key, 'hex') }]);
+      const unwrapped = await provider.unwrap(name, { wrappingKeyId: keyId, wrapped });
+      expect(unwrapped.toString('hex')).toBe(dataKey);
+      const other = { ...name, id: `${name.id.slice(0, -1)}9` };
+      await expect(provider.unwrap(other, { wrappingKeyId: keyId, wrapped })).rejects.toThrow(KeyRefused);
+    }
+    expect(wrappedKeys).toHaveLength(2);
   });
 });

@@ -67,4 +67,20 @@ def cases():
             }
 
 
-print(json.dumps(list(cases()), indent=2, ensure_ascii=False))
+def wrapped_keys():
+    """Data keys as the keyring of TOKEN_KEYS wraps them."""
+    for place, key_id in enumerate(("k1", "2026-11")):
+        data_key_id = f"d1a2b3c4-0000-4000-8000-00000000000{place}"
+        key, salt, data_key = drawn("key " + key_id), drawn(f"salt {place}"), drawn("data key " + key_id)
+        items = ["hub/1 data key", "aes-256-gcm+hkdf", key_id, ORG, data_key_id, "local"]
+        yield {
+            "keyId": key_id,
+            "key": key.hex(),
+            "name": {"orgId": ORG, "id": data_key_id},
+            "dataKey": data_key.hex(),
+            "wrapped": seal(key_id, key, salt, length_prefixed(items), data_key),
+        }
+
+
+answers = {"cells": list(cases()), "wrappedKeys": list(wrapped_keys())}
+print(json.dumps(answers, indent=2, ensure_ascii=False))
