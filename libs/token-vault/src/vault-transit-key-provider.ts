@@ -43,7 +43,7 @@ export class VaultTransitKeyProvider implements KeyProvider {
     return Buffer.from(plaintext, 'base64');
   }
 
-  /** Not by Transit's `rewrap`: that knows no associated data, and so cannot open what is bound to its org. */
+  /** Not by Transit's `rewrap`: OpenBao's (path_rewrap.go) knows no associated data, and so opens nothing that is bound to its org. */
   async rewrap(of: DataKeyName, wrapped: WrappedKey): Promise<WrappedKey> {
     const plainKey = await this.unwrap(of, wrapped);
     try {
