@@ -5,6 +5,7 @@ import { CommandRefused, type Surroundings } from './command';
 import { addDeadLettersCommand } from './dead-letters/dead-letters.command';
 import { addDoctorCommand } from './doctor/doctor.command';
 import { addIntegrationsCommand } from './integrations/list.command';
+import { addOrgCommand } from './org/forget.command';
 import { addRefreshCommand } from './refresh/refresh.command';
 import { addTokenCommand } from './token/token.command';
 
@@ -49,6 +50,7 @@ function commandLine(surroundings: Surroundings): Command {
     addRefreshCommand,
     addDeadLettersCommand,
     addAuditCommand,
+    addOrgCommand,
     addDoctorCommand,
   ])
     add(program, surroundings);

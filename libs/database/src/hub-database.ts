@@ -2,6 +2,7 @@ import type { OrgId } from '@hub/domain';
 import { DatabaseError, type Pool } from 'pg';
 import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
 import { appDataSource } from './data-source';
+import { isOfForgottenOrg, OrgForgotten } from './org-forgotten';
 
 /** Classes of SQLSTATE by which a server says that it cannot serve now: connection, resources, an operator's hand. */
 const CANNOT_SERVE = /^(08|53|57)/;
@@ -36,7 +37,11 @@ export class HubDatabase {
     return this.isTroubled ? 0 : performance.now() - this.answeringSinceMs;
   }
 
-  /** Runs `work` in one transaction bound to an org. Never call a provider inside: it would hold a connection across HTTP. */
+  /**
+   * Runs `work` in one transaction bound to an org. Never call a provider inside: it would hold a connection across HTTP.
+   *
+   * @throws OrgForgotten if a row is to be stored for an org that is forgotten
+   */
   async withOrg<T>(orgId: OrgId, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const startedMs = performance.now();
     let isOpen = false;
@@ -49,7 +54,7 @@ export class HubDatabase {
       });
     } catch (error) {
       if (isOutage(error, isOpen)) this.noteTrouble();
-      throw error;
+      throw isOfForgottenOrg(error) ? new OrgForgotten(orgId, { cause: error }) : error;
     }
   }
 

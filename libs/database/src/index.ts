@@ -65,6 +65,8 @@ export {
 } from './integration.repository';
 export { LeaseModule } from './lease.module';
 export { MIGRATIONS } from './migrations';
+export { OrgErasureRepository, type Erased, type Waiting } from './org-erasure.repository';
+export { OrgForgotten } from './org-forgotten';
 export { pruneAudit, type Pruned, type PruneOptions } from './prune-audit';
 export { provisionDatabase, type AppLogin, type Login, type ProvisionOptions } from './provision';
 export {

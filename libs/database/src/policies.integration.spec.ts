@@ -193,6 +193,7 @@ describe('what the apps’ logins may do', () => {
       'hub_disconnector',
       'hub_token_reader',
       'hub_rotator',
+      'hub_eraser',
       'postgres',
     ])
       expect(await attempt(asNobody(login), `set role ${other}`)).toBe('refused');

@@ -45,6 +45,7 @@ export const ROLES = [
   'hub_token_reader',
   'hub_auditor',
   'hub_rotator',
+  'hub_eraser',
 ] as const;
 /** Who has the rights of another role as well. */
 const MEMBERSHIPS = [
@@ -55,6 +56,7 @@ const MEMBERSHIPS = [
   ['hub_owner', 'hub_scanner'],
   ['hub_owner', 'hub_disconnector'],
   ['hub_owner', 'hub_token_reader'],
+  ['hub_owner', 'hub_eraser'],
 ] as const;
 /** `security_invoker`, column-wise grants and `hub.current_org()`'s body need this version. */
 const OLDEST_SERVER = 150_000;
@@ -201,7 +203,7 @@ const MISSING_ROLES = `
 const MISSING_MEMBERSHIPS = `
   select format('grant %I to %I', of, member) as statement
   from (select * from unnest($1::text[], $2::text[]) as pair (member, of)
-        union all select current_user, of from unnest(array['hub_owner', 'hub_scanner', 'hub_disconnector', 'hub_token_reader']) as of) as pairs
+        union all select current_user, of from unnest(array['hub_owner', 'hub_scanner', 'hub_disconnector', 'hub_token_reader', 'hub_eraser']) as of) as pairs
   where not pg_has_role(member, of, 'usage')`;
 
 const MISSING_RIGHTS = `

@@ -46,6 +46,8 @@ export const EVENT_NAMES = [
   'request.invalid',
   'seal.open_failed',
   'key.created',
+  'org.forget_started',
+  'org.forgotten',
 ] as const;
 
 export type EventName = (typeof EVENT_NAMES)[number];

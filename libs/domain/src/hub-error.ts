@@ -116,6 +116,8 @@ export interface ProblemOptions {
   readonly cause?: unknown;
   /** More members of the problem document, such as `failure`. */
   readonly extensions?: Readonly<Record<string, unknown>>;
+  /** What the person can do, where it is not what the code usually asks for. */
+  readonly fix?: string;
 }
 
 /** A caller's mistake or an expected refusal that a caller must hear of. Anything else that is thrown is a bug. */
@@ -140,7 +142,7 @@ export class HubError extends Error {
     const kind: ProblemKind = PROBLEMS[code];
     this.status = options.status ?? kind.status;
     this.title = options.title ?? kind.title;
-    this.fix = kind.fix;
+    this.fix = options.fix ?? kind.fix;
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.extensions = options.extensions ?? {};
   }

@@ -1,4 +1,5 @@
 export { providerCatalog } from './catalog';
+export { givesBack } from './gives-back';
 export { readBearerGrant, type GrantManners } from './grant-reading';
 export { asList, asObject, field, idField, labelField, numberField, textField, type JsonObject } from './json-fields';
 export {

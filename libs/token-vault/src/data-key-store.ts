@@ -9,7 +9,7 @@ export interface WrappedDataKey extends DataKeyName, WrappedKey {
 /** A data key as it is stored. */
 export interface StoredDataKey extends WrappedDataKey {
   /** `active`: the one that seals for its org. */
-  readonly status: 'active' | 'retiring' | 'retired';
+  readonly status: 'active' | 'retiring' | 'retired' | 'shredded';
 }
 
 /** Where data keys are kept. The vault asks nothing else of the database. */

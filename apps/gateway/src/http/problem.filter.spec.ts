@@ -1,3 +1,5 @@
+import { OrgForgotten } from '@hub/database';
+import type { OrgId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
 import { KeyUnavailable } from '@hub/token-vault';
 import type { DenialsService } from '../callers/denials.service';
@@ -39,6 +41,13 @@ it('a key provider that is away is 503 with Retry-After, and no word about the t
   expect(headers['retry-after']).toBe('5');
   expect(body).toMatchObject({ code: 'provider_unavailable', title: 'The hub’s key provider cannot be reached' });
   expect(body?.['detail']).toMatch(/the token itself is not to blame/);
+});
+
+it('an org that is forgotten is told so, and nothing of the reason that the database gave', () => {
+  const { status, body } = answerTo(new OrgForgotten('an-org' as OrgId, { cause: new Error('canary') }));
+  expect([status, body]).toEqual([403, expect.objectContaining({ code: 'forbidden', title: 'This org is forgotten' })]);
+  expect(body?.['fix']).toBe('Use another org: this one cannot come back.');
+  expect(JSON.stringify(body)).not.toContain('canary');
 });
 
 it('what nobody expected is 500, and its words stay in the log', () => {

@@ -1,3 +1,4 @@
+import { OrgForgotten } from '@hub/database';
 import { HubError } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
 import { KeyUnavailable, OpenFailed } from '@hub/token-vault';
@@ -64,6 +65,7 @@ export class ProblemFilter implements ExceptionFilter {
   private toProblem(error: unknown, request: HubRequest): HubError {
     if (error instanceof HubError) return error;
     if (error instanceof KeyUnavailable) return this.keysAway(error, request);
+    if (error instanceof OrgForgotten) return orgForgotten();
     if (error instanceof OpenFailed) this.recordUnopened(error, request);
     const known = problemOfStatus(statusOf(error));
     if (known) return known;
@@ -77,6 +79,13 @@ export class ProblemFilter implements ExceptionFilter {
       'The hub could not answer this request; its log has the reason under the instance.',
     );
   }
+}
+
+function orgForgotten(): HubError {
+  return new HubError('forbidden', 'The operators have had this org forgotten: nothing is stored for it any more.', {
+    title: 'This org is forgotten',
+    fix: 'Use another org: this one cannot come back.',
+  });
 }
 
 function statusOf(error: unknown): number {

@@ -1,6 +1,6 @@
 import { IntegrationRepository } from '@hub/database';
 import { HubError, problemOf, type Integration, type StandingFailure } from '@hub/domain';
-import { ProviderRegistry, providerId, type ProviderDefinition, type RegisteredProvider } from '@hub/providers';
+import { givesBack, ProviderRegistry, providerId, type RegisteredProvider } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
 import { Injectable } from '@nestjs/common';
@@ -110,13 +110,6 @@ export class IntegrationsService {
       }
     }
   }
-}
-
-/** Whether a disconnect has something to give back: an app is removed at its provider only on explicit wish. */
-function givesBack(definition: ProviderDefinition, uninstall: boolean): boolean {
-  if (definition.authMode === 'webhook_url') return false;
-  const { manner } = definition.revoke;
-  return manner === 'uninstall' ? uninstall : manner !== 'none';
 }
 
 function reauthRequired(provider: RegisteredProvider, integration: Integration, detail: string): HubError {

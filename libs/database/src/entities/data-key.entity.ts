@@ -4,7 +4,8 @@ import { oneOf } from './one-of';
 /** A row of `data_keys`: a key that seals for an org, wrapped. */
 @Entity('data_keys')
 @Index('data_keys_active', ['orgId'], { unique: true, where: "status = 'active'" })
-@Check('data_keys_status_check', oneOf('status', ['active', 'retiring', 'retired']))
+@Check('data_keys_status_check', oneOf('status', ['active', 'retiring', 'retired', 'shredded']))
+@Check('data_keys_shredded_check', "(status = 'shredded') = (wrapped_key = '')")
 export class DataKeyEntity {
   @PrimaryGeneratedColumn('uuid') id: string;
   @Column('uuid', { name: 'org_id' }) orgId: string;

@@ -1,6 +1,7 @@
 import { AuditCheckpointEntity, AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
 import { DataKeyEntity } from './data-key.entity';
 import { FlowEntity } from './flow.entity';
+import { ForgottenOrgEntity } from './forgotten-org.entity';
 import { IntegrationEntity } from './integration.entity';
 import { ProviderBreakerEntity } from './provider-breaker.entity';
 import { ProviderEntity } from './provider.entity';
@@ -12,6 +13,7 @@ export {
   AuditHeadEntity,
   DataKeyEntity,
   FlowEntity,
+  ForgottenOrgEntity,
   IntegrationEntity,
   LateGrantEntity,
   ProviderBreakerEntity,
@@ -25,6 +27,7 @@ export const ENTITIES = [
   AuditHeadEntity,
   DataKeyEntity,
   FlowEntity,
+  ForgottenOrgEntity,
   IntegrationEntity,
   LateGrantEntity,
   ProviderBreakerEntity,

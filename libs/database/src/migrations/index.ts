@@ -17,6 +17,7 @@ import { CreateAuditCheckpoints1795392810000 } from './1795392810000-create-audi
 import { CreateAuditDoors1795392820000 } from './1795392820000-create-audit-doors';
 import { ReadAuditChains1795392830000 } from './1795392830000-read-audit-chains';
 import { GrantByColumn1795392900000 } from './1795392900000-grant-by-column';
+import { CreateForgottenOrgs1795392970000 } from './1795392970000-create-forgotten-orgs';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -39,4 +40,5 @@ export const MIGRATIONS = [
   CreateAuditDoors1795392820000,
   ReadAuditChains1795392830000,
   GrantByColumn1795392900000,
+  CreateForgottenOrgs1795392970000,
 ];

@@ -1,0 +1,151 @@
+import type { Actor, IntegrationId, OrgId, ProviderId } from '@hub/domain';
+import type { EntityManager } from 'typeorm';
+import { appendEvents } from './audit.repository';
+import { HubDatabase } from './hub-database';
+import { affected, selectOne } from './statements';
+
+/** What still has to happen before an org's keys may go. */
+export interface Waiting {
+  /** Grants on their way back that will be tried again. */
+  readonly revocations: number;
+  /** Grants whose provider has not taken them back, however often it was asked. */
+  readonly dead: number;
+  /** For so long answers of refreshes that were under way may come. */
+  readonly answersForMs: number;
+}
+
+/** What was destroyed. */
+export interface Erased {
+  readonly dataKeys: number;
+  /** Grants that were dropped without being given back. */
+  readonly grantsDropped: number;
+}
+
+/** A command line does one thing after the other. */
+const POOL_SIZE = 2;
+
+/**
+ * Forgets orgs, as the role `hub_eraser`. Each step is a transaction of its own with its events, and may be done again:
+ * whoever was interrupted begins anew.
+ */
+export class OrgErasureRepository {
+  private constructor(private readonly database: HubDatabase) {}
+
+  /** @param adminUrl a login that may become `hub_eraser`: the administrator's, or a member of `hub_migrator` */
+  static async open(adminUrl: string): Promise<OrgErasureRepository> {
+    const url = new URL(adminUrl);
+    url.searchParams.set('options', '-c role=hub_eraser');
+    return new OrgErasureRepository(await HubDatabase.open(url.href, 'hub-org-forget', POOL_SIZE));
+  }
+
+  async close(): Promise<void> {
+    await this.database.close();
+  }
+
+  /**
+   * From here on nothing new is stored for the org.
+   *
+   * @returns `unknown` if the hub has never had anything of it; else whether it was forgotten already
+   */
+  async begin(orgId: OrgId, actor: Actor): Promise<'unknown' | 'begun' | 'forgotten'> {
+    return this.database.withOrg(orgId, async (manager) => {
+      const { known } = await selectOne<{ known: boolean }>(
+        manager,
+        `select exists (select from public.audit_heads) or exists (select from public.data_keys)
+           or exists (select from public.integrations) or exists (select from public.forgotten_orgs) as known`,
+      );
+      if (!known) return 'unknown';
+      const begun: unknown[] = await manager.query(
+        'insert into public.forgotten_orgs (org_id) values ($1) on conflict (org_id) do nothing returning org_id',
+        [orgId],
+      );
+      if (begun.length === 1) await append(manager, actor, 'org.forget_started', {});
+      const { done } = await selectOne<{ done: boolean }>(
+        manager,
+        'select forgotten_at is not null as done from public.forgotten_orgs',
+      );
+      return done ? 'forgotten' : 'begun';
+    });
+  }
+
+  /**
+   * Ends every integration as a disconnect does: its grants go to revocation, flows under way end.
+   *
+   * @param toGiveBack what a provider's grant needs to be given back; `undefined` if there is nothing to give
+   * @returns the providers that were connected
+   */
+  async disconnect(
+    orgId: OrgId,
+    toGiveBack: (provider: ProviderId) => 'disconnect' | 'uninstall' | undefined,
+    actor: Actor,
+  ): Promise<ProviderId[]> {
+    return this.database.withOrg(orgId, async (manager) => {
+      const rows: { provider: ProviderId }[] = await manager.query(
+        'select provider from public.integrations order by provider',
+      );
+      await manager.query(
+        `update public.forgotten_orgs f set answers_until = greatest(f.answers_until, (select max(i.lease_until) from public.integrations i))`,
+      );
+      await manager.query('delete from public.flows');
+      for (const { provider } of rows) {
+        const reason = toGiveBack(provider);
+        const revoke = reason !== undefined;
+        const [gone]: { id: IntegrationId }[] = await manager.query('select id from hub.disconnect($1, $2, $3)', [
+          provider,
+          revoke,
+          reason ?? 'disconnect',
+        ]);
+        if (gone)
+          await appendEvents(manager, [
+            {
+              name: 'integration.disconnected',
+              detail: { revoke, uninstall: reason === 'uninstall', because: 'org.forget_started' },
+              provider,
+              integrationId: gone.id,
+              actor,
+            },
+          ]);
+      }
+      return rows.map(({ provider }) => provider);
+    });
+  }
+
+  async waiting(orgId: OrgId): Promise<Waiting> {
+    return this.database.withOrg(orgId, (manager) =>
+      selectOne<Waiting>(
+        manager,
+        `select count(*) filter (where r.next_attempt_at is not null)::int as revocations,
+           count(*) filter (where r.next_attempt_at is null and r.id is not null)::int as dead,
+           coalesce(greatest(0, extract(epoch from max(f.answers_until) - now()) * 1000), 0)::int as "answersForMs"
+         from public.forgotten_orgs f left join public.revocations r on true`,
+      ),
+    );
+  }
+
+  /** Destroys the org's data keys, and with them all that they have sealed, here and in every copy. */
+  async shred(orgId: OrgId, actor: Actor): Promise<Erased> {
+    return this.database.withOrg(orgId, async (manager) => {
+      const grantsDropped =
+        (await affected(manager, 'delete from public.revocations', [])) +
+        (await affected(manager, 'delete from public.token_inbox', []));
+      await manager.query('delete from public.flows');
+      const dataKeys = await affected(
+        manager,
+        "update public.data_keys set wrapped_key = '', status = 'shredded', status_changed_at = now() where status <> 'shredded'",
+        [],
+      );
+      await manager.query('update public.forgotten_orgs set forgotten_at = coalesce(forgotten_at, now())');
+      await append(manager, actor, 'org.forgotten', { dataKeys, grantsDropped });
+      return { dataKeys, grantsDropped };
+    });
+  }
+}
+
+async function append(
+  manager: EntityManager,
+  actor: Actor,
+  name: 'org.forget_started' | 'org.forgotten',
+  detail: Record<string, unknown>,
+): Promise<void> {
+  await appendEvents(manager, [{ name, detail, provider: null, integrationId: null, actor }]);
+}

@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { DataKeyRepository, OrgErasureRepository, OrgForgotten } from '@hub/database';
+import type { Actor, OrgId, ProviderId } from '@hub/domain';
+import { OpenFailed, PlainToken, tokenCell, TokenVault, type Cell } from '@hub/token-vault';
+import { hub, type Answered } from '../../support/command-line';
+import { dataKeysIn } from '../../support/data-keys';
+import { eventually } from '../../support/eventually';
+import { refreshWorker, type RefreshWorkerInTest } from '../../support/running-worker';
+import { WorkerStand, type Connected } from './worker-stand';
+
+const OPERATOR: Actor = { type: 'system', id: 'test' };
+const TABLES = ['integrations', 'flows', 'revocations', 'token_inbox'];
+
+let stand: WorkerStand;
+let worker: RefreshWorkerInTest;
+
+beforeEach(async () => {
+  stand = await WorkerStand.set();
+  worker = await refreshWorker(stand.settings.workerConfig());
+  await worker.start();
+});
+afterEach(async () => {
+  await worker.stop();
+  await stand.clear();
+});
+
+const commandEnvironment = () => ({ ...stand.settings.environment, DATABASE_ADMIN_URL: stand.database.adminUrl });
+const forget = (orgId: string, ...more: string[]): Promise<Answered> =>
+  hub(['org', 'forget', orgId, '--yes', ...more], commandEnvironment());
+
+/** What a process that begins now opens with. */
+const freshVault = (): TokenVault =>
+  TokenVault.over(
+    stand.settings.workerConfig(),
+    dataKeysIn((sql, values) => stand.database.sql(sql, values)),
+  );
+
+/** An org with an integration at every provider that gives grants. */
+async function anOrgWithAll(): Promise<{ orgId: OrgId; all: Connected[] }> {
+  const orgId = randomUUID() as OrgId;
+  const all: Connected[] = [];
+  for (const provider of ['google_drive', 'notion', 'shopify']) all.push(await stand.connected(provider, { orgId }));
+  return { orgId, all };
+}
+
+/** How many rows of the org each table has. */
+async function rowsOf(orgId: OrgId): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const table of TABLES) {
+    const [row] = await stand.database.sql<{ count: number }>(
+      `select count(*)::int as count from public.${table} where org_id = $1`,
+      [orgId],
+    );
+    counts[table] = row?.count ?? -1;
+  }
+  return counts;
+}
+const NO_ROWS = Object.fromEntries(TABLES.map((table) => [table, 0]));
+
+const grantsOf = ({ stored, account }: Connected) => stand.sandbox.admin.grants(stored.provider, account);
+
+async function eventsOf(orgId: OrgId): Promise<string[]> {
+  const rows = await stand.database.sql<{ name: string }>(
+    'select name from public.audit_events where org_id = $1 order by seq',
+    [orgId],
+  );
+  return rows.map(({ name }) => name);
+}
+
+async function sealedOf({ stored }: Connected): Promise<[Cell, string]> {
+  return [tokenCell(stored, 'access_token'), (await stored.row()).access_token];
+}
+
+it('an org’s grants go back, nothing of it is left, and what was copied before opens nowhere', async () => {
+  const { orgId, all } = await anOrgWithAll();
+  const other = await stand.connected('notion');
+  const copies = await Promise.all(all.map(sealedOf));
+  for (const [cell, sealed] of copies)
+    await expect(freshVault().open(cell, sealed)).resolves.toBeInstanceOf(PlainToken);
+
+  const answer = await forget(orgId);
+  expect(answer).toMatchObject({ exitCode: 0, out: expect.stringMatching(/is forgotten: 1 data key is destroyed/) });
+  for (const connected of all) expect(await grantsOf(connected)).toEqual([]);
+  expect(await rowsOf(orgId)).toEqual(NO_ROWS);
+  for (const [cell, sealed] of copies) await expect(freshVault().open(cell, sealed)).rejects.toThrow(OpenFailed);
+  const events = await eventsOf(orgId);
+  expect(events.filter((name) => name.startsWith('org.'))).toEqual(['org.forget_started', 'org.forgotten']);
+  expect(events.filter((name) => name === 'integration.disconnected')).toHaveLength(3);
+  expect(events.filter((name) => name === 'revocation.succeeded')).toHaveLength(3);
+  expect(events.at(-1)).toBe('org.forgotten');
+
+  expect(await other.stored.tokens()).toMatchObject({ accessToken: expect.any(String) as string });
+  expect(await grantsOf(other)).toHaveLength(1);
+  const verified = await hub(['audit', 'verify'], commandEnvironment());
+  expect([verified.exitCode, verified.out]).toEqual([0, expect.stringMatching(/all as written/)]);
+});
+
+it('a forgotten org gets no flow, no data key and no integration any more', async () => {
+  const { orgId } = await anOrgWithAll();
+  await forget(orgId);
+  const gateway = await stand.database.as('gateway');
+  const vault = TokenVault.over(stand.settings.workerConfig(), new DataKeyRepository(gateway));
+  const cell = tokenCell({ orgId, provider: 'notion' as ProviderId, id: randomUUID() as never }, 'access_token');
+  await expect(vault.seal(cell, new PlainToken('token'))).rejects.toThrow(OrgForgotten);
+  await expect(
+    gateway.withOrg(orgId, (manager) =>
+      manager.query(
+        `insert into public.flows (id, org_id, provider, started_by, status, return_url, client_id, cookie_hash, expires_at, scopes,
+           allow_account_change, page_hash) values ($1, $2, 'notion', 'ada', 'open', 'https://a.example', 'c', '\\x', now(), '{}', false, '\\x')`,
+        [randomUUID(), orgId],
+      ),
+    ),
+  ).rejects.toThrow(OrgForgotten);
+  await expect(
+    gateway.withOrg(orgId, (manager) =>
+      manager.query("insert into public.integrations (org_id, provider, access_token) values ($1, 'notion', 'x')", [
+        orgId,
+      ]),
+    ),
+  ).rejects.toThrow(OrgForgotten);
+});
+
+it('the grant of a refresh that was under way goes back as well', async () => {
+  const connected = await stand.connected('google_drive');
+  const { account, stored } = connected;
+  const slow = { on: 'refresh', kind: 'latency', ms: 2_000, afterWork: true, account, times: 1 } as const;
+  await stand.sandbox.admin.fault('google_drive', slow);
+  await stand.makeDue(connected);
+  const refreshing = worker.refreshes.refresh(await stored.work());
+  await eventually('the call', async () => (await stand.sandbox.refreshes(account)).length === 1);
+  expect(await forget(stored.orgId)).toMatchObject({ exitCode: 0 });
+  await refreshing;
+  expect(await grantsOf(connected)).toEqual([]);
+  expect(await rowsOf(stored.orgId)).toEqual(NO_ROWS);
+});
+
+it('what a provider does not take back is waited for, and dropped only on wish', async () => {
+  const { orgId, all } = await anOrgWithAll();
+  const drive = all[0] as Connected;
+  await stand.sandbox.admin.fault('google_drive', { on: 'revoke', kind: 'status', status: 503 });
+  const waiting = forget(orgId);
+  await eventually('the refusal', async () => {
+    const [row] = await stand.database.sql<{ failed: number }>(
+      "select failed_attempts as failed from public.revocations where org_id = $1 and provider = 'google_drive'",
+      [orgId],
+    );
+    return (row?.failed ?? 0) >= 1;
+  });
+  // as after the fourth rung
+  await stand.database.sql('update public.revocations set next_attempt_at = null where org_id = $1', [orgId]);
+  expect(await waiting).toMatchObject({
+    exitCode: 1,
+    err: expect.stringMatching(/1 of its grants could not be given back.*--even-if-unrevoked/),
+  });
+  expect(await freshVault().open(...(await revocationOf(drive)))).toBeInstanceOf(PlainToken);
+  expect(await forget(orgId, '--even-if-unrevoked')).toMatchObject({
+    exitCode: 0,
+    out: expect.stringMatching(/dropped without being given back: 1/),
+  });
+  expect(await rowsOf(orgId)).toEqual(NO_ROWS);
+  expect(await grantsOf(drive)).toHaveLength(1);
+});
+
+async function revocationOf({ stored }: Connected): Promise<[Cell, string]> {
+  const [row] = await stand.database.sql<{ access_token: string }>(
+    'select access_token from public.revocations where integration_id = $1',
+    [stored.id],
+  );
+  return [tokenCell(stored, 'access_token'), row?.access_token ?? ''];
+}
+
+it.each([
+  ['the wish', 1],
+  ['the disconnects', 2],
+  ['the shredding, unheard', 3],
+])('goes on where it was interrupted: after %s', async (_after, steps) => {
+  const { orgId, all } = await anOrgWithAll();
+  const erasure = await OrgErasureRepository.open(stand.database.adminUrl);
+  await erasure.begin(orgId, OPERATOR);
+  if (steps >= 2) await erasure.disconnect(orgId, () => 'uninstall', OPERATOR);
+  if (steps >= 3) {
+    await eventually('the grants', async () => (await erasure.waiting(orgId)).revocations === 0);
+    await erasure.shred(orgId, OPERATOR);
+  }
+  await erasure.close();
+  expect(await forget(orgId)).toMatchObject({ exitCode: 0 });
+  expect(await rowsOf(orgId)).toEqual(NO_ROWS);
+  for (const connected of all) expect(await grantsOf(connected)).toEqual([]);
+  expect((await eventsOf(orgId)).filter((name) => name === 'org.forget_started')).toHaveLength(1);
+  const [keys] = await stand.database.sql<{ left: number }>(
+    "select count(*)::int as left from public.data_keys where org_id = $1 and (status <> 'shredded' or wrapped_key <> '')",
+    [orgId],
+  );
+  expect(keys).toEqual({ left: 0 });
+});
+
+it('an org that the hub has never heard of, or no org at all, is refused', async () => {
+  const orgId = randomUUID();
+  expect(await forget(orgId)).toEqual({ exitCode: 1, out: '', err: `The hub has nothing of an org ${orgId}.\n` });
+  expect(await forget('acme')).toMatchObject({ exitCode: 2, err: expect.stringMatching(/An org is a UUID/) });
+});
+
+it('nobody is forgotten without having been asked for twice', async () => {
+  const { stored } = await stand.connected('notion');
+  const answer = await hub(['org', 'forget', stored.orgId], commandEnvironment());
+  expect(answer).toMatchObject({ exitCode: 1, err: expect.stringMatching(/say --yes/) });
+  expect(await stored.row()).toMatchObject({ status: 'connected' });
+});
+
+it('without an administrator’s login nothing is done', async () => {
+  const { stored } = await stand.connected('notion');
+  const answer = await hub(['org', 'forget', stored.orgId, '--yes'], stand.settings.environment);
+  expect(answer).toMatchObject({ exitCode: 1, err: expect.stringMatching(/DATABASE_ADMIN_URL/) });
+  const asWorker = { ...commandEnvironment(), DATABASE_ADMIN_URL: stand.database.refreshWorkerUrl };
+  expect(await hub(['org', 'forget', stored.orgId, '--yes'], asWorker)).toMatchObject({ exitCode: 1 });
+  expect(await stored.row()).toMatchObject({ status: 'connected' });
+});
