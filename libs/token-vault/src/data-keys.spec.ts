@@ -108,6 +108,17 @@ describe('an org’s data key', () => {
     await expect(local.unwrap(name, { ...wrapped, wrapped: 'x' })).rejects.toThrow(KeyRefused);
   });
 
+  it('that is wrapped anew is wiped where it was unwrapped', async () => {
+    const name = { orgId: randomUUID() as OrgId, id: randomUUID() };
+    const local = new LocalKeyProvider(KEYRING);
+    const wrapped = await local.wrap(name, Buffer.alloc(32, 9));
+    const plain = Buffer.alloc(32, 9);
+    jest.spyOn(local, 'unwrap').mockResolvedValueOnce(plain);
+    const again = await local.rewrap(name, wrapped);
+    expect(plain).toEqual(Buffer.alloc(32));
+    expect(await local.unwrap(name, again)).toEqual(Buffer.alloc(32, 9));
+  });
+
   it('is wrapped anew by the first key of the keyring, and opens with no other then', async () => {
     const name = { orgId: randomUUID() as OrgId, id: randomUUID() };
     const second = { id: 'k2', key: Buffer.from(KEYRING[0]!.key).reverse() };
@@ -299,14 +310,16 @@ describe('a key of an org', () => {
   });
 
   it('that another process made first is used, and the own bytes are wiped', async () => {
-    const { keys, another, store, org } = setUp();
+    const { keys, another, store, provider, org } = setUp();
     const orgId = org();
     const theirs = await another().active(orgId);
+    const wrap = jest.spyOn(provider, 'wrap');
     const lookedTooEarly = store.active.bind(store);
     store.active = () => Promise.resolve(undefined);
     const ours = await keys.active(orgId);
     store.active = lookedTooEarly;
     expect([ours.id, hex(ours)]).toEqual([theirs.id, hex(theirs)]);
+    expect(wrap.mock.calls.map(([, key]) => key)).toEqual([Buffer.alloc(32)]);
     expect(store.keys).toHaveLength(1);
   });
 
