@@ -42,9 +42,9 @@ export class SettingReader {
 
   /** Any variable of the environment or its `_FILE`, without a default. Empty counts as not set. */
   raw(name: string): string | undefined {
-    const direct = this.environment[name]?.trim();
-    if (direct) return direct;
-    const file = this.environment[`${name}_FILE`]?.trim();
+    const direct = this.direct(name);
+    if (direct !== undefined) return direct;
+    const file = this.direct(`${name}_FILE`);
     if (!file) return undefined;
     try {
       return readFileSync(file, 'utf8').trim() || undefined;
@@ -54,6 +54,11 @@ export class SettingReader {
       );
       return undefined;
     }
+  }
+
+  /** A variable of the environment as it stands there, without its `_FILE`. Empty counts as not set. */
+  direct(name: string): string | undefined {
+    return this.environment[name]?.trim() || undefined;
   }
 
   /** A setting that must be there. */

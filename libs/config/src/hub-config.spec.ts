@@ -59,6 +59,8 @@ describe('the least environment', () => {
       syncEveryMs: 3_600_000,
       connectUnbound: 'confirm',
       keyProvider: 'local',
+      vaultTransit: null,
+      awsKms: null,
       auditSeal: { keys: [], dir: null, everyMs: 60_000 },
       outbound: { allowPrivate: false, allowHosts: [] },
       local: null,
@@ -181,7 +183,7 @@ describe('every mistake', () => {
       ['AUTH_JWKS_URL must be an absolute https URL (http only to loopback, with OUTBOUND_ALLOW_PRIVATE)'],
     ],
     [{ AUTH_ORG_CLAIM: 'app_metadata..org_id' }, ['AUTH_ORG_CLAIM must be a dotted path such as app_metadata.org_id']],
-    [{ KEY_PROVIDER: 'drawer' }, ['KEY_PROVIDER must be one of local']],
+    [{ KEY_PROVIDER: 'drawer' }, ['KEY_PROVIDER must be one of local, vault-transit, aws-kms']],
     [{ REFRESH_SCAN_EVERY: '0s' }, ['REFRESH_SCAN_EVERY must be a duration such as 30s, 10m or 1h']],
     [{ TRUST_PROXY: '10.0.0.0/8, proxy' }, ['TRUST_PROXY, entry 2: is no address and no CIDR']],
     [{ TRUST_PROXY: '10.0.0.0/8/9' }, ['TRUST_PROXY, entry 1: is no address and no CIDR']],
@@ -202,6 +204,97 @@ describe('every mistake', () => {
     ],
   ])('%j: %j', (different, expected) => {
     expect(mistakesOf(different)).toEqual(expected);
+  });
+});
+
+describe('the key providers', () => {
+  const VAULT = { KEY_PROVIDER: 'vault-transit', VAULT_ADDR: 'https://vault.internal:8200/', VAULT_TOKEN: 's.secret' };
+  const KMS = { KEY_PROVIDER: 'aws-kms', AWS_KMS_KEY_ID: 'alias/hub', AWS_REGION: 'eu-central-1' };
+
+  it('are read with their defaults', () => {
+    expect(read(VAULT).vaultTransit).toEqual({
+      address: 'https://vault.internal:8200',
+      token: 's.secret',
+      tokenFile: null,
+      namespace: null,
+      mount: 'transit',
+      key: 'hub-data-keys',
+      caCert: null,
+    });
+    expect(read(KMS).awsKms).toEqual({ keyId: 'alias/hub', region: 'eu-central-1', endpoint: null });
+  });
+
+  it('are read although another wraps now: what they have wrapped still opens', () => {
+    const config = read({ ...VAULT, ...KMS, KEY_PROVIDER: 'local' });
+    expect(config).toMatchObject({
+      keyProvider: 'local',
+      vaultTransit: { token: 's.secret' },
+      awsKms: { endpoint: null },
+    });
+  });
+
+  it('may be on this machine, by plain http', () => {
+    expect(read({ ...VAULT, VAULT_ADDR: 'http://127.0.0.1:8200' }).vaultTransit?.address).toBe('http://127.0.0.1:8200');
+    const { awsKms } = read({ ...KMS, AWS_KMS_ENDPOINT: 'http://localhost:4566' });
+    expect(awsKms?.endpoint).toBe('http://localhost:4566');
+  });
+
+  it('may have what they need in files', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'config-'));
+    try {
+      const file = (name: string, content: string): string => {
+        writeFileSync(join(folder, name), content);
+        return join(folder, name);
+      };
+      const filed = { ...VAULT, VAULT_TOKEN: undefined, VAULT_TOKEN_FILE: file('token', 's.filed\n') };
+      const pem = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n';
+      const { vaultTransit } = read({ ...filed, VAULT_CACERT: file('ca.pem', pem) });
+      expect(vaultTransit).toMatchObject({ token: null, tokenFile: join(folder, 'token'), caCert: pem });
+      expect(mistakesOf({ ...filed, VAULT_CACERT: file('no.pem', 'x') })).toEqual([
+        'VAULT_CACERT: the file holds no certificate in PEM',
+      ]);
+      expect(mistakesOf({ ...filed, VAULT_CACERT: join(folder, 'absent') })).toEqual([
+        'VAULT_CACERT: the file cannot be read (ENOENT)',
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it.each([
+    [
+      { KEY_PROVIDER: 'vault-transit' },
+      [
+        'VAULT_ADDR is missing: where HashiCorp Vault or OpenBao is',
+        'VAULT_TOKEN is missing: set it, or VAULT_TOKEN_FILE to the file that holds it',
+      ],
+    ],
+    [
+      { ...VAULT, VAULT_ADDR: 'http://vault.internal' },
+      ['VAULT_ADDR must be https: plain http is for this machine alone'],
+    ],
+    [
+      { ...VAULT, VAULT_ADDR: 'vault' },
+      ['VAULT_ADDR must be an absolute https or http URL without user, query and fragment'],
+    ],
+    [
+      { ...VAULT, VAULT_TRANSIT_MOUNT: 'a/../sys' },
+      ['VAULT_TRANSIT_MOUNT must be the path of a secrets engine, such as transit'],
+    ],
+    [{ ...VAULT, VAULT_TRANSIT_KEY: 'a/b' }, ['VAULT_TRANSIT_KEY must be a name of letters, digits, _, - and .']],
+    [
+      { KEY_PROVIDER: 'aws-kms' },
+      [
+        'AWS_KMS_KEY_ID is missing: id, ARN or alias of the KMS key that wraps data keys',
+        'AWS_REGION is missing: the region of that KMS key',
+      ],
+    ],
+    [
+      { ...KMS, AWS_KMS_ENDPOINT: 'http://kms.internal' },
+      ['AWS_KMS_ENDPOINT must be https: plain http is for this machine alone'],
+    ],
+  ])('%j: %j', (different, expected) => {
+    expect([...mistakesOf(different)].sort()).toEqual([...expected].sort());
   });
 });
 

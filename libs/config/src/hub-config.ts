@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { parseOrgId, redirectEntryProblem, UNBOUND_POLICIES, type UnboundPolicy } from '@hub/domain';
 import { Mistakes, parseUrl, SettingReader, type Environment } from './environment';
+import { readKeyProviders, type KeyProviderSettings } from './key-provider-settings';
 import { readProviderSettings, type ConfigurableProvider, type ProviderSettings } from './provider-settings';
 import { parseKeys, parseTokenKeys, type TokenKey } from './token-keys';
 
@@ -34,7 +35,7 @@ export interface AuditSealConfig {
 }
 
 /** The hub's settings, read and checked once at start. */
-export interface HubConfig {
+export interface HubConfig extends KeyProviderSettings {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly redisPrefix: string;
@@ -50,8 +51,6 @@ export interface HubConfig {
   /** `null` in apps that answer no callers. */
   readonly auth: AuthConfig | null;
   readonly tokenKeys: readonly TokenKey[];
-  /** Who wraps new data keys; those of any other still open. */
-  readonly keyProvider: KeyProviderName;
   readonly providers: Readonly<Record<string, ProviderSettings>>;
   readonly refreshScanEveryMs: number;
   readonly syncEveryMs: number;
@@ -64,10 +63,6 @@ export interface HubConfig {
   readonly local: { readonly orgId: string | null } | null;
   readonly logLevel: LogLevel;
 }
-
-/** Who can wrap the orgs' data keys; a key provider's client is in libs/token-vault. */
-export const KEY_PROVIDERS = ['local'] as const;
-export type KeyProviderName = (typeof KEY_PROVIDERS)[number];
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -109,7 +104,7 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     trustProxy: readCidrs(reader),
     auth: needs.callers ? readAuth(reader) : null,
     tokenKeys: parseTokenKeys(reader.text('TOKEN_KEYS'), mistakes),
-    keyProvider: reader.oneOf('KEY_PROVIDER', KEY_PROVIDERS),
+    ...readKeyProviders(reader, isLoopback),
     providers: readProviderSettings(reader, needs.providers),
     refreshScanEveryMs: reader.durationMs('REFRESH_SCAN_EVERY'),
     syncEveryMs: reader.durationMs('SYNC_EVERY'),

@@ -1,7 +1,6 @@
 export { ConfigError, Mistakes, parseDurationMs, SettingReader, type Environment } from './environment';
 export {
   isLoopback,
-  KEY_PROVIDERS,
   LOG_LEVELS,
   readAuditSeal,
   readBearerSettings,
@@ -10,10 +9,15 @@ export {
   type AuthConfig,
   type BearerSettings,
   type HubConfig,
-  type KeyProviderName,
   type LogLevel,
   type OutboundConfig,
 } from './hub-config';
+export {
+  KEY_PROVIDERS,
+  type AwsKmsConfig,
+  type KeyProviderName,
+  type VaultTransitConfig,
+} from './key-provider-settings';
 export type {
   ConfigurableProvider,
   EndpointOverrides,

@@ -108,6 +108,17 @@ describe('an org’s data key', () => {
     await expect(local.unwrap(name, { ...wrapped, wrapped: 'x' })).rejects.toThrow(KeyRefused);
   });
 
+  it('that is wrapped anew is wiped where it was unwrapped', async () => {
+    const name = { orgId: randomUUID() as OrgId, id: randomUUID() };
+    const local = new LocalKeyProvider(KEYRING);
+    const wrapped = await local.wrap(name, Buffer.alloc(32, 9));
+    const plain = Buffer.alloc(32, 9);
+    jest.spyOn(local, 'unwrap').mockResolvedValueOnce(plain);
+    const again = await local.rewrap(name, wrapped);
+    expect(plain).toEqual(Buffer.alloc(32));
+    expect(await local.unwrap(name, again)).toEqual(Buffer.alloc(32, 9));
+  });
+
   it('is wrapped anew by the first key of the keyring, and opens with no other then', async () => {
     const name = { orgId: randomUUID() as OrgId, id: randomUUID() };
     const second = { id: 'k2', key: Buffer.from(KEYRING[0]!.key).reverse() };
@@ -215,6 +226,123 @@ describe('an opened key', () => {
     await open();
     keys.close();
     expect(provider.opened[1]).toEqual(Buffer.alloc(32));
+  });
+});
+
+describe('a key of an org', () => {
+  it('that is only kept for what it has sealed seals nothing more', async () => {
+    const { keys, another, store, org } = setUp();
+    const orgId = org();
+    const old = await another().active(orgId);
+    const [stored] = store.keys;
+    if (!stored) throw new Error('it is stored');
+    store.keys[0] = { ...stored, status: 'retiring' };
+    expect((await keys.byId({ orgId, id: old.id }))?.id).toBe(old.id);
+    expect((await keys.active(orgId)).id).not.toBe(old.id);
+    expect(store.keys.map(({ status }) => status)).toEqual(['retiring', 'active']);
+  });
+
+  it('that somebody has deleted is followed by a new one, once it is asked for again', async () => {
+    const { keys, store, org } = setUp({ mostKept: 1 });
+    const orgId = org();
+    const first = await keys.active(orgId);
+    await keys.active(org()); // takes the only place
+    store.keys.splice(0);
+    const next = await keys.active(orgId);
+    expect(next.id).not.toBe(first.id);
+    expect(store.keys.map(({ id }) => id)).toEqual([next.id]);
+  });
+
+  it('whose row is gone is wiped as soon as that is seen', async () => {
+    const { keys, another, store, provider, clock, org } = setUp();
+    const orgId = org();
+    const { id } = await another().active(orgId);
+    await keys.byId({ orgId, id });
+    store.keys.splice(0);
+    clock.ms = 5 * MINUTE_MS;
+    expect(await keys.byId({ orgId, id })).toBeUndefined();
+    expect(provider.opened[0]).toEqual(Buffer.alloc(32));
+  });
+
+  it('of another length than it was made with is refused', async () => {
+    const { keys, another, provider, org } = setUp();
+    const orgId = org();
+    const { id } = await another().active(orgId);
+    provider.unwrap = () => Promise.resolve(Buffer.alloc(16, 7));
+    await expect(keys.byId({ orgId, id })).rejects.toMatchObject({ reason: 'not_authentic', provider: 'local' });
+  });
+
+  it('that its provider refuses seals no more, once it is past its time', async () => {
+    const { keys, provider, clock, org } = setUp();
+    const orgId = org();
+    await keys.active(orgId);
+    provider.state = 'refuses';
+    clock.ms = 5 * MINUTE_MS - 1;
+    await keys.active(orgId);
+    clock.ms = 5 * MINUTE_MS;
+    await expect(keys.active(orgId)).rejects.toThrow(KeyRefused);
+  });
+
+  it('is asked for at the store again after five minutes: another may seal by then', async () => {
+    const { keys, store, clock, org } = setUp();
+    const orgId = org();
+    const first = await keys.active(orgId);
+    let asked = 0;
+    const active = store.active.bind(store);
+    store.active = (of) => {
+      asked += 1;
+      return active(of);
+    };
+    clock.ms = 5 * MINUTE_MS - 1;
+    await keys.active(orgId);
+    expect(asked).toBe(0);
+    clock.ms = 5 * MINUTE_MS;
+    expect((await keys.active(orgId)).id).toBe(first.id);
+    expect(asked).toBe(1);
+  });
+
+  it('comes with what wraps it, to be kept beside what it seals', async () => {
+    const { keys, store, org } = setUp();
+    const { wrapped } = await keys.active(org());
+    const [stored] = store.keys;
+    const { status: _status, ...kept } = stored ?? { status: undefined };
+    expect(wrapped).toEqual(kept);
+  });
+
+  it('that another process made first is used, and the own bytes are wiped', async () => {
+    const { keys, another, store, provider, org } = setUp();
+    const orgId = org();
+    const theirs = await another().active(orgId);
+    const wrap = jest.spyOn(provider, 'wrap');
+    const lookedTooEarly = store.active.bind(store);
+    store.active = () => Promise.resolve(undefined);
+    const ours = await keys.active(orgId);
+    store.active = lookedTooEarly;
+    expect([ours.id, hex(ours)]).toEqual([theirs.id, hex(theirs)]);
+    expect(wrap.mock.calls.map(([, key]) => key)).toEqual([Buffer.alloc(32)]);
+    expect(store.keys).toHaveLength(1);
+  });
+
+  it('is swept every minute, and no more once the vault is closed', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'performance'] });
+    try {
+      const { keys, provider, clock, another, org } = setUp();
+      const orgId = org();
+      const { id } = await another().active(orgId);
+      await keys.byId({ orgId, id });
+      clock.ms = 5 * MINUTE_MS;
+      jest.advanceTimersByTime(MINUTE_MS - 1);
+      await new Promise(setImmediate);
+      expect(provider.opened[0]).not.toEqual(Buffer.alloc(32));
+      jest.advanceTimersByTime(1);
+      await new Promise(setImmediate);
+      expect(provider.opened[0]).toEqual(Buffer.alloc(32));
+      const timers = jest.getTimerCount();
+      keys.close();
+      expect(jest.getTimerCount()).toBe(timers - 1);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 });
 

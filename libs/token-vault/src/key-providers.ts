@@ -1,16 +1,21 @@
 import type { HubConfig, KeyProviderName } from '@hub/config';
+import { AwsKmsKeyProvider } from './aws-kms-key-provider';
 import { KeyRefused, KeyUnavailable, type DataKeyName, type KeyProvider, type WrappedKey } from './key-provider';
 import { LocalKeyProvider } from './local-key-provider';
+import { VaultTransitKeyProvider } from './vault-transit-key-provider';
 
 /** What of the configuration decides about keys. */
-export type KeySettings = Pick<HubConfig, 'tokenKeys' | 'keyProvider'>;
+export type KeySettings = Pick<HubConfig, 'tokenKeys' | 'keyProvider'> &
+  Partial<Pick<HubConfig, 'vaultTransit' | 'awsKms'>>;
 
 /** A key provider that was away is left alone for so long: whoever needs it meanwhile hears at once that it is away. */
 const REST_MS = 2_000;
 
-/** How each provider is made. A client that only one of them needs is imported here, when that one is used. */
-const MAKERS: Readonly<Record<KeyProviderName, (settings: KeySettings) => Promise<KeyProvider>>> = {
-  local: (settings) => Promise.resolve(new LocalKeyProvider(settings.tokenKeys)),
+/** How each provider is made, which imports the client that it alone needs; `undefined` without its settings. */
+const MAKERS: Readonly<Record<KeyProviderName, (settings: KeySettings) => Promise<KeyProvider> | undefined>> = {
+  local: ({ tokenKeys }) => Promise.resolve(new LocalKeyProvider(tokenKeys)),
+  'vault-transit': ({ vaultTransit }) => (vaultTransit ? VaultTransitKeyProvider.of(vaultTransit) : undefined),
+  'aws-kms': ({ awsKms }) => (awsKms ? AwsKmsKeyProvider.of(awsKms) : undefined),
 };
 
 /** All key providers: the configured one wraps, and each unwraps what it has wrapped once. */
@@ -31,7 +36,7 @@ export class KeyProviders {
 
   static of(settings: KeySettings): KeyProviders {
     return new KeyProviders(settings.keyProvider, (name) =>
-      name in MAKERS ? MAKERS[name as KeyProviderName](settings) : undefined,
+      Object.hasOwn(MAKERS, name) ? MAKERS[name as KeyProviderName](settings) : undefined,
     );
   }
 

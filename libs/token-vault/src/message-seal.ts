@@ -1,6 +1,7 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Sealed } from '@hub/domain';
-import { COMMITMENT_BYTES, formatSealed, SALT_BYTES, TAG_BYTES, type SealedParts } from './sealed-format';
+import { decryptGcm, encryptGcm, hkdfSha256 } from './primitives';
+import { COMMITMENT_BYTES, formatSealed, SALT_BYTES, type SealedParts } from './sealed-format';
 
 export const KEY_BYTES = 32;
 const IV_BYTES = 12;
@@ -20,38 +21,22 @@ export interface VaultKey {
  */
 export function sealBytes(key: VaultKey, context: Buffer, plain: Buffer): Sealed {
   const salt = randomBytes(SALT_BYTES);
-  const derived = derive(key, salt);
-  const cipher = createCipheriv('aes-256-gcm', derived.key, derived.iv, { authTagLength: TAG_BYTES });
-  cipher.setAAD(context);
-  const ciphertext = Buffer.concat([cipher.update(plain), cipher.final()]);
-  return formatSealed({
-    keyId: key.id,
-    salt,
-    commitment: derived.commitment,
-    ciphertext,
-    tag: cipher.getAuthTag(),
-  });
+  const { messageKey, commitment, iv } = derive(key, salt);
+  return formatSealed({ keyId: key.id, salt, commitment, ...encryptGcm(messageKey, iv, context, plain) });
 }
 
 /** Opens what `sealBytes` made with the same key and context; `undefined` in every other case. */
 export function openBytes(key: VaultKey, context: Buffer, parts: SealedParts): Buffer | undefined {
-  const derived = derive(key, parts.salt);
-  if (!timingSafeEqual(derived.commitment, parts.commitment)) return undefined;
-  const decipher = createDecipheriv('aes-256-gcm', derived.key, derived.iv, { authTagLength: TAG_BYTES });
-  decipher.setAAD(context);
-  decipher.setAuthTag(parts.tag);
-  try {
-    return Buffer.concat([decipher.update(parts.ciphertext), decipher.final()]);
-  } catch {
-    return undefined;
-  }
+  const { messageKey, commitment, iv } = derive(key, parts.salt);
+  if (!timingSafeEqual(commitment, parts.commitment)) return undefined;
+  return decryptGcm(messageKey, iv, context, parts);
 }
 
-function derive(key: VaultKey, salt: Buffer): { key: Buffer; commitment: Buffer; iv: Buffer } {
+function derive(key: VaultKey, salt: Buffer): { messageKey: Buffer; commitment: Buffer; iv: Buffer } {
   const info = `hub/1 aes-256-gcm${key.id}`;
-  const bytes = Buffer.from(hkdfSync('sha256', key.key, salt, info, KEY_BYTES + COMMITMENT_BYTES + IV_BYTES));
+  const bytes = hkdfSha256(key.key, salt, info, KEY_BYTES + COMMITMENT_BYTES + IV_BYTES);
   return {
-    key: bytes.subarray(0, KEY_BYTES),
+    messageKey: bytes.subarray(0, KEY_BYTES),
     commitment: bytes.subarray(KEY_BYTES, KEY_BYTES + COMMITMENT_BYTES),
     iv: bytes.subarray(KEY_BYTES + COMMITMENT_BYTES),
   };

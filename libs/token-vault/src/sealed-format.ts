@@ -1,9 +1,9 @@
 import type { Sealed } from '@hub/domain';
+import { TAG_BYTES } from './primitives';
 
-/** Bytes of each part: a salt for the message's own key, the commitment to that key, GCM's tag. */
+/** Bytes of a salt for the message's own key, and of the commitment to that key; GCM's tag stands behind them. */
 export const SALT_BYTES = 32;
 export const COMMITMENT_BYTES = 32;
-export const TAG_BYTES = 16;
 const SHORTEST_BODY_BYTES = SALT_BYTES + COMMITMENT_BYTES + TAG_BYTES;
 
 export const VERSION = 'hub1';

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { dataKeysInMemory } from '../../../test/support/data-keys';
 import { boundContext, type Cell } from './cell';
 import { DataKeys } from './data-keys';
+import { KeyRefused, KeyUnavailable, type DataKeyName } from './key-provider';
 import { KeyProviders } from './key-providers';
 import { LocalKeyProvider } from './local-key-provider';
 import { sealBytes, type VaultKey } from './message-seal';
@@ -168,6 +169,21 @@ describe('a sealed value in another cell', () => {
     expect(await reasonOf(both.open(cell, before))).toBe('not_authentic');
   });
 
+  it('of a key that its provider refuses does not open, with what the provider said; an outage is told as it is', async () => {
+    const failing = (error: Error): TokenVault =>
+      new TokenVault([], { byId: () => Promise.reject(error) } as unknown as DataKeys);
+    const no = new KeyRefused('local', 'forbidden');
+    await expect(failing(no).open(cell, sealed)).rejects.toMatchObject({
+      name: 'OpenFailed',
+      reason: 'key_refused',
+      cause: no,
+      cell,
+    });
+    const outage = new KeyUnavailable('local', { cause: new Error('no route') });
+    await expect(failing(outage).open(cell, sealed)).rejects.toBe(outage);
+    expect(outage.cause).toEqual(new Error('no route'));
+  });
+
   it('says where it was, and never what it held', () => {
     const error = new OpenFailed(cell, 'not_authentic');
     expect(error.message).toBe('a sealed value of integrations.access_token does not open: not_authentic');
@@ -269,6 +285,22 @@ describe('a sealer', () => {
     } as unknown as DataKeys);
     await watched.withSealer(cell.orgId, () => expect(wiped[0]?.some((byte) => byte !== 0)).toBe(true));
     expect(wiped[0]?.every((byte) => byte === 0)).toBe(true);
+    keys.close();
+  });
+
+  it('opens with a copy as well, which is wiped whether it opens or not', async () => {
+    const wiped: Buffer[] = [];
+    const keys = new DataKeys(store, new KeyProviders('local', () => Promise.resolve(new LocalKeyProvider([FIRST]))));
+    const watched = new TokenVault([], {
+      byId: async (name: DataKeyName) => {
+        const key = await keys.byId(name);
+        if (key) wiped.push(key.key);
+        return key;
+      },
+    } as unknown as DataKeys);
+    expect(await opens(sealed, watched)).toBe(SECRET);
+    expect(await reasonOf(watched.open({ ...cell, column: 'refresh_token' }, sealed))).toBe('not_authentic');
+    expect(wiped).toEqual([Buffer.alloc(32), Buffer.alloc(32)]);
     keys.close();
   });
 

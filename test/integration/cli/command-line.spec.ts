@@ -13,6 +13,7 @@ import { cloneDatabase, type OwnDatabase } from '../../support/database';
 import { eventually } from '../../support/eventually';
 import { storeIntegration, type Wanted } from '../../support/stored-integration';
 import { testServers } from '../../support/test-servers';
+import { VaultTransitServer } from '../../support/vault-transit-server';
 
 const key = randomBytes(32);
 let vault: TokenVault;
@@ -446,6 +447,23 @@ describe('hub doctor', () => {
       0,
       expect.stringMatching(/! The audit trail is not sealed: .* → set AUDIT_SEAL_KEY and AUDIT_SEAL_DIR/),
     ]);
+  });
+
+  it('asks Vault to wrap and unwrap, and tells what to check if it does not', async () => {
+    const vaultServer = new VaultTransitServer();
+    await vaultServer.start();
+    try {
+      const settings = { KEY_PROVIDER: 'vault-transit', VAULT_ADDR: vaultServer.url, VAULT_TOKEN: 's.root' };
+      expect((await doctor(settings)).out).toMatch(/✓ The key provider vault-transit wraps and unwraps/);
+      vaultServer.state = 'sealed';
+      const answer = await doctor(settings);
+      expect(ill(answer)).toEqual([
+        expect.stringMatching(/The key provider vault-transit does not wrap and unwrap → check that Vault is unsealed/),
+      ]);
+      expect([answer.exitCode, answer.out + answer.err]).toEqual([1, expect.not.stringContaining('s.root')]);
+    } finally {
+      await vaultServer.stop();
+    }
   });
 
   it('finds sealed values whose key is gone', async () => {

@@ -9,6 +9,7 @@ import { databaseFindings, keyUseFinding } from './database-findings';
 import { bad, findingLine, type Finding } from './finding';
 import { readRedisFacts, redisUrl } from './redis-facts.client';
 import { redisFindings } from './redis-findings';
+import { keyProviderFindings } from './key-provider-findings';
 import { nodeFinding } from './runtime-findings';
 import { mistakeFindings, providerFindings, settingsFindings } from './settings-findings';
 
@@ -31,6 +32,7 @@ async function examine(environment: Environment): Promise<Finding[]> {
     ...settings.findings,
     ...(await examineDatabase(environment, settings.config)),
     ...(await examineRedis(environment)),
+    ...(settings.config ? await keyProviderFindings(settings.config) : []),
     ...(settings.config ? providers(settings.config) : []),
   ];
 }

@@ -32,7 +32,13 @@ export const beginConnect = defineRoute({
       schema: z.strictObject({ authUrl: z.string(), provider: z.string() }),
     },
   },
-  problems: ['unknown_provider', 'provider_not_configured', 'redirect_uri_not_allowed', 'webhook_host_not_allowed'],
+  problems: [
+    'unknown_provider',
+    'provider_not_configured',
+    'redirect_uri_not_allowed',
+    'webhook_host_not_allowed',
+    'provider_unavailable', // the key provider is away, and the org's key is not at hand
+  ],
 });
 
 const page = { description: 'A page for the browser.' };

@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import type { OrgId } from '@hub/domain';
+import { KeyRefused, KeyUnavailable, type DataKeyName, type KeyProvider } from './key-provider';
+import { KeyProviders } from './key-providers';
+import { LocalKeyProvider } from './local-key-provider';
+
+const KEYS = [{ id: 'k1', key: Buffer.from(Array.from({ length: 32 }, (_, place) => place * 7 + 1)) }];
+const name: DataKeyName = { orgId: randomUUID() as OrgId, id: randomUUID() };
+const KEY = Buffer.alloc(32, 9);
+
+/** One provider that counts how often it is asked and how often it is made, with a clock that a test moves. */
+function setUp() {
+  const counts = { asked: 0, made: 0 };
+  const clock = { ms: 0 };
+  const failing: { with: Error | undefined } = { with: undefined };
+  const local = new LocalKeyProvider(KEYS);
+  const answer = async <T>(work: () => Promise<T>): Promise<T> => {
+    counts.asked += 1;
+    if (failing.with) throw failing.with;
+    return work();
+  };
+  const provider: KeyProvider = {
+    name: 'local',
+    wrap: (of, key) => answer(() => local.wrap(of, key)),
+    unwrap: (of, wrapped) => answer(() => local.unwrap(of, wrapped)),
+    rewrap: (of, wrapped) => answer(() => local.rewrap(of, wrapped)),
+    health: () => answer(() => local.health()),
+  };
+  const providers = new KeyProviders(
+    'local',
+    (wanted) => {
+      if (wanted !== 'local') return undefined;
+      counts.made += 1;
+      return counts.made === 1 && failing.with ? Promise.reject(failing.with) : Promise.resolve(provider);
+    },
+    () => clock.ms,
+  );
+  return { providers, counts, clock, failing };
+}
+
+describe('the key providers', () => {
+  it('make each once', async () => {
+    const { providers, counts } = setUp();
+    expect(providers.wrapping).toBe('local');
+    expect(await providers.unwrap('local', name, await providers.wrap(name, KEY))).toEqual(KEY);
+    expect(counts).toEqual({ made: 1, asked: 2 });
+  });
+
+  it('make anew what could not be made', async () => {
+    const { providers, counts, failing } = setUp();
+    failing.with = new Error('no client');
+    await expect(providers.wrap(name, KEY)).rejects.toThrow('no client');
+    failing.with = undefined;
+    await providers.wrap(name, KEY);
+    expect(counts.made).toBe(2);
+  });
+
+  it('leave one that was away alone for two seconds: who needs it hears at once that it is away', async () => {
+    const { providers, counts, clock, failing } = setUp();
+    await providers.wrap(name, KEY);
+    const outage = new KeyUnavailable('local');
+    failing.with = outage;
+    await expect(providers.wrap(name, KEY)).rejects.toBe(outage);
+    failing.with = undefined;
+    clock.ms = 1_999;
+    await expect(providers.wrap(name, KEY)).rejects.toBe(outage);
+    expect(await providers.isWell('local')).toBe(false);
+    expect(counts.asked).toBe(2);
+    clock.ms = 2_000;
+    expect(await providers.isWell('local')).toBe(true);
+    await providers.wrap(name, KEY);
+  });
+
+  it('go on asking one that says no', async () => {
+    const { providers, counts, failing } = setUp();
+    await providers.wrap(name, KEY);
+    failing.with = new KeyRefused('local', 'forbidden');
+    for (let times = 0; times < 3; times += 1) await expect(providers.wrap(name, KEY)).rejects.toThrow(KeyRefused);
+    expect(counts.asked).toBe(4);
+    expect(await providers.isWell('local')).toBe(false);
+  });
+
+  it('of the settings are those that have them', async () => {
+    const local = KeyProviders.of({ tokenKeys: KEYS, keyProvider: 'local' });
+    expect(local.wrapping).toBe('local');
+    expect((await local.wrap(name, KEY)).wrappingKeyId).toBe('k1');
+    for (const absent of ['vault-transit', 'aws-kms', 'drawer', 'constructor', 'toString']) {
+      await expect(local.unwrap(absent, name, { wrappingKeyId: 'x', wrapped: 'x' })).rejects.toMatchObject({
+        name: 'KeyRefused',
+        provider: absent,
+        reason: 'unknown_provider',
+      });
+      expect(await local.isWell(absent)).toBe(false);
+    }
+  });
+
+  it('refuse to be a keyring without keys', () => {
+    expect(() => new LocalKeyProvider([])).toThrow('the local key provider needs at least one key');
+  });
+
+  it('tell their errors apart, with the provider and the reason', () => {
+    expect(new KeyUnavailable('x')).toMatchObject({
+      name: 'KeyUnavailable',
+      message: 'the key provider x cannot be reached',
+    });
+    expect(new KeyRefused('x', 'unknown_key')).toMatchObject({
+      name: 'KeyRefused',
+      message: 'the key provider x refuses a key: unknown_key',
+    });
+  });
+});

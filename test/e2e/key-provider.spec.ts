@@ -1,0 +1,93 @@
+import { ANYONES } from '../support/accounts';
+import type { Caller } from '../support/caller';
+import { eventually } from '../support/eventually';
+import { codeOf } from '../support/person';
+import { Stack } from '../support/stack';
+import { VaultTransitServer } from '../support/vault-transit-server';
+
+/** The gateway as a process, whose data keys Vault wraps. */
+const TOKEN = 's.of-the-gateway-0123456789';
+const vault = new VaultTransitServer();
+let hub: Stack;
+
+beforeAll(async () => {
+  await vault.start();
+  vault.tokens.add(TOKEN);
+  hub = await Stack.start({
+    apps: ['gateway'],
+    env: { KEY_PROVIDER: 'vault-transit', VAULT_ADDR: vault.url, VAULT_TOKEN: TOKEN },
+  });
+});
+afterAll(async () => {
+  await hub.stop();
+  await vault.stop();
+});
+afterEach(async () => {
+  vault.state = 'well';
+  await vault.start().catch(() => undefined); // it stands already
+});
+
+async function connected(): Promise<Caller> {
+  const caller = hub.as();
+  const { order, choices } = ANYONES.google_drive();
+  await hub.connect(caller, order, choices);
+  return caller;
+}
+
+const keysOf = (caller: Caller) =>
+  hub.database.rows<{ key_provider: string; wrapping_key_id: string; wrapped_key: string }>(
+    'select key_provider, wrapping_key_id, wrapped_key from public.data_keys where org_id = $1',
+    [caller.claims.org],
+  );
+
+/** A connect of an org that has no key yet. */
+const begins = () => hub.as().begin(ANYONES.google_drive().order);
+
+describe('a hub whose data keys Vault wraps', () => {
+  it('keeps nothing that opens without Vault', async () => {
+    const caller = await connected();
+    expect(await keysOf(caller)).toEqual([
+      {
+        key_provider: 'vault-transit',
+        wrapping_key_id: 'hub-data-keys:v1',
+        wrapped_key: expect.stringMatching(/^vault:v1:/),
+      },
+    ]);
+  });
+
+  it('wraps a new org’s key by the newest version, and opens the older ones', async () => {
+    const older = await connected();
+    vault.rotate('hub-data-keys');
+    const newer = await connected();
+    expect((await keysOf(newer))[0]?.wrapping_key_id).toMatch(/:v[2-9]$/);
+    for (const caller of [older, newer]) expect((await caller.token('google_drive')).status).toBe(200);
+  });
+
+  it.each([
+    ['is gone', () => vault.stop(), () => vault.start()],
+    ['is sealed', () => void (vault.state = 'sealed'), () => void (vault.state = 'well')],
+    ['takes the token no more', () => void vault.tokens.delete(TOKEN), () => void vault.tokens.add(TOKEN)],
+  ])(
+    'serves the orgs that it knows while Vault %s, lets the others wait, and recovers by itself',
+    async (_how, goes, comes) => {
+      const known = await connected();
+      expect((await known.token('google_drive')).status).toBe(200);
+      await goes();
+      const refused = await begins();
+      expect([refused.status, codeOf(refused)]).toEqual([503, 'provider_unavailable']);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect((await known.token('google_drive')).status).toBe(200);
+      await comes();
+      await eventually('a connect of a new org', async () => (await begins()).status === 200);
+      const fresh = await connected();
+      for (const caller of [known, fresh]) expect((await caller.token('google_drive')).status).toBe(200);
+    },
+  );
+
+  it('writes neither Vault’s token nor a key into its log', () => {
+    const log = hub.process('gateway').lines.join('\n');
+    expect(log).toContain('hub.keys.unavailable');
+    expect(log).not.toContain(TOKEN);
+    expect(log).not.toMatch(/vault:v\d/);
+  });
+});
