@@ -13,7 +13,7 @@ const PATH = /^\/v1\/(.+)\/(encrypt|decrypt)\/([^/]+)$/;
  * ciphertext and tag of AES-256-GCM, associated data, versions, tokens, a namespace, a seal.
  */
 export class VaultTransitServer {
-  state: VaultState = 'well';
+  state: VaultState | { readonly refuses: string } = 'well';
   /** What is accepted; a token that ends goes from here. */
   readonly tokens = new Set(['s.root']);
   namespace: string | undefined;
@@ -52,6 +52,7 @@ export class VaultTransitServer {
 
   private answer(asked: Asked, response: ServerResponse): void {
     this.asked.push(asked);
+    if (typeof this.state === 'object') return errors(response, 400, this.state.refuses);
     const ill = ILL[this.state];
     if (ill) return ill(response);
     const [, mount, act, key = ''] = PATH.exec(asked.path) ?? [];

@@ -71,6 +71,19 @@ describe('the key providers', () => {
     await providers.wrap(name, KEY);
   });
 
+  it.each([
+    [new KeyUnavailable('local', { cause: new Error('Vault answers 403') }), 'Vault answers 403'],
+    [new KeyUnavailable('local'), 'the key provider local cannot be reached'],
+    [new KeyUnavailable('local', { cause: new Error('') }), 'the key provider local cannot be reached'],
+    [new KeyRefused('local', 'forbidden'), 'the key provider local refuses a key: forbidden'],
+    [new Error('s.root'), 'unknown reason'],
+  ])('tell why one is ill: %s', async (error, told) => {
+    const { providers, failing } = setUp();
+    expect(await providers.whyIll('local')).toBeUndefined();
+    failing.with = error;
+    expect(await providers.whyIll('local')).toBe(told);
+  });
+
   it('go on asking one that says no', async () => {
     const { providers, counts, failing } = setUp();
     await providers.wrap(name, KEY);

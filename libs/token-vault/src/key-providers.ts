@@ -66,11 +66,16 @@ export class KeyProviders {
 
   /** True if a provider of this name could unwrap now. */
   async isWell(name: string): Promise<boolean> {
+    return (await this.whyIll(name)) === undefined;
+  }
+
+  /** Why a provider of this name cannot wrap and unwrap now, in words without a secret; `undefined` if it can. */
+  async whyIll(name: string): Promise<string | undefined> {
     try {
       await this.ask(name, (provider) => provider.health());
-      return true;
-    } catch {
-      return false;
+      return undefined;
+    } catch (error) {
+      return wordsOf(error);
     }
   }
 
@@ -94,4 +99,12 @@ export class KeyProviders {
     made.catch(() => this.made.delete(name)); // what could not be made is made anew
     return made;
   }
+}
+
+/** An outage has its reason in its cause, which key providers keep free of secrets; of anything else the name is enough. */
+function wordsOf(error: unknown): string {
+  // that a name's every address refuses is an error without a message of its own
+  if (error instanceof KeyUnavailable && error.cause instanceof Error && error.cause.message !== '')
+    return error.cause.message;
+  return error instanceof KeyUnavailable || error instanceof KeyRefused ? error.message : 'unknown reason';
 }

@@ -144,6 +144,19 @@ describe('Vault that cannot be asked', () => {
     await provider.health();
   });
 
+  it.each([
+    ['ciphertext or signature version is disallowed by policy (too old)', 'min_decryption_version forbids the version'],
+    ['refusing to use soft-deleted key', 'the key is soft-deleted'],
+    ["'[0].associated_data' provided for non-AEAD cipher suite rsa-2048", 'the key’s type knows no associated data'],
+    ["missing 'context' for key derivation", 'the key is a derived one'],
+    ['missing client token', undefined],
+  ])('is an outage, since an operator can undo it: 400 %s', async (words, told) => {
+    server.state = { refuses: words };
+    await expectAway();
+    const cause = { message: told === undefined ? 'Vault answers 400' : `Vault answers 400: ${told}` };
+    await expect(provider.health()).rejects.toMatchObject({ cause });
+  });
+
   it('follows no redirect', async () => {
     server.state = 'redirecting';
     await expect(provider.wrap(name, KEY)).rejects.toMatchObject({ cause: { message: 'Vault answers 307' } });

@@ -35,9 +35,8 @@ export class VaultTransitKeyProvider implements KeyProvider {
     if (key === undefined || CIPHERTEXT.exec(wrapped)?.[1] !== version)
       throw new KeyRefused(this.name, 'not_authentic');
     const answer = await this.ask('decrypt', key, of, { ciphertext: wrapped });
-    // Vault's own no to this ciphertext; a proxy's 400 has no such words
-    if (answer.status === 400 && answer.errors.length > 0)
-      throw new KeyRefused(this.name, answer.errors.some(isKeyGone) ? 'unknown_key' : 'not_authentic');
+    const refusal = answer.status === 400 ? refusalOf(answer.errors) : undefined;
+    if (refusal !== undefined) throw new KeyRefused(this.name, refusal);
     const { plaintext } = answer.data;
     if (answer.status !== 200 || typeof plaintext !== 'string') throw this.unavailable(answer);
     return Buffer.from(plaintext, 'base64');
@@ -75,11 +74,23 @@ export class VaultTransitKeyProvider implements KeyProvider {
   }
 
   /** Sealed, throttled, a token that has ended, an engine that is not mounted yet: an operator mends it, and it passes. */
-  private unavailable({ status }: VaultAnswer): KeyUnavailable {
-    return new KeyUnavailable(this.name, { cause: new Error(`Vault answers ${status}`) });
+  private unavailable({ status, errors }: VaultAnswer): KeyUnavailable {
+    const mendable = MENDABLE.find(([words]) => errors.some((error) => words.test(error)));
+    const why = mendable === undefined ? '' : `: ${mendable[1]}`;
+    return new KeyUnavailable(this.name, { cause: new Error(`Vault answers ${status}${why}`) });
   }
 }
 
-function isKeyGone(error: string): boolean {
-  return error.includes('encryption key not found');
+/** Vault's words for what is wrong with its key (policy.go, path_decrypt.go), and ours; an operator can undo each. */
+const MENDABLE: readonly (readonly [RegExp, string])[] = [
+  [/disallowed by policy/, 'min_decryption_version forbids the version'],
+  [/soft-deleted key/, 'the key is soft-deleted'],
+  [/non-AEAD/, 'the key’s type knows no associated data'],
+  [/'context' for key derivation/, 'the key is a derived one'],
+];
+
+/** Vault's no to this very ciphertext; other answers with 400 are about its key or the token, and a proxy's has no such words. */
+function refusalOf(errors: readonly string[]): KeyRefused['reason'] | undefined {
+  if (errors.some((error) => error.includes('encryption key not found'))) return 'unknown_key';
+  return errors.some((error) => error.includes('invalid ciphertext')) ? 'not_authentic' : undefined;
 }

@@ -458,9 +458,13 @@ describe('hub doctor', () => {
       vaultServer.state = 'sealed';
       const answer = await doctor(settings);
       expect(ill(answer)).toEqual([
-        expect.stringMatching(/The key provider vault-transit does not wrap and unwrap → check that Vault is unsealed/),
+        expect.stringMatching(
+          /The key provider vault-transit does not wrap and unwrap \(Vault answers 503\) → check that Vault is unsealed/,
+        ),
       ]);
       expect([answer.exitCode, answer.out + answer.err]).toEqual([1, expect.not.stringContaining('s.root')]);
+      vaultServer.state = { refuses: "'[0].associated_data' provided for non-AEAD cipher suite rsa-2048" };
+      expect((await doctor(settings)).out).toContain('(Vault answers 400: the key’s type knows no associated data)');
     } finally {
       await vaultServer.stop();
     }

@@ -19,10 +19,11 @@ export async function keyProviderFindings(config: HubConfig): Promise<Finding[]>
   return Promise.all(
     KEY_PROVIDERS.filter((name) => name !== 'local')
       .filter((name) => hasSettings[name])
-      .map(async (name) =>
-        (await providers.isWell(name))
+      .map(async (name) => {
+        const why = await providers.whyIll(name);
+        return why === undefined
           ? good(`The key provider ${name} wraps and unwraps`)
-          : bad(`The key provider ${name} does not wrap and unwrap`, MENDED_BY[name]),
-      ),
+          : bad(`The key provider ${name} does not wrap and unwrap (${why})`, MENDED_BY[name]);
+      }),
   );
 }
