@@ -134,7 +134,10 @@ it('a value does not open in another event, field, org or provider', async () =>
 });
 
 describe.each([
-  ['wiped', "update public.data_keys set wrapped_key = '', status = 'shredded' where org_id = $1 and purpose = 'audit'"],
+  [
+    'wiped',
+    "update public.data_keys set wrapped_key = '', status = 'shredded' where org_id = $1 and purpose = 'audit'",
+  ],
   ['deleted', "delete from public.data_keys where org_id = $1 and purpose = 'audit'"],
 ])('once the key is %s', (_how, shred) => {
   it('nobody opens what it has sealed, and the chain still fits', async () => {
