@@ -168,13 +168,20 @@ export class KeyRotationRepository {
   /** A new key seals from here on, and the one before only opens. */
   async replace(before: string, key: WrappedDataKey, actor: Actor): Promise<void> {
     await this.database.withOrg(key.orgId, async (manager) => {
+      // the row is locked from here on: another worker that is at it as well finds that it is done
+      const isFirst = await affected(
+        manager,
+        'update public.key_rotations set replaced_at = now() where replaced_at is null',
+        [],
+      );
+      if (isFirst !== 1) return;
       const { done } = await selectOne<{ done: boolean }>(
         manager,
         'select hub.replace_data_key($1, $2, $3, $4, $5) as done',
         [before, key.id, key.keyProvider, key.wrappingKeyId, key.wrapped],
       );
-      await manager.query('update public.key_rotations set replaced_at = now() where replaced_at is null');
-      if (done) await append(manager, actor, 'key.rotated', { from: before, to: key.id });
+      if (!done) throw new Error('another data key seals by now');
+      await append(manager, actor, 'key.rotated', { from: before, to: key.id });
     });
   }
 
@@ -242,6 +249,7 @@ export class KeyRotationRepository {
         manager,
         "select exists (select from public.data_keys where status = 'retiring') as left",
       );
+      await manager.query('update public.key_rotations set resealed_at = coalesce(resealed_at, now())');
       await putOff(manager, unopened, left ? againInMs : null);
       if (retired.length > 0) await append(manager, actor, 'key.retired', { keys: retired.map(({ id }) => id) });
       return !left;

@@ -565,7 +565,7 @@ describe('the lease of a refresh', () => {
         phase: 'idle',
         lease_owner: null,
         lease_until: null,
-        settled_epoch: 0,
+        settled_epoch: 1,
       });
       expect(await eventsOf(stored)).toEqual([]);
       expect(await claim(stored)).toMatchObject({ epoch: 2 });

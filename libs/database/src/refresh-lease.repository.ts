@@ -234,7 +234,8 @@ export class RefreshLeaseRepository {
   async release(lease: Lease): Promise<void> {
     await this.database.withOrg(lease.orgId, (manager) =>
       manager.query(
-        `update public.integrations set phase = 'idle', in_doubt_since = $3, lease_owner = null, lease_until = null
+        `update public.integrations set phase = 'idle', in_doubt_since = $3, lease_owner = null, lease_until = null,
+           settled_epoch = epoch, settled_at = clock_timestamp()
          where id = $1 and epoch = $2`,
         [lease.integrationId, lease.epoch, lease.inDoubtSince],
       ),

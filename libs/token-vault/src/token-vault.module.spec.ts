@@ -4,7 +4,7 @@ import type { OrgId } from '@hub/domain';
 import { Global, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { dataKeysInMemory, vaultSettings } from '../../../test/support/data-keys';
-import { DATA_KEY_STORE } from './data-key-store';
+import { AUDIT_KEY_STORE, DATA_KEY_STORE } from './data-key-store';
 import { DataKeys } from './data-keys';
 import { PlainToken } from './plain-token';
 import { TokenVault } from './token-vault';
@@ -17,8 +17,9 @@ const store = dataKeysInMemory();
   providers: [
     { provide: HUB_CONFIG, useValue: vaultSettings() },
     { provide: DATA_KEY_STORE, useValue: store },
+    { provide: AUDIT_KEY_STORE, useValue: dataKeysInMemory() },
   ],
-  exports: [HUB_CONFIG, DATA_KEY_STORE],
+  exports: [HUB_CONFIG, DATA_KEY_STORE, AUDIT_KEY_STORE],
 })
 class Given {}
 
@@ -41,6 +42,6 @@ it('an app has a vault over its settings and its store, whose keys are wiped whe
   expect(store.keys).toHaveLength(1);
   expect(close).not.toHaveBeenCalled();
   await app.close();
-  expect(close).toHaveBeenCalledTimes(1);
+  expect(close).toHaveBeenCalledTimes(2); // those of the tokens, and those of the trail
   close.mockRestore();
 });

@@ -65,7 +65,8 @@ export class RotationService {
   async rotate(orgId: OrgId, settledAfterMs = SETTLED_AFTER_MS): Promise<void> {
     const rotation = await this.rotations.begin(orgId, WORKER);
     if (!rotation) return;
-    if (rotation.rewrap) await this.rewrap(rotation);
+    // once for each wish: a key that was made since is wrapped by the newest
+    if (rotation.rewrap && !rotation.replacedAt) await this.rewrap(rotation);
     if (!rotation.reseal) return this.rotations.finish(orgId);
     if (!rotation.replacedAt) await this.replace(orgId);
     const unopened = await this.resealAll(orgId);

@@ -10,6 +10,7 @@ export class KeyRotationEntity {
   @Column('boolean') reseal: boolean;
   @Column('timestamptz', { name: 'started_at', nullable: true }) startedAt: Date | null;
   @Column('timestamptz', { name: 'replaced_at', nullable: true }) replacedAt: Date | null;
+  @Column('timestamptz', { name: 'resealed_at', nullable: true }) resealedAt: Date | null;
   @Column('bigint', { name: 'resealed_cells', default: 0 }) resealedCells: number;
   @Column('bigint', { name: 'unopened_cells', default: 0 }) unopenedCells: number;
   @Column('timestamptz', { name: 'next_at', default: () => 'now()' }) nextAt: Date;

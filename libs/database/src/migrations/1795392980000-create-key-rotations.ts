@@ -14,6 +14,8 @@ export class CreateKeyRotations1795392980000 implements MigrationInterface {
         started_at timestamptz,
         -- since then the new data key seals
         replaced_at timestamptz,
+        -- since then nothing that opens is under another one: what is left is that the old key retires
+        resealed_at timestamptz,
         resealed_cells bigint not null default 0,
         -- of the last pass: values that do not open are left as they are
         unopened_cells bigint not null default 0,
@@ -29,7 +31,7 @@ export class CreateKeyRotations1795392980000 implements MigrationInterface {
       create policy key_rotations_scan on public.key_rotations to hub_scanner using (true) with check (true);
       grant select (${ROTATION}) on public.key_rotations to hub_refresh_worker, hub_scanner;
       grant select on public.key_rotations to hub_auditor;
-      grant update (started_at, replaced_at, resealed_cells, unopened_cells, next_at, finished_at) on public.key_rotations
+      grant update (started_at, replaced_at, resealed_at, resealed_cells, unopened_cells, next_at, finished_at) on public.key_rotations
         to hub_refresh_worker;
       grant insert (org_id, rewrap, reseal), update (${ROTATION}) on public.key_rotations to hub_scanner;
 
@@ -112,9 +114,11 @@ export class CreateKeyRotations1795392980000 implements MigrationInterface {
           on conflict (org_id) do update set next_at = now(),
             rewrap = excluded.rewrap or (r.rewrap and r.finished_at is null),
             reseal = excluded.reseal or (r.reseal and r.finished_at is null),
-            requested_at = case when r.finished_at is null then r.requested_at else now() end,
+            requested_at = now(),
             started_at = case when r.finished_at is null then r.started_at end,
-            replaced_at = case when r.finished_at is null then r.replaced_at end,
+            -- whoever asks again wants a key that is younger than the wish
+            replaced_at = case when r.finished_at is null and not excluded.reseal then r.replaced_at end,
+            resealed_at = case when r.finished_at is null and not excluded.reseal then r.resealed_at end,
             resealed_cells = case when r.finished_at is null then r.resealed_cells else 0 end,
             unopened_cells = 0, finished_at = null
           returning 1
@@ -132,8 +136,8 @@ export class CreateKeyRotations1795392980000 implements MigrationInterface {
       returns table (orgs bigint, waiting bigint, resealing bigint, retiring bigint, resealed_cells bigint, unopened_cells bigint)
       language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
         select count(*), count(*) filter (where r.finished_at is null and r.started_at is null),
-          count(*) filter (where r.finished_at is null and r.started_at is not null and not coalesce(r.next_at > now() + interval '1 minute', false)),
-          count(*) filter (where r.finished_at is null and r.started_at is not null and r.next_at > now() + interval '1 minute'),
+          count(*) filter (where r.finished_at is null and r.started_at is not null and r.resealed_at is null),
+          count(*) filter (where r.finished_at is null and r.started_at is not null and r.resealed_at is not null),
           coalesce(sum(r.resealed_cells), 0)::bigint, coalesce(sum(r.unopened_cells), 0)::bigint
         from public.key_rotations r where p_org is null or r.org_id = p_org $$;
 
@@ -191,7 +195,8 @@ export class CreateKeyRotations1795392980000 implements MigrationInterface {
   }
 }
 
-const ROTATION = `org_id, requested_at, rewrap, reseal, started_at, replaced_at, resealed_cells, unopened_cells, next_at, finished_at`;
+const ROTATION = `org_id, requested_at, rewrap, reseal, started_at, replaced_at, resealed_at, resealed_cells,
+  unopened_cells, next_at, finished_at`;
 const OF_ROTATOR = `hub.cells_by_key(), hub.rewrap_data_key(uuid, text, text, text, text),
   hub.replace_data_key(uuid, uuid, text, text, text), hub.retire_data_keys(interval)`;
 const OF_SCANNER = `hub.request_rotations(uuid, boolean, boolean), hub.take_rotations(integer), hub.rotation_progress(uuid),
