@@ -210,6 +210,39 @@ it('several workers at the same orgs make one new key of each, and lose nothing'
   }
 });
 
+describe('a worker that dies', () => {
+  const STEPS = ['begin', 'rewrapped', 'replace', 'cellsNotUnder', 'reseal', 'settle'] as const;
+
+  it.each(STEPS.flatMap((step) => (['before', 'after'] as const).map((when) => [when, step] as const)))(
+    '%s the step %s leaves all readable, and the next one ends what it began',
+    async (when, step) => {
+      const { orgId, all } = await anOrg();
+      const tokens = await tokensOf(all);
+      const before = await keyNow(orgId);
+      await repository.request(orgId, { rewrap: true, reseal: true });
+      const dying = new KeyRotationRepository(await stand.database.as('refreshWorker'));
+      const act = dying[step].bind(dying) as (...args: unknown[]) => Promise<unknown>;
+      Object.assign(dying, {
+        [step]: async (...args: unknown[]) => {
+          if (when === 'after') await act(...args);
+          throw new Error('died');
+        },
+      });
+      const worker = new RotationService(dying, vaultWith(), HubLogger.forApp('test', 'silent'));
+      await expect(worker.rotate(orgId, SETTLED_MS)).rejects.toThrow('died');
+      expect(await tokensOf(all)).toEqual(tokens);
+      await aWorker().rotate(orgId, SETTLED_MS);
+      await aWorker().rotate(orgId, 0);
+      expect(await tokensOf(all)).toEqual(tokens);
+      expect(await keysInUse(orgId)).toEqual([await keyNow(orgId)]);
+      expect((await keysOf(orgId)).map(({ id, status }) => [id === before, status]).sort()).toEqual([
+        [false, 'active'],
+        [true, 'retired'],
+      ]);
+    },
+  );
+});
+
 it('a second wish while the first is under way makes a key that is younger than itself', async () => {
   const { orgId } = await anOrg();
   await repository.request(orgId, { rewrap: false, reseal: true });
