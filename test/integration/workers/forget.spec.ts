@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DataKeyRepository, OrgErasureRepository, OrgForgotten } from '@hub/database';
 import type { Actor, OrgId, ProviderId } from '@hub/domain';
 import { OpenFailed, PlainToken, tokenCell, TokenVault, type Cell } from '@hub/token-vault';
@@ -132,6 +134,67 @@ it('the grant of a refresh that was under way goes back as well', async () => {
   await refreshing;
   expect(await grantsOf(connected)).toEqual([]);
   expect(await rowsOf(stored.orgId)).toEqual(NO_ROWS);
+});
+
+it('an answer that waited on a worker’s disk until its org was forgotten brings nothing back', async () => {
+  const spoolDir = `${stand.settings.spoolDir}-of-another`;
+  const config = stand.settings.workerConfig({ SPOOL_DIR: spoolDir });
+  const other = await refreshWorker(config);
+  const connected = await stand.connected('google_drive');
+  const { account, stored } = connected;
+  const slow = { on: 'refresh', kind: 'latency', ms: 500, afterWork: true, account, times: 1 } as const;
+  await stand.sandbox.admin.fault('google_drive', slow);
+  await stand.makeDue(connected);
+  const refreshing = other.refreshes.refresh(await stored.work());
+  await eventually('the call', async () => (await stand.sandbox.refreshes(account)).length === 1);
+  await stand.database.setAway(true);
+  expect(await refreshing).toEqual({ kind: 'parked' });
+  await other.stop();
+  await stand.database.setAway(false);
+  await stand.database.sql("update public.integrations set lease_until = now() - interval '1 second' where id = $1", [
+    stored.id,
+  ]);
+  expect(await forget(stored.orgId)).toMatchObject({ exitCode: 0 });
+  expect(readdirSync(spoolDir).filter((name) => name.endsWith('.json'))).toHaveLength(1);
+
+  const again = await refreshWorker(config);
+  await again.start();
+  await eventually('an empty spool', () =>
+    Promise.resolve(readdirSync(spoolDir).every((name) => !name.endsWith('.json'))),
+  );
+  await again.stop();
+  expect(await rowsOf(stored.orgId)).toEqual(NO_ROWS);
+  expect(await stored.eventsNamed('refresh.in_doubt')).toMatchObject([{ kept: 'nothing', why: 'org_forgotten' }]);
+});
+
+it('a connect that is being stored meanwhile is waited for, and ends with the others', async () => {
+  const { stored } = await stand.connected('notion');
+  const { orgId } = stored;
+  const gateway = await stand.database.as('gateway');
+  const erasure = await OrgErasureRepository.open(stand.database.adminUrl);
+  let commit: () => void = () => undefined;
+  const told = new Promise<void>((resolve) => (commit = resolve));
+  const isInserted = new Promise<void>((resolve, reject) => {
+    gateway
+      .withOrg(orgId, async (manager) => {
+        await manager.query(
+          "insert into public.integrations (org_id, provider, access_token) values ($1, 'zapier', 'x')",
+          [orgId],
+        );
+        resolve();
+        await told;
+      })
+      .catch(reject);
+  });
+  await isInserted;
+  let isBegun = false;
+  const begun = erasure.begin(orgId, OPERATOR).then(() => (isBegun = true));
+  await sleep(300);
+  expect(isBegun).toBe(false);
+  commit();
+  await begun;
+  expect(await erasure.disconnect(orgId, () => undefined, OPERATOR)).toEqual(['notion', 'zapier']);
+  await erasure.close();
 });
 
 it('what a provider does not take back is waited for, and dropped only on wish', async () => {

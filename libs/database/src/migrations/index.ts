@@ -19,6 +19,7 @@ import { ReadAuditChains1795392830000 } from './1795392830000-read-audit-chains'
 import { GrantByColumn1795392900000 } from './1795392900000-grant-by-column';
 import { CreateForgottenOrgs1795392970000 } from './1795392970000-create-forgotten-orgs';
 import { CreateKeyRotations1795392980000 } from './1795392980000-create-key-rotations';
+import { WaitForThoseWhoStore1795392990000 } from './1795392990000-wait-for-those-who-store';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -43,4 +44,5 @@ export const MIGRATIONS = [
   GrantByColumn1795392900000,
   CreateForgottenOrgs1795392970000,
   CreateKeyRotations1795392980000,
+  WaitForThoseWhoStore1795392990000,
 ];
