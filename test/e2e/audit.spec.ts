@@ -38,6 +38,7 @@ it('tells every step of the story, in its order', () => {
   expect(trail.map(({ name, provider }) => `${provider} ${name}`)).toEqual([
     'null key.created',
     'google_drive flow.started',
+    'null key.created',
     'google_drive integration.connected',
     'google_drive sync.completed',
     'google_drive refresh.succeeded',
@@ -77,6 +78,26 @@ it('says who did it, and to which integration', () => {
   const ofGoogle = trail.filter(({ provider, integrationId }) => provider === 'google_drive' && integrationId !== null);
   expect(ofGoogle).toHaveLength(6);
   expect(new Set(ofGoogle.map(({ integrationId }) => integrationId)).size).toBe(1);
+});
+
+it('names accounts to their org, and keeps them sealed', async () => {
+  const named = (provider: string) =>
+    trail
+      .filter((event) => event.provider === provider && 'account' in event.detail)
+      .map(({ name, detail }) => [name, detail['account']]);
+  const google = (await caller.audit('?provider=google_drive')).body.events.find(
+    ({ name }) => name === 'integration.connected',
+  )?.detail['account'];
+  expect(google).toMatch(/@/);
+  expect(named('google_drive')).toEqual([
+    ['integration.connected', google],
+    ['integration.disconnected', google],
+  ]);
+  const stored = await hub.database.rows<{ row: string }>(
+    `select to_jsonb(event)::text as row from public.audit_events event where org_id = '${caller.claims.org}'`,
+  );
+  expect(stored.filter(({ row }) => row.includes(String(google)))).toEqual([]);
+  expect(stored.filter(({ row }) => /"account": \{"sealed": "hub1\.[^"]+"\}/.test(row))).toHaveLength(3);
 });
 
 it('comes newest first, page by page', async () => {

@@ -38,6 +38,7 @@ export interface EventBody {
   readonly integrationId: string | null;
   readonly actor: { readonly type: string; readonly id: string };
   readonly detail: Readonly<Record<string, unknown>>;
+  readonly unopened?: Readonly<Record<string, string>>;
 }
 
 /** A job that ran out of tries. */

@@ -11,14 +11,14 @@ const KEY = `select id, org_id as "orgId", key_provider as "keyProvider", wrappi
 /** The data keys of a hub's own database, for a test that opens what the hub has sealed, or seals what it will open. */
 export function dataKeysIn(rows: Rows): DataKeyStore {
   const active: DataKeyStore['active'] = async (orgId) =>
-    (await rows<StoredDataKey>(`${KEY} where org_id = $1 and status = 'active'`, [orgId]))[0];
+    (await rows<StoredDataKey>(`${KEY} where org_id = $1 and purpose = 'tokens' and status = 'active'`, [orgId]))[0];
   return {
     active,
     find: async ({ orgId, id }) => (await rows<StoredDataKey>(`${KEY} where org_id = $1 and id = $2`, [orgId, id]))[0],
     add: async (key) => {
       await rows(
         `insert into public.data_keys (id, org_id, key_provider, wrapping_key_id, wrapped_key) values ($1, $2, $3, $4, $5)
-         on conflict (org_id) where status = 'active' do nothing`,
+         on conflict (org_id, purpose) where status = 'active' do nothing`,
         [key.id, key.orgId, key.keyProvider, key.wrappingKeyId, key.wrapped],
       );
       const stored = await active(key.orgId);

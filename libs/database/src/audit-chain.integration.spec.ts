@@ -200,10 +200,16 @@ describe('a release before', () => {
     try {
       const [first, second] = [anOrg(), anOrg()];
       for (const migration of [...migrations].reverse()) await migration.down(runner);
-      const ownTrail = new AuditRepository(await own.as('gateway'));
+      const ownGateway = await own.as('gateway');
+      const ownTrail = new AuditRepository(ownGateway);
+      const appendAsBefore = (orgId: OrgId, detail = {}) =>
+        ownGateway.withOrg(orgId, (manager) =>
+          manager.query("select hub.append_event('token.read', 'notion', null, 'user', 'ada', $1)", [detail]),
+        );
       for (let times = 0; times < 3; times += 1) {
-        await ownTrail.append(first, [anEntry({ detail: { times } })]);
-        await ownTrail.append(second, [anEntry(), anEntry()]);
+        await appendAsBefore(first, { times });
+        await appendAsBefore(second);
+        await appendAsBefore(second);
       }
       await own.sql(
         "insert into public.audit_events (org_id, seq, at, name, actor_type, actor_id) values ($1, 1, '2025-12-31T23:59:59.123456Z', 'token.read', 'user', 'ada')",

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { SYSTEM_ORG, type AuditEntry, type OrgId } from '@hub/domain';
+import type { DetailSealer, SealedDetail } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
 import { AuditEventEntity } from './entities';
 import type { HubDatabase } from './hub-database';
@@ -24,18 +26,43 @@ export interface AuditPage {
 /**
  * Writes entries in the running transaction. Call it last: the org's head stays locked until the commit, which keeps
  * numbers in the order of commits and everybody else waiting.
+ *
+ * @param sealer of what the entries tell of people; without one it is withheld, since it is never written in the clear
  */
-export async function appendEvents(manager: EntityManager, entries: readonly AuditEntry[]): Promise<void> {
+export async function appendEvents(
+  manager: EntityManager,
+  entries: readonly AuditEntry[],
+  sealer?: DetailSealer,
+): Promise<void> {
   for (const entry of entries) {
-    await manager.query('select hub.append_event($1, $2, $3, $4, $5, $6)', [
+    const id = randomUUID();
+    await manager.query('select hub.append_event($1, $2, $3, $4, $5, $6, $7)', [
+      id,
       entry.name,
       entry.provider,
       entry.integrationId,
       entry.actor.type,
       entry.actor.id,
-      JSON.stringify(entry.detail ?? {}),
+      JSON.stringify({ ...entry.detail, ...sealedDetail(entry, id, sealer) }),
     ]);
   }
+}
+
+/** Whether an event tells of people, so that a sealer is worth its key. */
+export function tellsOfPeople({ personal }: Pick<AuditEntry, 'personal'>): boolean {
+  return Object.values(personal ?? {}).some((value) => value !== null);
+}
+
+function sealedDetail(
+  { personal, provider }: AuditEntry,
+  id: string,
+  sealer: DetailSealer | undefined,
+): Record<string, SealedDetail | null> {
+  const seal = (field: string, value: string): SealedDetail =>
+    sealer?.seal({ id, provider }, field, value) ?? { withheld: true };
+  return Object.fromEntries(
+    Object.entries(personal ?? {}).map(([field, value]) => [field, value === null ? null : seal(field, value)]),
+  );
 }
 
 /** The audit trail of an org. */

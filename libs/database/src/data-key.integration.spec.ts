@@ -60,7 +60,7 @@ describe('an org’s first key', () => {
       {
         name: 'key.created',
         actor_id: 'token-vault',
-        detail: { key: key?.id, keyProvider: 'local', wrappingKey: 'k1' },
+        detail: { key: key?.id, purpose: 'tokens', keyProvider: 'local', wrappingKey: 'k1' },
       },
     ]);
   });

@@ -15,9 +15,15 @@ interface DataKeyRow {
   status: StoredDataKey['status'];
 }
 
-/** Data keys of the orgs, wrapped. */
+/** What a key seals: tokens and the like, or what the audit trail tells of people. */
+export type KeyPurpose = 'tokens' | 'audit';
+
+/** Data keys of the orgs for one purpose, wrapped. */
 export class DataKeyRepository implements DataKeyStore {
-  constructor(private readonly database: HubDatabase) {}
+  constructor(
+    private readonly database: HubDatabase,
+    private readonly purpose: KeyPurpose = 'tokens',
+  ) {}
 
   active(orgId: OrgId): Promise<StoredDataKey | undefined> {
     return this.read(orgId, null);
@@ -31,13 +37,13 @@ export class DataKeyRepository implements DataKeyStore {
   async add(key: WrappedDataKey): Promise<StoredDataKey> {
     const isStored = await this.database.withOrg(key.orgId, async (manager) => {
       const rows: unknown[] = await manager.query(
-        `insert into public.data_keys (id, org_id, key_provider, wrapping_key_id, wrapped_key) values ($1, $2, $3, $4, $5)
-         on conflict (org_id) where status = 'active' do nothing returning id`,
-        [key.id, key.orgId, key.keyProvider, key.wrappingKeyId, key.wrapped],
+        `insert into public.data_keys (id, org_id, purpose, key_provider, wrapping_key_id, wrapped_key)
+         values ($1, $2, $3, $4, $5, $6) on conflict (org_id, purpose) where status = 'active' do nothing returning id`,
+        [key.id, key.orgId, this.purpose, key.keyProvider, key.wrappingKeyId, key.wrapped],
       );
       if (rows.length === 0) return false;
       const { id, keyProvider, wrappingKeyId } = key;
-      const detail = { key: id, keyProvider, wrappingKey: wrappingKeyId };
+      const detail = { key: id, purpose: this.purpose, keyProvider, wrappingKey: wrappingKeyId };
       await appendEvents(manager, [{ name: 'key.created', provider: null, integrationId: null, actor: VAULT, detail }]);
       return true;
     });
@@ -49,7 +55,7 @@ export class DataKeyRepository implements DataKeyStore {
 
   private async read(orgId: OrgId, id: string | null): Promise<StoredDataKey | undefined> {
     const [row]: DataKeyRow[] = await this.database.asSystem('hub.read_data_key sets the org itself', (manager) =>
-      manager.query('select * from hub.read_data_key($1, $2)', [orgId, id]),
+      manager.query('select * from hub.read_data_key($1, $2, $3)', [orgId, id, this.purpose]),
     );
     return (
       row && {

@@ -1,5 +1,5 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
-import { DATA_KEY_STORE } from '@hub/token-vault';
+import { AUDIT_KEY_STORE, AuditVault, DATA_KEY_STORE } from '@hub/token-vault';
 import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { AuditChainRepository } from './audit-chain.repository';
@@ -24,7 +24,6 @@ const REPOSITORIES = [
   DeadLetterRepository,
   DueRepository,
   FlowRepository,
-  IntegrationRepository,
   KeyRotationRepository,
   RevocationRepository,
   SyncRepository,
@@ -56,9 +55,19 @@ export class DatabaseModule implements OnApplicationShutdown {
           inject: [HubDatabase],
           useFactory: (database: HubDatabase) => new repository(database),
         })),
+        {
+          provide: IntegrationRepository,
+          inject: [HubDatabase, { token: AuditVault, optional: true }],
+          useFactory: (database: HubDatabase, vault?: AuditVault) => new IntegrationRepository(database, vault),
+        },
+        {
+          provide: AUDIT_KEY_STORE,
+          inject: [HubDatabase],
+          useFactory: (database: HubDatabase) => new DataKeyRepository(database, 'audit'),
+        },
         { provide: DATA_KEY_STORE, useExisting: DataKeyRepository },
       ],
-      exports: [HubDatabase, DueNotices, DATA_KEY_STORE, ...REPOSITORIES],
+      exports: [HubDatabase, DueNotices, DATA_KEY_STORE, AUDIT_KEY_STORE, IntegrationRepository, ...REPOSITORIES],
     };
   }
 

@@ -533,11 +533,12 @@ describe('a replay', () => {
   it('is nothing at all where its event cannot be written', async () => {
     const orgId = anOrg();
     const id = await givenUp(orgId);
-    await database.sql('revoke execute on function hub.append_event from hub_gateway');
+    const append = 'hub.append_event(uuid, text, text, uuid, text, text, jsonb)';
+    await database.sql(`revoke execute on function ${append} from hub_gateway`);
     try {
       await expect(letters.replay(orgId, {}, ADA)).rejects.toMatchObject({ code: '42501' });
     } finally {
-      await database.sql('grant execute on function hub.append_event to hub_gateway');
+      await database.sql(`grant execute on function ${append} to hub_gateway`);
     }
     expect(await row('revocations', id)).toMatchObject({ next_attempt_at: null, failed_attempts: 5 });
   });

@@ -376,7 +376,7 @@ describe('integrations as the gateway keeps them', () => {
         "select detail from public.audit_events where org_id = $1 and name = 'integration.disconnected'",
         [orgId],
       );
-      expect(event?.detail).toEqual({ why: 'test', account: 'ada@example.com' });
+      expect(event?.detail).toEqual({ why: 'test', account: { withheld: true } });
     });
 
     it('leaves a grant alone that others stand on', async () => {

@@ -1,6 +1,7 @@
 import type { Actor, Change, EventDraft, Integration, IntegrationId, OrgId, ProviderId } from '@hub/domain';
+import type { AuditVault, DetailSealer } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
-import { appendEvents } from './audit.repository';
+import { appendEvents, tellsOfPeople } from './audit.repository';
 import { IntegrationEntity } from './entities';
 import { noticeDue } from './due-notices.client';
 import type { HubDatabase } from './hub-database';
@@ -53,7 +54,11 @@ export type RequestedWork =
 
 /** Integrations as the gateway reads and connects them. */
 export class IntegrationRepository {
-  constructor(private readonly database: HubDatabase) {}
+  /** @param vault seals what the trail tells of people; without one it is withheld */
+  constructor(
+    private readonly database: HubDatabase,
+    private readonly vault?: AuditVault,
+  ) {}
 
   /** All integrations of an org. */
   async list(orgId: OrgId): Promise<Integration[]> {
@@ -105,31 +110,31 @@ export class IntegrationRepository {
     finish: (manager: EntityManager) => Promise<boolean>,
   ): Promise<ConnectStored> {
     const { orgId, provider, id, accountBefore, change, actor } = connect;
-    return this.database
-      .withOrg(orgId, async (manager): Promise<ConnectStored> => {
-        if (!(await finish(manager))) return { kind: 'flow_ended' };
-        if (!(await isStillOf(manager, id, accountBefore))) throw new Overtaken();
-        const { at } = await selectOne<{ at: Date }>(
-          manager,
-          "select date_trunc('milliseconds', clock_timestamp()) as at",
-        );
-        // what this connect does not tell must not stay that of the grant before
-        const columns = { ...FORGOTTEN_BY_CONNECT, ...patchColumns(change.patch), connected_at: at, updated_at: at };
-        const stored =
-          (await replaceGrant(manager, id, columns)) ||
-          (await insertIfNone(manager, { id, org_id: orgId, provider, ...columns }));
-        if (!stored) throw new Overtaken();
-        await appendEvents(
-          manager,
-          change.events.map((event) => ({ ...event, provider, integrationId: id, actor })),
-        );
-        const row = await manager.findOneOrFail(IntegrationEntity, { where: { id } });
-        return { kind: 'stored', integration: toIntegration(row) };
-      })
-      .catch((error: unknown): ConnectStored => {
-        if (error instanceof Overtaken) return { kind: 'overtaken' };
-        throw error;
-      });
+    const entries = change.events.map((event) => ({ ...event, provider, integrationId: id, actor }));
+    return this.withSealer(orgId, entries.some(tellsOfPeople), (sealer) =>
+      this.database
+        .withOrg(orgId, async (manager): Promise<ConnectStored> => {
+          if (!(await finish(manager))) return { kind: 'flow_ended' };
+          if (!(await isStillOf(manager, id, accountBefore))) throw new Overtaken();
+          const { at } = await selectOne<{ at: Date }>(
+            manager,
+            "select date_trunc('milliseconds', clock_timestamp()) as at",
+          );
+          // what this connect does not tell must not stay that of the grant before
+          const columns = { ...FORGOTTEN_BY_CONNECT, ...patchColumns(change.patch), connected_at: at, updated_at: at };
+          const stored =
+            (await replaceGrant(manager, id, columns)) ||
+            (await insertIfNone(manager, { id, org_id: orgId, provider, ...columns }));
+          if (!stored) throw new Overtaken();
+          await appendEvents(manager, entries, sealer);
+          const row = await manager.findOneOrFail(IntegrationEntity, { where: { id } });
+          return { kind: 'stored', integration: toIntegration(row) };
+        })
+        .catch((error: unknown): ConnectStored => {
+          if (error instanceof Overtaken) return { kind: 'overtaken' };
+          throw error;
+        }),
+    );
   }
 
   /**
@@ -194,24 +199,41 @@ export class IntegrationRepository {
     provider: ProviderId,
     options: { revoke: boolean; reason: 'disconnect' | 'uninstall'; actor: Actor; detail: EventDraft['detail'] },
   ): Promise<{ id: string; revocationId: string | null } | undefined> {
-    return this.database.withOrg(orgId, async (manager) => {
-      const gone: { id: string; account_label: string | null; revocation_id: string | null }[] = await manager.query(
-        'select * from hub.disconnect($1, $2, $3)',
-        [provider, options.revoke, options.reason],
-      );
-      const [integration] = gone;
-      if (!integration) return undefined;
-      await appendEvents(manager, [
-        {
-          name: 'integration.disconnected',
-          detail: { ...options.detail, account: integration.account_label },
-          provider,
-          integrationId: integration.id as IntegrationId,
-          actor: options.actor,
-        },
-      ]);
-      return { id: integration.id, revocationId: integration.revocation_id };
-    });
+    const label = (await this.find(orgId, provider))?.account?.label;
+    return this.withSealer(orgId, label !== undefined, (sealer) =>
+      this.database.withOrg(orgId, async (manager) => {
+        const gone: { id: string; account_label: string | null; revocation_id: string | null }[] = await manager.query(
+          'select * from hub.disconnect($1, $2, $3)',
+          [provider, options.revoke, options.reason],
+        );
+        const [integration] = gone;
+        if (!integration) return undefined;
+        await appendEvents(
+          manager,
+          [
+            {
+              name: 'integration.disconnected',
+              detail: options.detail ?? {},
+              personal: { account: integration.account_label },
+              provider,
+              integrationId: integration.id as IntegrationId,
+              actor: options.actor,
+            },
+          ],
+          sealer,
+        );
+        return { id: integration.id, revocationId: integration.revocation_id };
+      }),
+    );
+  }
+
+  /** Gets the key for the trail before the transaction, and only where there is something to seal: a key is made by its first use. */
+  private async withSealer<T>(
+    orgId: OrgId,
+    isNeeded: boolean,
+    work: (sealer?: DetailSealer) => Promise<T>,
+  ): Promise<T> {
+    return this.vault && isNeeded ? this.vault.withSealer(orgId, work) : work();
   }
 
   /** How many integrations of any org stand on an account at a provider. */

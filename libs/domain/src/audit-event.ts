@@ -65,8 +65,10 @@ export interface Actor {
 /** An event as a decision words it; the trail adds id, org, `seq` and time. */
 export interface EventDraft {
   readonly name: EventName;
-  /** Facts for a person who reads the trail; never a secret. */
+  /** Facts for a person who reads the trail; never a secret, and nothing that names a person. */
   readonly detail?: Readonly<Record<string, unknown>>;
+  /** Facts that may name a person: part of the detail, sealed under the org's key, so that forgetting the org shreds them. */
+  readonly personal?: Readonly<Record<string, string | null>>;
 }
 
 /** A draft with what the trail needs to place it. */

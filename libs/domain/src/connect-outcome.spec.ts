@@ -39,12 +39,18 @@ describe('a completed connect', () => {
   it('names no account where the provider could not be asked', () => {
     const change = afterConnect({ ...connected, account: null }, NOON, 0);
     expect(change.patch).not.toHaveProperty('account');
-    expect(change.events).toEqual([{ name: 'integration.connected', detail: { again: false, account: null } }]);
+    expect(change.events).toEqual([
+      { name: 'integration.connected', detail: { again: false }, personal: { account: null } },
+    ]);
   });
 
   it('tells whether the org was linked before, and the account’s label', () => {
     const [event] = afterConnect({ ...connected, again: true }, NOON, 0).events;
-    expect(event).toEqual({ name: 'integration.connected', detail: { again: true, account: 'ada@example.com' } });
+    expect(event).toEqual({
+      name: 'integration.connected',
+      detail: { again: true },
+      personal: { account: 'ada@example.com' },
+    });
   });
 });
 

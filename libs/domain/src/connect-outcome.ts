@@ -36,7 +36,11 @@ export function afterConnect(connected: Connected, now: Date, chance: number): C
       syncFailure: null,
     },
     events: [
-      { name: 'integration.connected', detail: { again: connected.again, account: connected.account?.label ?? null } },
+      {
+        name: 'integration.connected',
+        detail: { again: connected.again },
+        personal: { account: connected.account?.label ?? null },
+      },
     ],
     next,
   };

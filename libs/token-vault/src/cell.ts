@@ -5,11 +5,11 @@ import type { OrgId } from '@hub/domain';
  * worth nothing.
  */
 export interface Cell {
-  readonly table: 'integrations' | 'flows' | 'token_inbox';
+  readonly table: 'integrations' | 'flows' | 'token_inbox' | 'audit_events';
   readonly column: string;
   readonly orgId: OrgId;
   readonly provider: string;
-  /** The id of the row: the integration's, or the flow's. */
+  /** The id of the row: the integration's, the flow's or the event's. */
   readonly rowId: string;
 }
 

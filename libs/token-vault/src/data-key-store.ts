@@ -8,6 +8,8 @@ export interface WrappedDataKey extends DataKeyName, WrappedKey {
 
 /** A data key as it is stored. */
 export interface StoredDataKey extends WrappedDataKey {
+  /** Empty once it is shredded: what it has sealed is noise. */
+  readonly wrapped: string;
   /** `active`: the one that seals for its org. */
   readonly status: 'active' | 'retiring' | 'retired' | 'shredded';
 }
@@ -24,3 +26,6 @@ export interface DataKeyStore {
 
 /** Names the store for whoever injects it. */
 export const DATA_KEY_STORE = Symbol('where data keys are kept');
+
+/** The same for the keys that seal for the audit trail and nothing else. */
+export const AUDIT_KEY_STORE = Symbol('where the audit trail’s data keys are kept');

@@ -70,7 +70,7 @@ export class DataKeys {
     }
   }
 
-  /** A copy of a key by its id, to be wiped after use; `undefined` if the org has no such key. Throws as `active`. */
+  /** A copy of a key by its id, to be wiped after use; `undefined` if the org has no such key, or it is shredded. Throws as `active`. */
   async byId(name: DataKeyName): Promise<DataKey | undefined> {
     for (;;) {
       const key = this.atHand(name) ?? (await this.once(slotOf(name), () => this.fetch(name)));
@@ -135,7 +135,7 @@ export class DataKeys {
     const known = this.opened.get(slotOf(name));
     try {
       const stored = await this.store.find(name);
-      if (stored) return await this.open(stored);
+      if (stored?.wrapped) return await this.open(stored);
       if (known) this.forget(known);
       return undefined;
     } catch (error) {

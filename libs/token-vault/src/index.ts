@@ -1,5 +1,19 @@
+export {
+  asSealedDetail,
+  AuditVault,
+  type DetailSealer,
+  type EventPlace,
+  type SealedDetail,
+  type Unopened,
+} from './audit-vault';
 export type { Cell } from './cell';
-export { DATA_KEY_STORE, type DataKeyStore, type StoredDataKey, type WrappedDataKey } from './data-key-store';
+export {
+  AUDIT_KEY_STORE,
+  DATA_KEY_STORE,
+  type DataKeyStore,
+  type StoredDataKey,
+  type WrappedDataKey,
+} from './data-key-store';
 export { DataKeys, type DataKey } from './data-keys';
 export { sealGrant, tokenCell, type GrantOwner, type PlainGrant } from './grant-seal';
 export { KeyRefused, KeyUnavailable, type DataKeyName, type KeyProvider, type WrappedKey } from './key-provider';

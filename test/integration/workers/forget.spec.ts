@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataKeyRepository, OrgErasureRepository, OrgForgotten } from '@hub/database';
 import type { Actor, OrgId, ProviderId } from '@hub/domain';
-import { OpenFailed, PlainToken, tokenCell, TokenVault, type Cell } from '@hub/token-vault';
+import { AuditVault, OpenFailed, PlainToken, tokenCell, TokenVault, type Cell } from '@hub/token-vault';
 import { Client } from 'pg';
 import { hub, type Answered } from '../../support/command-line';
 import { dataKeysIn } from '../../support/data-keys';
@@ -140,6 +140,21 @@ it('a forgotten org gets no flow, no data key and no integration any more', asyn
       ]),
     ),
   ).rejects.toThrow(OrgForgotten);
+});
+
+it('what its trail tells of people is forgotten with it, and told no more', async () => {
+  const { stored } = await stand.connected('notion');
+  const gateway = await stand.database.as('gateway');
+  const aVault = () => AuditVault.over(stand.settings.workerConfig(), new DataKeyRepository(gateway, 'audit'));
+  const event = { id: randomUUID(), provider: 'notion' };
+  const label = 'ada@canary.example';
+  const seal = (vault: AuditVault) =>
+    vault.withSealer(stored.orgId, (sealer) => Promise.resolve(sealer.seal(event, 'account', label)));
+  const sealed = await seal(aVault());
+  expect(await aVault().open(stored.orgId, event, 'account', sealed)).toEqual({ value: label });
+  expect(await forget(stored.orgId)).toMatchObject({ out: expect.stringMatching(/2 data keys are destroyed/) });
+  expect(await aVault().open(stored.orgId, event, 'account', sealed)).toBe('forgotten');
+  expect(await seal(aVault())).toEqual({ withheld: true });
 });
 
 it('the grant of a refresh that was under way goes back as well', async () => {

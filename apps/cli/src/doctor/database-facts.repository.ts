@@ -142,12 +142,14 @@ export class DatabaseFactsRepository {
     return [...values].map(([keyId, count]) => ({ keyId, values: count }));
   }
 
+  /** What is sealed in the audit trail counts once for each of its keys. */
   private keyUsesOf(orgId: OrgId): Promise<KeyUse[]> {
     return this.database.withOrg(orgId, (manager) =>
       manager.query<KeyUse[]>(`
         select coalesce(data_key.wrapping_key_id, cell.key_id) as "keyId", count(*)::int as values
         from (select case when sealed like 'hub1.%.%' then split_part(sealed, '.', 2) end as key_id
-              from (${SEALED_COLUMNS}) as columns where sealed is not null) as cell
+              from (${SEALED_COLUMNS}) as columns where sealed is not null
+              union all select id::text from public.data_keys where purpose = 'audit' and wrapped_key <> '') as cell
         left join public.data_keys data_key on data_key.id::text = cell.key_id
         where data_key.key_provider is null or data_key.key_provider = '${LOCAL_KEYS}' group by 1`),
     );

@@ -39,6 +39,13 @@ export const listAudit = defineRoute({
             integrationId: z.uuid().nullable(),
             actor: z.strictObject({ type: z.string(), id: z.string() }),
             detail: z.record(z.string(), z.unknown()),
+            unopened: z
+              .record(z.string(), z.enum(['forgotten', 'withheld', 'key_unavailable', 'unreadable']))
+              .optional()
+              .meta({
+                description:
+                  'Fields of detail that are null because they cannot be shown. forgotten: their key is shredded; withheld: never written, for want of a key; key_unavailable: ask again later; unreadable: they do not open.',
+              }),
           }),
         ),
         nextCursor: z.string().nullable(),

@@ -3,9 +3,10 @@ import { oneOf } from './one-of';
 
 /** A row of `data_keys`: a key that seals for an org, wrapped. */
 @Entity('data_keys')
-@Index('data_keys_active', ['orgId'], { unique: true, where: "status = 'active'" })
+@Index('data_keys_active', ['orgId', 'purpose'], { unique: true, where: "status = 'active'" })
 @Check('data_keys_status_check', oneOf('status', ['active', 'retiring', 'retired', 'shredded']))
 @Check('data_keys_shredded_check', "(status = 'shredded') = (wrapped_key = '')")
+@Check('data_keys_purpose_check', oneOf('purpose', ['tokens', 'audit']))
 export class DataKeyEntity {
   @PrimaryGeneratedColumn('uuid') id: string;
   @Column('uuid', { name: 'org_id' }) orgId: string;
@@ -15,4 +16,5 @@ export class DataKeyEntity {
   @Column('text', { default: 'active' }) status: string;
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;
   @Column('timestamptz', { name: 'status_changed_at', default: () => 'now()' }) statusChangedAt: Date;
+  @Column('text', { default: 'tokens' }) purpose: string;
 }

@@ -17,9 +17,12 @@ import { CreateAuditCheckpoints1795392810000 } from './1795392810000-create-audi
 import { CreateAuditDoors1795392820000 } from './1795392820000-create-audit-doors';
 import { ReadAuditChains1795392830000 } from './1795392830000-read-audit-chains';
 import { GrantByColumn1795392900000 } from './1795392900000-grant-by-column';
+import { GiveDataKeysAPurpose1795392950000 } from './1795392950000-give-data-keys-a-purpose';
+import { TakeEventIds1795392960000 } from './1795392960000-take-event-ids';
 import { CreateForgottenOrgs1795392970000 } from './1795392970000-create-forgotten-orgs';
 import { CreateKeyRotations1795392980000 } from './1795392980000-create-key-rotations';
 import { WaitForThoseWhoStore1795392990000 } from './1795392990000-wait-for-those-who-store';
+import { LetTheEraserTellEvents1795392991000 } from './1795392991000-let-the-eraser-tell-events';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -42,7 +45,10 @@ export const MIGRATIONS = [
   CreateAuditDoors1795392820000,
   ReadAuditChains1795392830000,
   GrantByColumn1795392900000,
+  GiveDataKeysAPurpose1795392950000,
+  TakeEventIds1795392960000,
   CreateForgottenOrgs1795392970000,
   CreateKeyRotations1795392980000,
   WaitForThoseWhoStore1795392990000,
+  LetTheEraserTellEvents1795392991000,
 ];
