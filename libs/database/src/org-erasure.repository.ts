@@ -43,7 +43,7 @@ export class OrgErasureRepository {
   }
 
   /**
-   * From here on nothing new is stored for the org.
+   * From here on nothing new is stored for the org. Whoever is storing something just now is waited for.
    *
    * @returns `unknown` if the hub has never had anything of it; else whether it was forgotten already
    */
@@ -125,6 +125,8 @@ export class OrgErasureRepository {
   /** Destroys the org's data keys, and with them all that they have sealed, here and in every copy. */
   async shred(orgId: OrgId, actor: Actor): Promise<Erased> {
     return this.database.withOrg(orgId, async (manager) => {
+      // first, so that whoever is storing a grant just now is waited for, and nobody stores one after
+      await manager.query('update public.forgotten_orgs set forgotten_at = coalesce(forgotten_at, now())');
       const grantsDropped =
         (await affected(manager, 'delete from public.revocations', [])) +
         (await affected(manager, 'delete from public.token_inbox', []));
@@ -134,7 +136,6 @@ export class OrgErasureRepository {
         "update public.data_keys set wrapped_key = '', status = 'shredded', status_changed_at = now() where status <> 'shredded'",
         [],
       );
-      await manager.query('update public.forgotten_orgs set forgotten_at = coalesce(forgotten_at, now())');
       await append(manager, actor, 'org.forgotten', { dataKeys, grantsDropped });
       return { dataKeys, grantsDropped };
     });

@@ -22,7 +22,7 @@ import { IntegrationEntity, LateGrantEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { patchAssignments, toIntegration } from './integration-row';
 import { enqueueRevocation } from './revocation.repository';
-import { affected } from './statements';
+import { affected, selectOne } from './statements';
 
 /** What fences a write: an epoch of an integration, with what is needed should the row be gone by then. */
 export interface Fence {
@@ -336,7 +336,7 @@ async function lookAtLateGrantFirst(manager: EntityManager, fence: Fence, head: 
 
 /**
  * The epoch has passed: the org disconnected (the grant goes back to its provider), or somebody else refreshed or
- * connected (it is kept for them to look at).
+ * connected (it is kept for them to look at). Of an org that is forgotten nothing is kept: no key opens it any more.
  */
 async function keepLate(
   manager: EntityManager,
@@ -348,9 +348,12 @@ async function keepLate(
   const { provider } = fence.integration;
   const isStored = head?.issued_at.getTime() === grant?.issuedAt.getTime(); // the first word of its commit was lost
   if (!grant || isStored) return head ? { kind: 'late', epoch: head.epoch } : { kind: 'gone' };
+  const isErased = !head && (await isOrgErased(manager));
   if (head) await putIntoInbox(manager, fence, head, grant);
-  else await giveBack(manager, fence, grant);
-  const detail = { kept: head ? 'inbox' : 'revocation', epoch: fence.epoch };
+  else if (!isErased) await giveBack(manager, fence, grant);
+  const detail = isErased
+    ? { kept: 'nothing', epoch: fence.epoch, why: 'org_forgotten' }
+    : { kept: head ? 'inbox' : 'revocation', epoch: fence.epoch };
   await appendEvents(manager, [
     { name: 'refresh.in_doubt', detail, provider, integrationId: fence.integrationId, actor },
   ]);
@@ -382,6 +385,14 @@ async function putIntoInbox(manager: EntityManager, fence: Fence, head: ClaimHea
     fence.integrationId,
     ...set.values,
   ]);
+}
+
+async function isOrgErased(manager: EntityManager): Promise<boolean> {
+  const { isErased } = await selectOne<{ isErased: boolean }>(
+    manager,
+    'select exists (select from public.forgotten_orgs where forgotten_at is not null) as "isErased"',
+  );
+  return isErased;
 }
 
 async function giveBack(manager: EntityManager, fence: Fence, grant: SealedGrant): Promise<void> {

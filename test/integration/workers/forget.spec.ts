@@ -1,7 +1,12 @@
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DataKeyRepository, OrgErasureRepository, OrgForgotten } from '@hub/database';
 import type { Actor, OrgId, ProviderId } from '@hub/domain';
-import { OpenFailed, PlainToken, tokenCell, TokenVault, type Cell } from '@hub/token-vault';
+import { AuditVault, OpenFailed, PlainToken, tokenCell, TokenVault, type Cell } from '@hub/token-vault';
+import { Client } from 'pg';
 import { hub, type Answered } from '../../support/command-line';
 import { dataKeysIn } from '../../support/data-keys';
 import { eventually } from '../../support/eventually';
@@ -57,6 +62,21 @@ async function rowsOf(orgId: OrgId): Promise<Record<string, number>> {
 }
 const NO_ROWS = Object.fromEntries(TABLES.map((table) => [table, 0]));
 
+/** Every table that has a word anywhere. */
+async function tablesWith(word: string): Promise<string[]> {
+  const tables = await stand.database.sql<{ name: string }>(
+    "select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'",
+  );
+  const found: string[] = [];
+  for (const { name } of tables) {
+    const rows = await stand.database.sql(`select 1 from public.${name} t where strpos(t::text, $1) > 0 limit 1`, [
+      word,
+    ]);
+    if (rows.length > 0) found.push(name);
+  }
+  return found;
+}
+
 const grantsOf = ({ stored, account }: Connected) => stand.sandbox.admin.grants(stored.provider, account);
 
 async function eventsOf(orgId: OrgId): Promise<string[]> {
@@ -75,6 +95,7 @@ it('an org’s grants go back, nothing of it is left, and what was copied before
   const { orgId, all } = await anOrgWithAll();
   const other = await stand.connected('notion');
   const copies = await Promise.all(all.map(sealedOf));
+  for (const { account } of all) expect(await tablesWith(account)).toEqual(['integrations']);
   for (const [cell, sealed] of copies)
     await expect(freshVault().open(cell, sealed)).resolves.toBeInstanceOf(PlainToken);
 
@@ -82,6 +103,7 @@ it('an org’s grants go back, nothing of it is left, and what was copied before
   expect(answer).toMatchObject({ exitCode: 0, out: expect.stringMatching(/is forgotten: 1 data key is destroyed/) });
   for (const connected of all) expect(await grantsOf(connected)).toEqual([]);
   expect(await rowsOf(orgId)).toEqual(NO_ROWS);
+  for (const { account } of all) expect(await tablesWith(account)).toEqual([]);
   for (const [cell, sealed] of copies) await expect(freshVault().open(cell, sealed)).rejects.toThrow(OpenFailed);
   const events = await eventsOf(orgId);
   expect(events.filter((name) => name.startsWith('org.'))).toEqual(['org.forget_started', 'org.forgotten']);
@@ -120,6 +142,21 @@ it('a forgotten org gets no flow, no data key and no integration any more', asyn
   ).rejects.toThrow(OrgForgotten);
 });
 
+it('what its trail tells of people is forgotten with it, and told no more', async () => {
+  const { stored } = await stand.connected('notion');
+  const gateway = await stand.database.as('gateway');
+  const aVault = () => AuditVault.over(stand.settings.workerConfig(), new DataKeyRepository(gateway, 'audit'));
+  const event = { id: randomUUID(), provider: 'notion' };
+  const label = 'ada@canary.example';
+  const seal = (vault: AuditVault) =>
+    vault.withSealer(stored.orgId, (sealer) => Promise.resolve(sealer.seal(event, 'account', label)));
+  const sealed = await seal(aVault());
+  expect(await aVault().open(stored.orgId, event, 'account', sealed)).toEqual({ value: label });
+  expect(await forget(stored.orgId)).toMatchObject({ out: expect.stringMatching(/2 data keys are destroyed/) });
+  expect(await aVault().open(stored.orgId, event, 'account', sealed)).toBe('forgotten');
+  expect(await seal(aVault())).toEqual({ withheld: true });
+});
+
 it('the grant of a refresh that was under way goes back as well', async () => {
   const connected = await stand.connected('google_drive');
   const { account, stored } = connected;
@@ -132,6 +169,67 @@ it('the grant of a refresh that was under way goes back as well', async () => {
   await refreshing;
   expect(await grantsOf(connected)).toEqual([]);
   expect(await rowsOf(stored.orgId)).toEqual(NO_ROWS);
+});
+
+it('an answer that waited on a worker’s disk until its org was forgotten brings nothing back', async () => {
+  const spoolDir = `${stand.settings.spoolDir}-of-another`;
+  const config = stand.settings.workerConfig({ SPOOL_DIR: spoolDir });
+  const other = await refreshWorker(config);
+  const connected = await stand.connected('google_drive');
+  const { account, stored } = connected;
+  const slow = { on: 'refresh', kind: 'latency', ms: 500, afterWork: true, account, times: 1 } as const;
+  await stand.sandbox.admin.fault('google_drive', slow);
+  await stand.makeDue(connected);
+  const refreshing = other.refreshes.refresh(await stored.work());
+  await eventually('the call', async () => (await stand.sandbox.refreshes(account)).length === 1);
+  await stand.database.setAway(true);
+  expect(await refreshing).toEqual({ kind: 'parked' });
+  await other.stop();
+  await stand.database.setAway(false);
+  await stand.database.sql("update public.integrations set lease_until = now() - interval '1 second' where id = $1", [
+    stored.id,
+  ]);
+  expect(await forget(stored.orgId)).toMatchObject({ exitCode: 0 });
+  expect(readdirSync(spoolDir).filter((name) => name.endsWith('.json'))).toHaveLength(1);
+
+  const again = await refreshWorker(config);
+  await again.start();
+  await eventually('an empty spool', () =>
+    Promise.resolve(readdirSync(spoolDir).every((name) => !name.endsWith('.json'))),
+  );
+  await again.stop();
+  expect(await rowsOf(stored.orgId)).toEqual(NO_ROWS);
+  expect(await stored.eventsNamed('refresh.in_doubt')).toMatchObject([{ kept: 'nothing', why: 'org_forgotten' }]);
+});
+
+it('a connect that is being stored meanwhile is waited for, and ends with the others', async () => {
+  const { stored } = await stand.connected('notion');
+  const { orgId } = stored;
+  const gateway = await stand.database.as('gateway');
+  const erasure = await OrgErasureRepository.open(stand.database.adminUrl);
+  let commit: () => void = () => undefined;
+  const told = new Promise<void>((resolve) => (commit = resolve));
+  const isInserted = new Promise<void>((resolve, reject) => {
+    gateway
+      .withOrg(orgId, async (manager) => {
+        await manager.query(
+          "insert into public.integrations (org_id, provider, access_token) values ($1, 'zapier', 'x')",
+          [orgId],
+        );
+        resolve();
+        await told;
+      })
+      .catch(reject);
+  });
+  await isInserted;
+  let isBegun = false;
+  const begun = erasure.begin(orgId, OPERATOR).then(() => (isBegun = true));
+  await sleep(300);
+  expect(isBegun).toBe(false);
+  commit();
+  await begun;
+  expect(await erasure.disconnect(orgId, () => undefined, OPERATOR)).toEqual(['notion', 'zapier']);
+  await erasure.close();
 });
 
 it('what a provider does not take back is waited for, and dropped only on wish', async () => {
@@ -193,6 +291,82 @@ it.each([
   );
   expect(keys).toEqual({ left: 0 });
 });
+
+it('goes on where its process was killed, in the middle of each step', async () => {
+  const { orgId, all } = await anOrgWithAll();
+  const notion = all[1] as Connected;
+  const heal = await stand.sandbox.admin.fault('notion', { on: 'revoke', kind: 'status', status: 503 });
+
+  const lockedIntegration = await holding('select 1 from public.integrations where org_id = $1 for update', orgId);
+  const first = forgettingProcess(orgId);
+  await eventually('a disconnect that waits', () => isThere('hub-org-forget', 'Lock'));
+  await first.kill();
+  await lockedIntegration.letGo();
+  expect(await grantsOf(notion)).toHaveLength(1);
+  await eventually('the end of its statement', async () => !(await isThere('hub-org-forget')));
+  expect(await eventsOf(orgId)).toEqual(['org.forget_started']);
+
+  const second = forgettingProcess(orgId);
+  await eventually('a grant on its way back', () => Promise.resolve(second.text().includes('on the way back')));
+  await second.kill();
+  expect(await freshVault().open(...(await revocationOf(notion)))).toBeInstanceOf(PlainToken);
+
+  await heal();
+  const lockedKeys = await holding('select 1 from public.data_keys where org_id = $1 for update', orgId);
+  await stand.database.sql('update public.revocations set next_attempt_at = now() where org_id = $1', [orgId]);
+  const third = forgettingProcess(orgId);
+  await eventually('a shredding that waits', () => isThere('hub-org-forget', 'Lock'), { withinMs: 30_000 });
+  await third.kill();
+  await lockedKeys.letGo();
+  await eventually('the end of its statement', async () => !(await isThere('hub-org-forget')));
+  expect(await eventsOf(orgId)).not.toContain('org.forgotten');
+
+  const fourth = forgettingProcess(orgId);
+  expect(await fourth.end()).toBe(0);
+  expect(fourth.text()).toMatch(/is forgotten: 1 data key is destroyed/);
+  for (const connected of all) expect(await grantsOf(connected)).toEqual([]);
+  expect(await rowsOf(orgId)).toEqual(NO_ROWS);
+  const events = await eventsOf(orgId);
+  expect(events.filter((name) => name.startsWith('org.'))).toEqual(['org.forget_started', 'org.forgotten']);
+  expect(events.filter((name) => name === 'integration.disconnected')).toHaveLength(3);
+  expect((await hub(['audit', 'verify'], commandEnvironment())).exitCode).toBe(0);
+});
+
+/** The command as a process of its own. */
+function forgettingProcess(orgId: OrgId) {
+  const main = path.join(process.cwd(), 'dist/apps/cli/src/main.js');
+  const child = spawn(process.execPath, [main, 'org', 'forget', orgId, '--yes'], { env: commandEnvironment() });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (more: Buffer) => (text += more.toString()));
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  return {
+    text: () => text,
+    end: () => ended,
+    kill: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+/** Holds rows in a transaction of its own. */
+async function holding(sql: string, orgId: OrgId): Promise<{ letGo(): Promise<void> }> {
+  const client = new Client({ connectionString: stand.database.adminUrl });
+  await client.connect();
+  await client.query('begin');
+  await client.query(sql, [orgId]);
+  return { letGo: () => client.end() };
+}
+
+/** Whether the server knows a connection of this name; one whose process was killed ends with its last statement. */
+async function isThere(application: string, waitsFor: 'Lock' | null = null): Promise<boolean> {
+  const rows = await stand.database.sql(
+    `select 1 from pg_stat_activity where application_name = $1 and datname = current_database()
+       and ($2::text is null or wait_event_type = $2)`,
+    [application, waitsFor],
+  );
+  return rows.length > 0;
+}
 
 it('an org that the hub has never heard of, or no org at all, is refused', async () => {
   const orgId = randomUUID();

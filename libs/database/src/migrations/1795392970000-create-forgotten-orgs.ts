@@ -100,4 +100,4 @@ export class CreateForgottenOrgs1795392970000 implements MigrationInterface {
 
 /** By which `org-forgotten.ts` knows it. */
 const ORG_FORGOTTEN = 'HUB01';
-const APPEND_EVENT = 'hub.append_event(uuid, text, text, uuid, text, text, jsonb)';
+const APPEND_EVENT = 'hub.append_event(text, text, uuid, text, text, jsonb)';

@@ -21,6 +21,8 @@ import { GiveDataKeysAPurpose1795392950000 } from './1795392950000-give-data-key
 import { TakeEventIds1795392960000 } from './1795392960000-take-event-ids';
 import { CreateForgottenOrgs1795392970000 } from './1795392970000-create-forgotten-orgs';
 import { CreateKeyRotations1795392980000 } from './1795392980000-create-key-rotations';
+import { WaitForThoseWhoStore1795392990000 } from './1795392990000-wait-for-those-who-store';
+import { LetTheEraserTellEvents1795392991000 } from './1795392991000-let-the-eraser-tell-events';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -47,4 +49,6 @@ export const MIGRATIONS = [
   TakeEventIds1795392960000,
   CreateForgottenOrgs1795392970000,
   CreateKeyRotations1795392980000,
+  WaitForThoseWhoStore1795392990000,
+  LetTheEraserTellEvents1795392991000,
 ];
