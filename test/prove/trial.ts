@@ -114,7 +114,7 @@ export class Trial {
           [now],
         )
         .catch(() => []);
-      if (left?.count === '0') return performance.now() - startedMs;
+      if (Number(left?.count) === 0) return performance.now() - startedMs;
       await sleep(100);
     }
     return Infinity;
@@ -131,7 +131,7 @@ export class Trial {
                   or next_refresh_at < now() - interval '3 seconds' or status = 'refresh_failing')`,
         )
         .catch(() => []);
-      if (left?.count === '0') break;
+      if (Number(left?.count) === 0) break;
       await sleep(200);
     }
     await sleep(LOOKS_MS);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { TokenKey } from '@hub/config';
 import { TokenVault } from '@hub/token-vault';
 import { AUTH } from '../../support/bearer';
 import { dataKeysIn } from '../../support/data-keys';
@@ -30,6 +31,8 @@ export interface HubOptions {
   readonly gateways?: number;
   /** Settings over the usual ones, for all apps. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** A key of TOKEN_KEYS in front of the one by which all is wrapped that is seeded. */
+  readonly newerKey?: TokenKey;
   /** What the refresh worker of this number has otherwise: scripts loaded before it, and their settings. */
   readonly spoiled?: (worker: number) => Spoiling | undefined;
   /** Where workers find PostgreSQL and Redis, if not at their own addresses: behind a proxy. */
@@ -84,12 +87,13 @@ export class ProveHub {
     const endpointsFile = path.join(folder, 'provider-endpoints.json');
     writeFileSync(endpointsFile, JSON.stringify(await sandbox.endpoints()));
     const key = { id: 'prove1', key: randomBytes(KEY_BYTES) };
+    const newer = options.newerKey ? [options.newerKey] : [];
     const common = {
       ...plain(),
       HOST: '127.0.0.1',
       REDIS_URL: withPort(servers.redisUrl, reach?.redisPort),
       REDIS_PREFIX: database.name,
-      TOKEN_KEYS: `${key.id}:${key.key.toString('base64')}`,
+      TOKEN_KEYS: [...newer, key].map(({ id, key: bytes }) => `${id}:${bytes.toString('base64')}`).join(','),
       PROVIDER_ENDPOINTS_FILE: endpointsFile,
       OUTBOUND_ALLOW_PRIVATE: 'true',
       REFRESH_SCAN_EVERY: '30s',
@@ -142,7 +146,7 @@ export class ProveHub {
       database,
       sandbox,
       TokenVault.over(
-        { tokenKeys: [key], keyProvider: 'local' },
+        { tokenKeys: [key, ...newer], keyProvider: 'local' },
         dataKeysIn((sql, values) => database.rows(sql, values)),
       ),
       await Promise.all(counted(options.workers).map((place) => worker('refresh-worker', place))),

@@ -3,6 +3,7 @@ import { auditChain } from './audit-chain';
 import { canaries } from './canaries';
 import { clocks } from './clocks';
 import { herd } from './herd';
+import { keyRotation } from './key-rotation';
 import { kills } from './kills';
 import { mutation } from './mutation';
 import { provider } from './provider';
@@ -23,5 +24,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...setBack,
   ...stores,
   ...herd,
+  ...keyRotation,
   ...kills,
 ];

@@ -17,8 +17,8 @@ interface RotateOptions {
 
 const LOOK_EVERY_MS = 1_000;
 const TELL_EVERY_MS = 5_000;
-/** A worker looks every five seconds: where nothing has moved for so long there is none. */
-const NOBODY_AFTER_MS = 30_000;
+/** A worker looks every five seconds, and what one that died had taken up is another's after a minute: later than that there is none. */
+const NOBODY_AFTER_MS = 90_000;
 
 /** `hub keys rotate`: has the refresh workers replace keys, and tells how far they are. */
 export function addRotateCommand(command: Command, { environment, terminal }: Surroundings): void {
@@ -72,7 +72,7 @@ async function untilResealed(
     before = seen;
     if (performance.now() - movedMs > NOBODY_AFTER_MS)
       throw new CommandRefused(
-        'Nothing has moved for 30 s: is a refresh worker running? The wish stays, and goes on when one does.',
+        'Nothing has moved for 90 s: is a refresh worker running? The wish stays, and goes on when one does.',
       );
     if (performance.now() - toldMs >= TELL_EVERY_MS) {
       tell(`${orgsOf(now.waiting + now.resealing)} to go, ${valuesOf(now.resealedCells)} sealed anew.`);
