@@ -19,7 +19,8 @@ export async function redisDump({ url, prefix }: { url: string; prefix: string }
   }
 }
 
-async function valueOf(redis: Redis, key: string): Promise<unknown> {
+/** What a key holds, whatever its type; `undefined` if it is gone meanwhile. */
+export async function valueOf(redis: Redis, key: string): Promise<unknown> {
   switch (await redis.type(key)) {
     case 'string':
       return redis.get(key);

@@ -1,5 +1,9 @@
 import type { Environment } from '@hub/config';
+import type { Actor } from '@hub/domain';
 import type { Terminal } from './terminal';
+
+/** Who stands in the trail for what an operator does here. */
+export const OPERATOR: Actor = { type: 'system', id: 'cli' };
 
 /** What a command stands in. */
 export interface Surroundings {

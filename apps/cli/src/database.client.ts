@@ -7,12 +7,26 @@ const POOL_SIZE = 2;
 
 /** The database's URL. @throws ConfigError if DATABASE_URL is missing or no URL */
 export function databaseUrl(environment: Environment): string {
-  const mistakes = new Mistakes();
-  const url = new SettingReader(environment, mistakes).connectionUrl(
+  return postgresUrl(
+    environment,
     'DATABASE_URL',
-    ['postgres:', 'postgresql:'],
     "the app's own login at PostgreSQL (npm run hub sets it for the local stack)",
   );
+}
+
+/**
+ * The administrator's URL of the database, for what no app may do.
+ *
+ * @param why it takes an administrator, for whoever has not set it
+ * @throws ConfigError if DATABASE_ADMIN_URL is missing or no URL
+ */
+export function adminDatabaseUrl(environment: Environment, why: string): string {
+  return postgresUrl(environment, 'DATABASE_ADMIN_URL', why);
+}
+
+function postgresUrl(environment: Environment, setting: 'DATABASE_URL' | 'DATABASE_ADMIN_URL', hint: string): string {
+  const mistakes = new Mistakes();
+  const url = new SettingReader(environment, mistakes).connectionUrl(setting, ['postgres:', 'postgresql:'], hint);
   mistakes.throwIfAny();
   return url;
 }

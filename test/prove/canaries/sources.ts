@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 import { Client, escapeIdentifier } from 'pg';
+import { valueOf } from '../../support/redis-dump';
 import type { CanarySearch, Hit } from './canary-search';
 
 /** Some bytes that were written down, and where they lie. */
@@ -91,7 +92,7 @@ export async function redisContents(url: string): Promise<Piece[]> {
     for (const key of await redis.keys('*')) {
       const dump = await redis.dumpBuffer(key);
       pieces.push({ where: key, bytes: Buffer.concat([Buffer.from(`${key}\n`), dump ?? Buffer.alloc(0)]) });
-      const value = await contentOf(redis, key);
+      const value = await valueOf(redis, key);
       pieces.push({ where: key, bytes: Buffer.from(JSON.stringify(value) ?? '') });
     }
     for (const question of [['info'], ['client', 'list'], ['slowlog', 'get', '1000']] as const) {
@@ -101,24 +102,5 @@ export async function redisContents(url: string): Promise<Piece[]> {
     return pieces;
   } finally {
     redis.disconnect();
-  }
-}
-
-async function contentOf(redis: Redis, key: string): Promise<unknown> {
-  switch (await redis.type(key)) {
-    case 'string':
-      return redis.get(key);
-    case 'hash':
-      return redis.hgetall(key);
-    case 'list':
-      return redis.lrange(key, 0, -1);
-    case 'set':
-      return redis.smembers(key);
-    case 'zset':
-      return redis.zrange(key, '0', '-1');
-    case 'stream':
-      return redis.xrange(key, '-', '+');
-    default:
-      return null; // gone meanwhile
   }
 }

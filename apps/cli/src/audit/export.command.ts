@@ -13,7 +13,7 @@ import {
 } from '@hub/database';
 import type { Command } from 'commander';
 import { textArgument } from '../arguments';
-import { CommandRefused, type Surroundings } from '../command';
+import { CommandRefused, OPERATOR, type Surroundings } from '../command';
 import { withDatabase } from '../database.client';
 import { writeLines } from './export-file.client';
 import { monthArgument, type Month } from './month';
@@ -51,7 +51,7 @@ async function exportTrail({ environment, terminal }: Surroundings, { before, to
 }
 
 /** What an operator does to the trail as a whole belongs to the system. */
-export const BY_OPERATOR = { provider: null, integrationId: null, actor: { type: 'system', id: 'cli' } } as const;
+export const BY_OPERATOR = { provider: null, integrationId: null, actor: OPERATOR } as const;
 
 async function write(
   database: HubDatabase,

@@ -13,11 +13,10 @@ import {
   type SealFolderRepository,
   type SealHistory,
 } from '@hub/database';
-import { Mistakes, SettingReader, type Environment } from '@hub/config';
 import type { Command } from 'commander';
 import { textArgument } from '../arguments';
 import { CommandRefused, type Surroundings } from '../command';
-import { reasonOf, withDatabase } from '../database.client';
+import { adminDatabaseUrl, reasonOf, withDatabase } from '../database.client';
 import { readExport } from './export-file.client';
 import { BY_OPERATOR } from './export.command';
 import { monthArgument, type Month } from './month';
@@ -47,7 +46,7 @@ export function addPruneCommand(command: Command, surroundings: Surroundings): v
 
 async function prune(surroundings: Surroundings, { before, export: file }: PruneOptions): Promise<void> {
   const { environment, terminal } = surroundings;
-  const adminUrl = adminDatabaseUrl(environment);
+  const adminUrl = adminDatabaseUrl(environment, 'only the owner of the tables drops partitions');
   const settings = sealSettings(environment);
   const folder = sealFolder(settings);
   const history = await sealHistory(settings);
@@ -74,18 +73,6 @@ async function prune(surroundings: Surroundings, { before, export: file }: Prune
   });
   if (!pruned) return terminal.print(`There is no event before ${before.name}.`);
   terminal.print(`${counted(pruned.events, 'event')} gone, ${counted(pruned.partitions.length, 'partition')} dropped.`);
-}
-
-function adminDatabaseUrl(environment: Environment): string {
-  const mistakes = new Mistakes();
-  const hint = 'only the owner of the tables drops partitions';
-  const url = new SettingReader(environment, mistakes).connectionUrl(
-    'DATABASE_ADMIN_URL',
-    ['postgres:', 'postgresql:'],
-    hint,
-  );
-  mistakes.throwIfAny();
-  return url;
 }
 
 async function refuseIfBroken(

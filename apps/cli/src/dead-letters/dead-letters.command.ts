@@ -1,14 +1,13 @@
 import { DeadLetterRepository, type DeadLetter, type DeadLetterFilter, type DeadLetterPlace } from '@hub/database';
-import type { Actor, DeadLetterKind, OrgId, ProviderId } from '@hub/domain';
+import type { DeadLetterKind, OrgId, ProviderId } from '@hub/domain';
 import { Option, type Command } from 'commander';
 import { kindArgument, orgArgument, providerArgument, textArgument } from '../arguments';
-import { CommandRefused, type Surroundings } from '../command';
+import { CommandRefused, OPERATOR, type Surroundings } from '../command';
 import { withDatabase } from '../database.client';
 import { NOBODY_RUNG, ring } from '../doorbell.client';
 import { deadLetterTable } from './dead-letter-lines';
 
 const PAGE = 200;
-const OPERATOR: Actor = { type: 'system', id: 'cli' };
 
 interface Wanted {
   readonly org: OrgId;

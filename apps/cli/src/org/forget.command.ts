@@ -1,20 +1,18 @@
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Mistakes, SettingReader, type Environment } from '@hub/config';
 import { OrgErasureRepository, type Waiting } from '@hub/database';
-import type { Actor, OrgId, ProviderId } from '@hub/domain';
+import type { OrgId, ProviderId } from '@hub/domain';
 import { givesBack, providerCatalog } from '@hub/providers';
 import type { Command } from 'commander';
 import { orgArgument } from '../arguments';
-import { CommandRefused, type Surroundings } from '../command';
-import { reasonOf } from '../database.client';
+import { CommandRefused, OPERATOR, type Surroundings } from '../command';
+import { adminDatabaseUrl, reasonOf } from '../database.client';
 
 interface ForgetOptions {
   readonly yes?: true;
   readonly evenIfUnrevoked?: true;
 }
 
-const BY_OPERATOR: Actor = { type: 'system', id: 'command-line' };
 const LOOK_EVERY_MS = 1_000;
 const TELL_EVERY_MS = 10_000;
 
@@ -34,17 +32,17 @@ export function addOrgCommand(program: Command, surroundings: Surroundings): voi
 }
 
 async function forget({ environment, terminal }: Surroundings, org: OrgId, options: ForgetOptions): Promise<void> {
-  const adminUrl = adminDatabaseUrl(environment);
+  const adminUrl = adminDatabaseUrl(environment, 'no app may destroy keys, so that this needs an administrator');
   if (!options.yes) await confirm(org);
   const erasure = await open(adminUrl);
   try {
-    const state = await erasure.begin(org, BY_OPERATOR);
+    const state = await erasure.begin(org, OPERATOR);
     if (state === 'unknown') throw new CommandRefused(`The hub has nothing of an org ${org}.`);
-    const connected = await erasure.disconnect(org, toGiveBack, BY_OPERATOR);
+    const connected = await erasure.disconnect(org, toGiveBack, OPERATOR);
     for (const provider of connected) terminal.print(`${provider} is disconnected.`);
     if (state === 'begun' || connected.length > 0)
       await untilGivenBack(erasure, org, options, (line) => terminal.complain(line));
-    const { dataKeys, grantsDropped } = await erasure.shred(org, BY_OPERATOR);
+    const { dataKeys, grantsDropped } = await erasure.shred(org, OPERATOR);
     if (grantsDropped > 0) terminal.print(`Grants that were dropped without being given back: ${grantsDropped}.`);
     terminal.print(
       state === 'forgotten' && dataKeys === 0
@@ -54,17 +52,6 @@ async function forget({ environment, terminal }: Surroundings, org: OrgId, optio
   } finally {
     await erasure.close();
   }
-}
-
-function adminDatabaseUrl(environment: Environment): string {
-  const mistakes = new Mistakes();
-  const url = new SettingReader(environment, mistakes).connectionUrl(
-    'DATABASE_ADMIN_URL',
-    ['postgres:', 'postgresql:'],
-    'no app may destroy keys, so that this needs an administrator',
-  );
-  mistakes.throwIfAny();
-  return url;
 }
 
 async function open(adminUrl: string): Promise<OrgErasureRepository> {
