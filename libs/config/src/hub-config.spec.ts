@@ -163,6 +163,15 @@ describe('every mistake', () => {
     expect(text).not.toContain(KEY);
   });
 
+  it.each(['20', '0/1m', '20/', '20/1', '20/500ms', '20/1500ms', '-1/1m', '2.5/1m', 'never'])(
+    'takes %s for no rate',
+    (rate) => {
+      expect(mistakesOf({ RATE_LIMIT_GUESSES: rate })).toEqual([
+        'RATE_LIMIT_GUESSES must be a rate such as 20/1m (so many in whole seconds, minutes or hours), or off',
+      ]);
+    },
+  );
+
   it.each([
     [{ PORT: '0' }, ['PORT must be a port from 1 to 65535']],
     [{ PORT: '3000.5' }, ['PORT must be a port from 1 to 65535']],

@@ -35,6 +35,22 @@ export const SETTINGS = [
   { name: 'AUTH_ORG_CLAIM', meaning: 'dotted path of the claim that holds the org', default: 'org_id' },
   { name: 'TRUST_PROXY', meaning: 'CIDRs of proxies whose X-Forwarded-For is read, for limits only', default: '' },
   {
+    name: 'RATE_LIMIT_GUESSES',
+    meaning: 'unknown states and page addresses, and bearers that are not valid, that an address may send, or `off`',
+    default: '20/1m',
+  },
+  {
+    name: 'RATE_LIMIT_ADDRESS',
+    meaning: 'requests without a caller that an address may send, or `off`',
+    default: '300/1m',
+  },
+  {
+    name: 'RATE_LIMIT_CONNECTS',
+    meaning: 'connects that a caller may start and complete, or `off`',
+    default: '60/1m',
+  },
+  { name: 'RATE_LIMIT_CALLER', meaning: 'requests that a caller may send, or `off`', default: '6000/1m' },
+  {
     name: 'TOKEN_KEYS',
     meaning: '`id:base64` of 32 random bytes each, comma separated; the first wraps data keys, all unwrap',
     default: null,

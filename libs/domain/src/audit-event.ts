@@ -42,6 +42,7 @@ export const EVENT_NAMES = [
   'audit.pruned',
   'auth.failed',
   'auth.forbidden',
+  'limit.reached',
   'denials.suppressed',
   'request.invalid',
   'seal.open_failed',

@@ -52,9 +52,13 @@ export class AttackStand {
     return Object.keys(after).filter((table) => after[table] !== before[table]);
   }
 
-  /** An answer as a prober could tell it from others: all of it but what differs each time by its nature. */
-  async told(answer: Response): Promise<string> {
-    const headers = [...answer.headers].filter(([name]) => !['date', 'x-request-id'].includes(name)).sort();
+  /**
+   * An answer as a prober could tell it from others: all of it but what differs each time by its nature.
+   *
+   * @param others headers that may differ as well
+   */
+  async told(answer: Response, ...others: readonly string[]): Promise<string> {
+    const headers = [...answer.headers].filter(([name]) => !['date', 'x-request-id', ...others].includes(name)).sort();
     return JSON.stringify([answer.status, headers, await answer.text()]);
   }
 

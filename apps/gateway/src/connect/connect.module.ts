@@ -8,6 +8,7 @@ import { ConfirmPageService } from './confirm-page.service';
 import { ConnectController } from './connect.controller';
 import { ConnectService } from './connect.service';
 import { FlowOpeningService } from './flow-opening.service';
+import { FlowPagesService } from './flow-pages.service';
 import { InputPageController } from './input-page.controller';
 import { InputPageService } from './input-page.service';
 import { WebhookConnectService } from './webhook-connect.service';
@@ -22,6 +23,7 @@ import { WebhookConnectService } from './webhook-connect.service';
     CompletionService,
     ConfirmPageService,
     FlowOpeningService,
+    FlowPagesService,
     InputPageService,
     WebhookConnectService,
   ],
