@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import {
   isConfirmedVerdict,
   isMassVerdict,
@@ -5,6 +6,8 @@ import {
   probeDelayMs,
   speaksAgainstProvider,
   TALLY_WINDOW_MS,
+  type CallTally,
+  type FailedCalls,
 } from './breaker';
 import { failure } from './failure';
 
@@ -19,13 +22,68 @@ describe('what speaks against a provider', () => {
 });
 
 describe('an outage', () => {
-  test.each([
-    ['four failures in a row are bad luck', { calls: 4, failures: 4, failuresInARow: 4 }, false],
-    ['five in a row are not', { calls: 5, failures: 5, failuresInARow: 5 }, true],
-    ['half of twenty calls', { calls: 20, failures: 10, failuresInARow: 1 }, true],
-    ['less than half of twenty', { calls: 20, failures: 9, failuresInARow: 4 }, false],
-    ['half of nineteen calls', { calls: 19, failures: 10, failuresInARow: 1 }, false],
+  /** Failed calls of so many integrations at one host for all, or each at a shop of its own. */
+  const failed = (calls: number, integrations = calls, hosts: number | null = null): FailedCalls => ({
+    calls,
+    integrations,
+    hosts,
+  });
+  const inARow = (row: FailedCalls): CallTally => ({ calls: row.calls, failed: row, failedInARow: row });
+  const ofCalls = (calls: number, all: FailedCalls): CallTally => ({ calls, failed: all, failedInARow: failed(1) });
+
+  test.each<[string, CallTally, boolean]>([
+    ['four failures in a row are bad luck', inARow(failed(4)), false],
+    ['five in a row are not', inARow(failed(5)), true],
+    ['five in a row of two integrations are theirs', inARow(failed(5, 2)), false],
+    ['five in a row of three are not', inARow(failed(5, 3)), true],
+    ['fifty in a row of one integration are its own', inARow(failed(50, 1)), false],
+    ['five in a row of five orgs at two shops are of those shops', inARow(failed(5, 5, 2)), false],
+    ['five in a row at three shops are not', inARow(failed(5, 5, 3)), true],
+    ['five in a row of two orgs that have three shops between them are theirs', inARow(failed(5, 2, 3)), false],
+    ['half of twenty calls', ofCalls(20, failed(10)), true],
+    ['less than half of twenty', ofCalls(20, failed(9)), false],
+    ['half of nineteen calls', ofCalls(19, failed(10)), false],
+    ['half of twenty calls, all of two integrations', ofCalls(20, failed(10, 2)), false],
+    ['half of twenty calls, of three integrations', ofCalls(20, failed(10, 3)), true],
+    ['half of twenty calls, all at two shops', ofCalls(20, failed(10, 10, 2)), false],
+    ['half of twenty calls, at three shops', ofCalls(20, failed(10, 10, 3)), true],
+    [
+      'five in a row of one integration, after failures of others that a success has ended',
+      { calls: 10, failed: failed(9, 5), failedInARow: failed(5, 1) },
+      false,
+    ],
   ])('%s', (_name, tally, opens) => expect(isOutage(tally)).toBe(opens));
+
+  const counts = fc.nat(300);
+  const breadth = fc.record({ calls: counts, integrations: counts, hosts: fc.option(counts) });
+
+  it('is never said by fewer than three integrations, nor by fewer than three hosts of tenants', () => {
+    const narrow = fc.oneof(
+      breadth.map((all) => ({ ...all, integrations: all.integrations % 3 })),
+      breadth.map((all) => ({ ...all, hosts: (all.hosts ?? 0) % 3 })),
+    );
+    fc.assert(
+      fc.property(counts, narrow, narrow, (calls, all, row) => {
+        expect(isOutage({ calls, failed: all, failedInARow: row })).toBe(false);
+      }),
+    );
+  });
+
+  it('stays one where more fail, of more integrations and at more hosts', () => {
+    const more = (some: FailedCalls, by: number): FailedCalls => ({
+      calls: some.calls + by,
+      integrations: some.integrations + by,
+      hosts: some.hosts === null ? null : some.hosts + by,
+    });
+    fc.assert(
+      fc.property(counts, breadth, breadth, fc.nat(20), (others, all, row, by) => {
+        const tally = { calls: all.calls + others, failed: all, failedInARow: row };
+        fc.pre(isOutage(tally));
+        const worse = { calls: tally.calls + by, failed: more(all, by), failedInARow: more(row, by) };
+        expect(isOutage(worse)).toBe(true);
+      }),
+    );
+  });
 });
 
 test('what is older than five minutes says nothing about now', () => expect(TALLY_WINDOW_MS).toBe(300_000));

@@ -10,11 +10,21 @@ import type { Failure } from './failure';
 export const BREAKER_STATES = ['closed', 'open'] as const;
 export type BreakerState = (typeof BREAKER_STATES)[number];
 
+/** Failed calls of one registration, and how many they are of. */
+export interface FailedCalls {
+  readonly calls: number;
+  /** Distinct integrations among them: one that is tried again and again is one. */
+  readonly integrations: number;
+  /** Distinct token endpoints among them, where each tenant has one of its own, such as a shop; `null`: one serves all. */
+  readonly hosts: number | null;
+}
+
 /** Calls of one registration in the last while, as one process saw them. */
 export interface CallTally {
   readonly calls: number;
-  readonly failures: number;
-  readonly failuresInARow: number;
+  readonly failed: FailedCalls;
+  /** Those of them since the last success. */
+  readonly failedInARow: FailedCalls;
 }
 
 /** Definite verdicts about grants of one registration in the last while, beside all attempts that came to an end. */
@@ -27,6 +37,8 @@ export interface VerdictTally {
 export const TALLY_WINDOW_MS = 5 * 60_000;
 const FEWEST_CALLS = 20;
 const SICK_IN_A_ROW = 5;
+/** What fewer have met is theirs, not the provider's: a dead shop, a broken integration that is tried in a loop. */
+const FEWEST_STRUCK = 3;
 const FEWEST_VERDICTS = 20;
 const HALF = 1 / 2;
 const FIRST_PROBE_MS = 5_000;
@@ -37,9 +49,19 @@ export function speaksAgainstProvider(failure: Failure): boolean {
   return failure.code !== 'rate_limited' && failure.kind !== 'definite';
 }
 
-/** Whether so many failed calls are the provider's own trouble. */
-export function isOutage({ calls, failures, failuresInARow }: CallTally): boolean {
-  return failuresInARow >= SICK_IN_A_ROW || (calls >= FEWEST_CALLS && failures >= calls * HALF);
+/**
+ * Whether so many failed calls are the provider's own trouble, or that of our registration there. No single integration
+ * and no single tenant's host can say so, however often it is asked: the breaker stands before everybody. Where fewer
+ * than three integrations are, it never opens by this: their own ladder spares the provider as well.
+ */
+export function isOutage({ calls, failed, failedInARow }: CallTally): boolean {
+  const isRow = failedInARow.calls >= SICK_IN_A_ROW && isWidespread(failedInARow);
+  const isHalf = calls >= FEWEST_CALLS && failed.calls >= calls * HALF && isWidespread(failed);
+  return isRow || isHalf;
+}
+
+function isWidespread({ integrations, hosts }: FailedCalls): boolean {
+  return integrations >= FEWEST_STRUCK && (hosts === null || hosts >= FEWEST_STRUCK);
 }
 
 /**

@@ -125,7 +125,7 @@ export class RefreshService {
     const now = held.now();
     const change = afterAnswer(lease.integration, answer, now);
     const settlement = await this.leases.settle(held.lease, change, WORKER);
-    await this.breakers.note(work.provider, heard);
+    await this.breakers.note(lease.integration, heard);
     await this.ringFor(held.lease, settlement, change, now);
     return isThrottle(heard) ? { kind: 'throttled', forMs: heard.failure.retryAfterMs ?? 0 } : settlement;
   }
@@ -147,7 +147,7 @@ export class RefreshService {
     };
     const kept = await this.answers.keep(spooled);
     // only now: nothing may stand between an answer and its commit
-    if (!held.lease.lateGrant) await this.breakers.note(integration.provider, answer);
+    if (!held.lease.lateGrant) await this.breakers.note(integration, answer);
     if (kept.kind !== 'parked') await this.afterCommit(spooled, kept, held.now());
     return kept;
   }
