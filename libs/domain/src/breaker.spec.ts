@@ -4,6 +4,7 @@ import {
   isMassVerdict,
   isOutage,
   probeDelayMs,
+  refusesRegistration,
   speaksAgainstProvider,
   TALLY_WINDOW_MS,
   type CallTally,
@@ -18,7 +19,18 @@ describe('what speaks against a provider', () => {
     ['a refused client', failure('provider_misconfigured', 'invalid_client'), true],
     ['a throttle', failure('rate_limited', 'http_429'), false],
     ['a dead grant', failure('invalid_grant', 'invalid_grant'), false],
+    ['a bug of the hub', failure('internal', 'unexpected_error'), false],
+    ['a refused shop', failure('provider_misconfigured', 'shop_not_permitted', { concerns: 'integration' }), false],
   ])('%s: %p', (_name, refusal, speaks) => expect(speaksAgainstProvider(refusal)).toBe(speaks));
+
+  test.each([
+    ['a refused client is', failure('provider_misconfigured', 'invalid_client'), true],
+    ['an outage is not', failure('provider_unavailable', 'http_503'), false],
+    ['a refused shop is not', failure('provider_misconfigured', 'x', { concerns: 'integration' }), false],
+    ['a bug of the hub is not', failure('internal', 'unexpected_error'), false],
+  ])('%s a refusal of the registration', (_name, refusal, refuses) =>
+    expect(refusesRegistration(refusal)).toBe(refuses),
+  );
 });
 
 describe('an outage', () => {

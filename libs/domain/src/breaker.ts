@@ -44,9 +44,17 @@ const HALF = 1 / 2;
 const FIRST_PROBE_MS = 5_000;
 const LONGEST_PROBE_MS = 60_000;
 
-/** True for what speaks against the provider or the registration. A throttle asks for patience, a definite word is about one grant. */
-export function speaksAgainstProvider(failure: Failure): boolean {
-  return failure.code !== 'rate_limited' && failure.kind !== 'definite';
+/**
+ * True for what speaks against the provider or the registration. A throttle asks for patience, a definite word is about
+ * one grant, a refusal may be about one shop, and what failed in the hub was never said by anybody.
+ */
+export function speaksAgainstProvider({ code, kind, concerns }: Failure): boolean {
+  return code !== 'rate_limited' && code !== 'internal' && kind !== 'definite' && concerns !== 'integration';
+}
+
+/** True for a refusal of the hub's registration at a provider: it meets all integrations there alike (RFC 6749 §5.2, `invalid_client`). */
+export function refusesRegistration(failure: Failure): boolean {
+  return failure.kind === 'ours' && speaksAgainstProvider(failure);
 }
 
 /**
