@@ -102,9 +102,11 @@ test('what is older than five minutes says nothing about now', () => expect(TALL
 
 describe('a mass verdict', () => {
   test.each([
-    ['nineteen dead grants may have died by themselves', { definite: 19, settled: 19 }, false],
-    ['twenty of forty may not', { definite: 20, settled: 40 }, true],
-    ['twenty of forty-one may', { definite: 20, settled: 41 }, false],
+    ['nineteen dead grants may have died by themselves', { definite: 19, settled: 19, accounts: 19 }, false],
+    ['twenty of forty may not', { definite: 20, settled: 40, accounts: 20 }, true],
+    ['twenty of forty-one may', { definite: 20, settled: 41, accounts: 20 }, false],
+    ['a hundred on two accounts are those of two people', { definite: 100, settled: 100, accounts: 2 }, false],
+    ['twenty on three accounts may not', { definite: 20, settled: 20, accounts: 3 }, true],
   ])('%s', (_name, tally, held) => expect(isMassVerdict(tally)).toBe(held));
 });
 

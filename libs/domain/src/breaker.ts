@@ -29,15 +29,18 @@ export interface CallTally {
 
 /** Definite verdicts about grants of one registration in the last while, beside all attempts that came to an end. */
 export interface VerdictTally {
+  /** Integrations that were refused for good, each of another org: an org has one at a provider. */
   readonly definite: number;
   readonly settled: number;
+  /** Distinct accounts among those that were refused. */
+  readonly accounts: number;
 }
 
 /** Calls older than this say nothing about now. */
 export const TALLY_WINDOW_MS = 5 * 60_000;
 const FEWEST_CALLS = 20;
 const SICK_IN_A_ROW = 5;
-/** What fewer have met is theirs, not the provider's: a dead shop, a broken integration that is tried in a loop. */
+/** What fewer have met is theirs, not the provider's: a dead shop, a broken integration that is tried in a loop, an account. */
 const FEWEST_STRUCK = 3;
 const FEWEST_VERDICTS = 20;
 const HALF = 1 / 2;
@@ -74,11 +77,12 @@ function isWidespread({ integrations, hosts }: FailedCalls): boolean {
 
 /**
  * Whether so many grants cannot all have died by themselves: then the word is not believed until a probe confirms it.
+ * Grants on one account can, all at once: its owner has revoked them, or removed the app.
  *
- * @param tally with the verdict at hand counted in
+ * @param tally with the verdict at hand counted in; its account may be left out
  */
-export function isMassVerdict({ definite, settled }: VerdictTally): boolean {
-  return definite >= FEWEST_VERDICTS && definite >= settled * HALF;
+export function isMassVerdict({ definite, settled, accounts }: VerdictTally): boolean {
+  return definite >= FEWEST_VERDICTS && definite >= settled * HALF && accounts >= FEWEST_STRUCK;
 }
 
 /**

@@ -93,6 +93,20 @@ it('grants that were refused twice stay dead when another mass is refused', asyn
   for (const { account } of dead) expect(await stand.sandbox.refreshes(account)).toHaveLength(2);
 }, 120_000);
 
+it('many orgs on two shops that remove the app are believed at once', async () => {
+  const accounts = [stand.newAccount(PROVIDER), stand.newAccount(PROVIDER)];
+  const those: Connected[] = [];
+  for (let made = 0; made < MASS + 2; made += 1) {
+    const account = accounts[made % 2]!;
+    const grant = await stand.sandbox.grant(PROVIDER, account);
+    those.push(await stand.due(PROVIDER, { grant: { ...grant, account }, inputs: { shop: account } }));
+  }
+  for (const account of accounts) await stand.sandbox.admin.revoke(PROVIDER, account);
+  for (const one of those) await refresh(one);
+  expect(new Set(await statuses(those))).toEqual(new Set(['reauth_required']));
+  expect((await breakers.all()).open).toEqual([]);
+}, 60_000);
+
 it('the right to probe goes back where nobody was asked', async () => {
   const [sick, busy] = [await fleet(5), await stand.due(PROVIDER)];
   await stand.sandbox.admin.fault(PROVIDER, { on: 'refresh', kind: 'status', status: 503 });

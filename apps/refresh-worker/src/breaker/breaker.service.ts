@@ -107,8 +107,8 @@ export class BreakerService {
     if (this.openBefore(registration.provider)?.reason === 'mass_verdict') return false;
     const closedAt = this.view.closed.find((one) => isFor(one, registration))?.closedAt ?? null;
     if (isConfirmedVerdict(refusalHeldAt, closedAt)) return true;
-    const { definite, settled } = await this.breakers.recentVerdicts(registration.provider);
-    if (!isMassVerdict({ definite: definite + 1, settled: settled + 1 })) return true;
+    const { definite, settled, accounts } = await this.breakers.recentVerdicts(registration.provider);
+    if (!isMassVerdict({ definite: definite + 1, settled: settled + 1, accounts })) return true;
     await this.openFor(registration, 'mass_verdict');
     return false;
   }
