@@ -149,7 +149,7 @@ export class BreakerRepository {
     return rows[0]?.reopened;
   }
 
-  /** How many grants of a provider were refused for good lately. */
+  /** How many grants of a provider were refused for good lately, and on how many accounts. */
   async recentVerdicts(provider: string): Promise<VerdictTally> {
     return this.database.asSystem('verdicts of one provider over all orgs', (manager) =>
       selectOne<VerdictTally>(manager, 'select * from hub.recent_verdicts($1, make_interval(secs => $2))', [
