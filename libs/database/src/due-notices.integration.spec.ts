@@ -5,7 +5,6 @@ import { cloneDatabase, type OwnDatabase } from '../../../test/support/database'
 import { eventually } from '../../../test/support/eventually';
 import { DueNotices, type DueNotice } from './due-notices.client';
 import { IntegrationRepository } from './integration.repository';
-import { SyncRepository } from './sync.repository';
 
 const PROVIDER = 'notion' as ProviderId;
 
@@ -59,7 +58,7 @@ it.each([
 
 it('a refresh that a sync waits for is noticed, too', async () => {
   const { orgId, id } = await stored();
-  await new SyncRepository(await database.as('syncWorker')).askForRefresh(orgId, id);
+  await new IntegrationRepository(await database.as('syncWorker')).requestRefresh(orgId, PROVIDER);
   expect(await first()).toMatchObject({ kind: 'refresh', id });
 });
 

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { IntegrationRepository, type RequestedWork } from '@hub/database';
+import { AwaitedWork, IntegrationRepository, type Requested, type RequestedWork } from '@hub/database';
 import type { Integration, OrgId, ProviderId } from '@hub/domain';
 import type { Command } from 'commander';
 import { orgArgument, providerArgument } from '../arguments';
@@ -7,16 +6,10 @@ import { CommandRefused, type Surroundings } from '../command';
 import { withDatabase } from '../database.client';
 import { NOBODY_RUNG, ring } from '../doorbell.client';
 
-/** How long the operator waits for a worker, and how often it is looked at. */
-const WAIT_MS = 10_000;
-const LOOK_EVERY_MS = 100;
-
 interface RefreshOptions {
   readonly org: OrgId;
   readonly provider: ProviderId;
 }
-
-type Requested = Extract<RequestedWork, { kind: 'requested' }>;
 
 /** `hub refresh`: has a worker refresh one integration now. */
 export function addRefreshCommand(program: Command, { environment, terminal }: Surroundings): void {
@@ -49,20 +42,13 @@ function requested(request: RequestedWork, provider: ProviderId): Requested {
 }
 
 /** The integration once a worker is through with it; `undefined` if none is in time. */
-async function waitFor(
-  integrations: IntegrationRepository,
-  { integration, progress }: Requested,
-): Promise<Integration | undefined> {
-  // a refresh that is under way already is as good as one of our own
-  const awaited = progress.settledEpoch < progress.epoch ? progress.epoch : progress.epoch + 1;
-  const end = performance.now() + WAIT_MS;
-  while (performance.now() < end) {
-    const now = await integrations.progress(integration.orgId, integration.id);
-    if (!now) throw new CommandRefused(`The org has disconnected ${integration.provider} meanwhile.`);
-    if (now.settledEpoch >= awaited) return integrations.find(integration.orgId, integration.provider);
-    await sleep(LOOK_EVERY_MS);
-  }
-  return undefined;
+async function waitFor(integrations: IntegrationRepository, request: Requested): Promise<Integration | undefined> {
+  const { orgId, provider } = request.integration;
+  const end = await new AwaitedWork(integrations).refreshed(request);
+  if (end === 'under_way') return undefined;
+  const after = end === 'gone' ? undefined : await integrations.find(orgId, provider);
+  if (!after) throw new CommandRefused(`The org has disconnected ${provider} meanwhile.`);
+  return after;
 }
 
 /** @throws CommandRefused if it did not succeed */
