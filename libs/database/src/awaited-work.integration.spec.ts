@@ -3,6 +3,7 @@ import { afterFailure, afterSync, type IntegrationId, type OrgId, type ProviderI
 import { aConnect, ADA, WORKER } from '../../../test/factories/change';
 import { FAILURES } from '../../../test/factories/integration';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
+import { eventually } from '../../../test/support/eventually';
 import { AwaitedWork, type Requested, type WaitEnd } from './awaited-work.service';
 import { IntegrationRepository } from './integration.repository';
 import { RefreshLeaseRepository, type Lease } from './refresh-lease.repository';
@@ -68,7 +69,7 @@ class Looks {
 
   async more(): Promise<void> {
     const enough = this.count + 2;
-    while (this.count < enough) await new Promise((resolve) => setTimeout(resolve, 10));
+    await eventually('two more looks', () => Promise.resolve(this.count >= enough));
   }
 }
 
@@ -104,6 +105,38 @@ describe('whoever waits for a refresh', () => {
     await fail(await held(of));
     expect(await wait.end).toBe('settled');
   });
+
+  it('goes on waiting where a worker gives the lease back, and has what the next one settles', async () => {
+    const of = await stored();
+    const looks = new Looks();
+    const wait = waiting(new AwaitedWork(looks).refreshed(await asked('refresh', of)));
+    await leases.release(await held(of));
+    await looks.more();
+    expect(wait.soFar).toBe('waits');
+    await fail(await held(of));
+    expect(await wait.end).toBe('settled');
+  });
+
+  it('who asks after a lease was given back has what the next one settles, too', async () => {
+    const of = await stored();
+    await asked('refresh', of);
+    await leases.release(await held(of));
+    const looks = new Looks();
+    const wait = waiting(new AwaitedWork(looks).refreshed(await asked('refresh', of)));
+    await looks.more();
+    expect(wait.soFar).toBe('waits');
+    await fail(await held(of));
+    expect(await wait.end).toBe('settled');
+  });
+
+  it('is told after ten seconds whether anybody is at it', async () => {
+    const [begun, left] = [await stored(), await stored()];
+    const requests = [await asked('refresh', begun), await asked('refresh', left)];
+    await held(begun);
+    await leases.release(await held(left));
+    const ends = requests.map((request) => new AwaitedWork(integrations).refreshed(request));
+    expect(await Promise.all(ends)).toEqual(['under_way', 'not_begun']);
+  }, 30_000);
 
   it('may be the metadata sync worker', async () => {
     const of = await stored();

@@ -1,4 +1,10 @@
-import { AwaitedWork, IntegrationRepository, type Requested, type RequestedWork } from '@hub/database';
+import {
+  AwaitedWork,
+  BreakerRepository,
+  IntegrationRepository,
+  type Requested,
+  type RequestedWork,
+} from '@hub/database';
 import type { Integration, OrgId, ProviderId } from '@hub/domain';
 import type { Command } from 'commander';
 import { orgArgument, providerArgument } from '../arguments';
@@ -25,8 +31,11 @@ export function addRefreshCommand(program: Command, { environment, terminal }: S
         const { id, epoch } = request.integration;
         const work = { id, orgId: org, provider, epoch };
         if (!(await ring(environment, [{ job: 'refresh', work }]))) terminal.complain(NOBODY_RUNG);
-        const after = await waitFor(integrations, request);
-        terminal.print(outcomeOf(request.integration, after));
+        const end = await new AwaitedWork(integrations).refreshed(request);
+        if (end === 'not_begun') await refuseIfPutOff(new BreakerRepository(database), provider);
+        if (end === 'not_begun' || end === 'under_way')
+          throw new CommandRefused(`No worker was through with ${provider} after 10 s: is one running?`);
+        terminal.print(outcomeOf(provider, await integrations.find(org, provider)));
       });
     });
 }
@@ -41,28 +50,23 @@ function requested(request: RequestedWork, provider: ProviderId): Requested {
   );
 }
 
-/** The integration once a worker is through with it; `undefined` if none is in time. */
-async function waitFor(integrations: IntegrationRepository, request: Requested): Promise<Integration | undefined> {
-  const { orgId, provider } = request.integration;
-  const end = await new AwaitedWork(integrations).refreshed(request);
-  if (end === 'under_way') return undefined;
-  const after = end === 'gone' ? undefined : await integrations.find(orgId, provider);
-  if (!after) throw new CommandRefused(`The org has disconnected ${provider} meanwhile.`);
-  return after;
+/** @throws CommandRefused while the provider is in trouble, so that no worker asks it */
+async function refuseIfPutOff(breakers: BreakerRepository, provider: ProviderId): Promise<void> {
+  const putOffMs = await breakers.putOffMs(provider);
+  if (putOffMs === undefined) return;
+  throw new CommandRefused(
+    `${provider} was put off: its provider is in trouble and not asked just now. The next probe goes through in ${Math.ceil(putOffMs / 1000)} s.`,
+  );
 }
 
 /** @throws CommandRefused if it did not succeed */
-function outcomeOf(before: Integration, after: Integration | undefined): string {
-  const { provider } = before;
-  if (!after) throw new CommandRefused(`No worker was through with ${provider} after 10 s: is one running?`);
-  const hasWorked = (after.lastSyncAt?.getTime() ?? 0) > (before.lastSyncAt?.getTime() ?? 0);
-  if (after.status === 'connected' && hasWorked)
+function outcomeOf(provider: ProviderId, after: Integration | undefined): string {
+  if (!after) throw new CommandRefused(`The org has disconnected ${provider} meanwhile.`);
+  if (after.status === 'connected')
     return `${provider} is connected; its token ends ${after.expiresAt ? `at ${after.expiresAt.toISOString()}` : 'at no known time'}.`;
   const outlook = after.nextRefreshAt
     ? `It is tried again at ${after.nextRefreshAt.toISOString()}.`
     : 'Its user has to connect again.';
-  if (after.status === 'connected')
-    throw new CommandRefused(`${provider} was put off: its provider is not asked just now. ${outlook}`);
   const failure = after.refreshFailure?.code ?? 'unknown reason';
   throw new CommandRefused(`${provider} is ${after.status}: ${failure}. ${outlook}`);
 }

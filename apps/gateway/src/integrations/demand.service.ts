@@ -47,17 +47,21 @@ export class DemandService {
    */
   async refresh(orgId: OrgId, provider: ProviderId, arrivedMs: number): Promise<DemandOutcome> {
     const met = await this.demands.of(`refresh ${orgId} ${provider}`, arrivedMs, async () => {
-      const breaker = await this.openBreaker(provider);
-      // once its hour has come, this demand may well be the probe
-      if (breaker && breaker.probeInMs > 0) return this.putOff(orgId, provider, breaker.probeInMs);
+      const putOff = await this.putOff(orgId, provider);
+      if (putOff) return putOff;
       const request = await this.integrations.requestRefresh(orgId, provider, performance.now() - arrivedMs);
       return this.meet(orgId, provider, request, 'refresh', (requested) => this.awaited.refreshed(requested));
     });
     return this.tell(orgId, provider, met);
   }
 
-  /** What stands in the way of any refresh is told first: it will not pass with the outage. */
-  private async putOff(orgId: OrgId, provider: ProviderId, retryInMs: number): Promise<Met> {
+  /**
+   * What is told while the breaker before the provider stands open. Once the hour of its probe has come, this demand may
+   * well be the probe. What stands in the way of any refresh is told first: it will not pass with the outage.
+   */
+  private async putOff(orgId: OrgId, provider: ProviderId): Promise<Met | undefined> {
+    const retryInMs = (await this.openBreaker(provider))?.probeInMs ?? 0;
+    if (retryInMs <= 0) return undefined;
     const integration = await this.integrations.find(orgId, provider);
     if (!integration) return { kind: 'not_connected' };
     if (integration.status === 'reauth_required') return { kind: 'reauth_required' };
@@ -101,6 +105,8 @@ export class DemandService {
     const { id, epoch } = request.integration;
     await this.jobs.ring(job, { id, orgId, provider, epoch });
     const end = await wait(request);
+    // the breaker may have opened meanwhile: then nobody begins it
+    if (end === 'not_begun') return (await this.putOff(orgId, provider)) ?? { kind: 'under_way' };
     return { kind: end === 'gone' ? 'not_connected' : end };
   }
 }
