@@ -80,6 +80,23 @@ export class BreakerRepository {
     return row && { probeInMs: Math.max(0, row.probe_in_ms) };
   }
 
+  /**
+   * For how long refreshes of a provider are put off, in milliseconds: until the next probe, whatever the registration.
+   *
+   * @returns `undefined` if none is, or its hour has come
+   */
+  async putOffMs(provider: string): Promise<number | undefined> {
+    const { ms } = await this.database.asSystem('breakers belong to no org', (manager) =>
+      selectOne<{ ms: number | null }>(
+        manager,
+        `select extract(epoch from max(probe_at) - now())::float8 * 1000 as ms from public.provider_breakers
+         where provider = $1 and closed_at is null and probe_at > now()`,
+        [provider],
+      ),
+    );
+    return ms ?? undefined;
+  }
+
   /** Opens a breaker; one that is open stays as it is. @returns true if this call opened it */
   async open({ provider, clientId }: Registration, reason: BreakerReason): Promise<boolean> {
     const rows: unknown[] = await this.database.asSystem('breakers belong to no org', (manager) =>

@@ -4,6 +4,7 @@ import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '
 import { ModuleRef } from '@nestjs/core';
 import { AuditChainRepository } from './audit-chain.repository';
 import { AuditRepository } from './audit.repository';
+import { AwaitedWork } from './awaited-work.service';
 import { BreakerRepository } from './breaker.repository';
 import { DataKeyRepository } from './data-key.repository';
 import { DeadLetterRepository } from './dead-letter.repository';
@@ -61,13 +62,26 @@ export class DatabaseModule implements OnApplicationShutdown {
           useFactory: (database: HubDatabase, vault?: AuditVault) => new IntegrationRepository(database, vault),
         },
         {
+          provide: AwaitedWork,
+          inject: [IntegrationRepository],
+          useFactory: (integrations: IntegrationRepository) => new AwaitedWork(integrations),
+        },
+        {
           provide: AUDIT_KEY_STORE,
           inject: [HubDatabase],
           useFactory: (database: HubDatabase) => new DataKeyRepository(database, 'audit'),
         },
         { provide: DATA_KEY_STORE, useExisting: DataKeyRepository },
       ],
-      exports: [HubDatabase, DueNotices, DATA_KEY_STORE, AUDIT_KEY_STORE, IntegrationRepository, ...REPOSITORIES],
+      exports: [
+        HubDatabase,
+        DueNotices,
+        DATA_KEY_STORE,
+        AUDIT_KEY_STORE,
+        IntegrationRepository,
+        AwaitedWork,
+        ...REPOSITORIES,
+      ],
     };
   }
 

@@ -5,7 +5,7 @@ import { cloneDatabase, type OwnDatabase } from '../../../test/support/database'
 import { eventually } from '../../../test/support/eventually';
 import { DueNotices, type DueNotice } from './due-notices.client';
 import { IntegrationRepository } from './integration.repository';
-import { SyncRepository } from './sync.repository';
+import { RefreshLeaseRepository } from './refresh-lease.repository';
 
 const PROVIDER = 'notion' as ProviderId;
 
@@ -59,8 +59,20 @@ it.each([
 
 it('a refresh that a sync waits for is noticed, too', async () => {
   const { orgId, id } = await stored();
-  await new SyncRepository(await database.as('syncWorker')).askForRefresh(orgId, id);
+  await new IntegrationRepository(await database.as('syncWorker')).requestRefresh(orgId, PROVIDER);
   expect(await first()).toMatchObject({ kind: 'refresh', id });
+});
+
+it('a refresh whose lease is given back is noticed, so that somebody takes it over at once', async () => {
+  const { orgId, id } = await stored();
+  await gateway.requestRefresh(orgId, PROVIDER);
+  await first();
+  const leases = new RefreshLeaseRepository(await database.as('refreshWorker'));
+  const lease = await leases.claim(orgId, id, 'worker');
+  if ('reason' in lease) throw new Error(lease.reason);
+  await leases.release(lease);
+  const second = await eventually('another notice', () => Promise.resolve(heard[1]));
+  expect(second).toEqual({ kind: 'refresh', id, orgId, provider: PROVIDER, epoch: lease.epoch });
 });
 
 it('notices are heard again after the database was away', async () => {

@@ -26,6 +26,7 @@ export { AuditSealService, type Sealed } from './audit-seal.service';
 export { sealedPlace, type Head, type Seal, type SealDraft, type SealKey } from './audit-seal';
 export { AuditVerificationService, type AuditVerdict } from './audit-verification.service';
 export { appendEvents, AuditRepository, type AuditLine, type AuditPage } from './audit.repository';
+export { AwaitedWork, type Requested, type WaitEnd } from './awaited-work.service';
 export {
   BreakerRepository,
   type BreakerReason,

@@ -565,10 +565,18 @@ describe('the lease of a refresh', () => {
         phase: 'idle',
         lease_owner: null,
         lease_until: null,
-        settled_epoch: 1,
       });
       expect(await eventsOf(stored)).toEqual([]);
       expect(await claim(stored)).toMatchObject({ epoch: 2 });
+    });
+
+    it('and settles nothing: whoever waits would take the old token for a refreshed one', async () => {
+      const stored = await due();
+      await leases.release(await held(stored));
+      expect(await row(stored)).toMatchObject({ epoch: 1, settled_epoch: 0, settled_at: null });
+      const next = await held(stored, 'worker-2');
+      await leases.settle(next, granted(next.integration, aFreshGrant()), WORKER);
+      expect(await row(stored)).toMatchObject({ epoch: 2, settled_epoch: 2, settled_at: expect.any(Date) });
     });
 
     it('without forgetting that an earlier answer may be lost', async () => {

@@ -18,6 +18,7 @@ import type { WrappedDataKey } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
 import { putBackDataKey } from './data-key.repository';
+import { noticeDue } from './due-notices.client';
 import { IntegrationEntity, LateGrantEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { patchAssignments, toIntegration } from './integration-row';
@@ -230,16 +231,20 @@ export class RefreshLeaseRepository {
     });
   }
 
-  /** Gives a lease back without a word about the grant; what is in doubt stays so. */
-  async release(lease: Lease): Promise<void> {
-    await this.database.withOrg(lease.orgId, (manager) =>
-      manager.query(
-        `update public.integrations set phase = 'idle', in_doubt_since = $3, lease_owner = null, lease_until = null,
-           settled_epoch = epoch, settled_at = clock_timestamp()
+  /**
+   * Gives a lease back without a word about the grant; what is in doubt stays so. Nothing has settled by that: the row is
+   * due as before, others hear of it at once, and whoever waits for its refresh waits for theirs.
+   */
+  async release({ orgId, integrationId: id, epoch, inDoubtSince, integration }: Lease): Promise<void> {
+    await this.database.withOrg(orgId, async (manager) => {
+      const count = await affected(
+        manager,
+        `update public.integrations set phase = 'idle', in_doubt_since = $3, lease_owner = null, lease_until = null
          where id = $1 and epoch = $2`,
-        [lease.integrationId, lease.epoch, lease.inDoubtSince],
-      ),
-    );
+        [id, epoch, inDoubtSince],
+      );
+      if (count === 1) await noticeDue(manager, { kind: 'refresh', id, orgId, provider: integration.provider, epoch });
+    });
   }
 }
 

@@ -130,39 +130,6 @@ describe('a metadata sync', () => {
     expect((await row(of)).status).toBe('connected');
   });
 
-  describe('that needs a fresh token', () => {
-    it('makes the refresh due and knows whose end to wait for', async () => {
-      const of = await stored();
-      const asked = await syncs.askForRefresh(of.orgId, of.id);
-      expect(asked).toEqual({ epoch: 1 });
-      const [due] = await database.sql('select 1 from public.integrations where id = $1 and next_refresh_at <= now()', [
-        of.id,
-      ]);
-      expect(due).toBeDefined();
-      expect(await syncs.hasSettled(of.orgId, of.id, 1)).toBe(false);
-      await change(of, 'epoch = 1, settled_epoch = 1');
-      expect(await syncs.hasSettled(of.orgId, of.id, 1)).toBe(true);
-    });
-
-    it('waits for the refresh that is under way', async () => {
-      const of = await stored();
-      await change(of, "epoch = 5, settled_epoch = 4, phase = 'sending', lease_until = now() + interval '1 minute'");
-      expect(await syncs.askForRefresh(of.orgId, of.id)).toEqual({ epoch: 5 });
-    });
-
-    it('waits for the next one where the last was given back with its answer in doubt', async () => {
-      const of = await stored();
-      await change(of, "epoch = 5, settled_epoch = 5, phase = 'sending', lease_until = null");
-      expect(await syncs.askForRefresh(of.orgId, of.id)).toEqual({ epoch: 6 });
-    });
-
-    it('waits for nothing once the row is gone', async () => {
-      const of = { orgId: randomUUID() as OrgId, id: randomUUID() as IntegrationId };
-      expect(await syncs.askForRefresh(of.orgId, of.id)).toBeUndefined();
-      expect(await syncs.hasSettled(of.orgId, of.id, 9)).toBe(true);
-    });
-  });
-
   describe('refused by an API that refuses many', () => {
     const at = (minutesAgo: number) => `now() - interval '${minutesAgo} minutes'`;
     const refused = async (minutesAgo: number, code: string, more = '') => {

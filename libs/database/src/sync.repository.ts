@@ -1,6 +1,5 @@
 import type { Actor, Change, Integration, IntegrationId, OrgId, RefusalTally, Sealed } from '@hub/domain';
 import { appendEvents } from './audit.repository';
-import { noticeDue } from './due-notices.client';
 import { IntegrationEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { patchAssignments, toIntegration } from './integration-row';
@@ -100,32 +99,5 @@ export class SyncRepository {
       ),
     );
     return reopened;
-  }
-
-  /**
-   * Asks the refresh worker for a fresh token, since the provider refused the one in hand.
-   *
-   * @returns the epoch whose end to wait for
-   */
-  async askForRefresh(orgId: OrgId, id: IntegrationId): Promise<{ epoch: number } | undefined> {
-    return this.database.withOrg(orgId, async (manager) => {
-      await manager.query(
-        `update public.integrations set next_refresh_at = least(next_refresh_at, now())
-         where id = $1 and status <> 'reauth_required' and (lease_until is null or lease_until < now())`,
-        [id],
-      );
-      const row = await manager.findOne(IntegrationEntity, { where: { id } });
-      if (row) await noticeDue(manager, { ...toIntegration(row), kind: 'refresh' });
-      // what is under way already is as good as a new one
-      return row ? { epoch: row.settledEpoch < row.epoch ? row.epoch : row.epoch + 1 } : undefined;
-    });
-  }
-
-  /** Whether the refresh of that epoch has come to an end. */
-  async hasSettled(orgId: OrgId, id: IntegrationId, epoch: number): Promise<boolean> {
-    return this.database.withOrg(orgId, async (manager) => {
-      const row = await manager.findOne(IntegrationEntity, { where: { id } });
-      return !row || row.settledEpoch >= epoch;
-    });
   }
 }

@@ -204,16 +204,34 @@ describe('hub refresh', () => {
     );
   });
 
-  it('does not take for a success that a worker has put it off, as while the provider is down for all', async () => {
+  it('waits on where a worker gives it back, and tells what the next one came to', async () => {
     const stored = await store();
     const leases = new RefreshLeaseRepository(await database.as('refreshWorker'));
     const answer = refresh(stored.orgId);
     await eventually('the row to be due', async () => ((await stored.row()).next_refresh_at ?? Infinity) <= new Date());
     const lease = await leases.claim(stored.orgId, stored.id, 'test');
-    if (!('reason' in lease)) await leases.release(lease);
-    const { exitCode, err } = await answer;
-    expect(exitCode).toBe(1);
-    expect(err).toMatch(/google_drive was put off: its provider is not asked just now\. It is tried again at/);
+    if ('reason' in lease) throw new Error(lease.reason);
+    await leases.release(lease);
+    await settle(leases, stored, ({ integration }) => afterFailure(integration, FAILURES.down, new Date()));
+    expect(await answer).toMatchObject({
+      exitCode: 1,
+      err: expect.stringMatching(/google_drive is refresh_failing: provider_unavailable/),
+    });
+  });
+
+  it('tells that it was put off, since the provider is in trouble for all', async () => {
+    const { orgId } = await store();
+    await database.sql(
+      `insert into public.provider_breakers (provider, client_id, reason, probe_at)
+       values ('google_drive', 'some-client', 'outage', now() + interval '5 minutes')`,
+    );
+    try {
+      const { exitCode, out, err } = await refresh(orgId);
+      expect([exitCode, out]).toEqual([1, '']);
+      expect(err).toMatch(/google_drive was put off: .* not asked just now\. The next probe goes through in \d+ s\./);
+    } finally {
+      await database.sql('delete from public.provider_breakers');
+    }
   });
 
   it('asks nothing where only a new connect helps', async () => {

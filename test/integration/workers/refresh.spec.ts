@@ -44,6 +44,15 @@ describe('a refresh', () => {
     expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
   });
 
+  it('that comes to a worker which ends is left as it is, and its job to another', async () => {
+    const due = await stand.due('shopify');
+    const before = await due.stored.row();
+    await worker.refreshes.drain();
+    expect(await worker.run(await due.stored.work())).toEqual({ againInMs: 0 });
+    expect(await due.stored.row()).toEqual(before);
+    expect(await stand.sandbox.refreshes(due.account)).toEqual([]);
+  });
+
   it('keeps the old refresh token when the provider does not rotate it', async () => {
     const due = await stand.due('google_drive');
     const before = await due.stored.tokens();
