@@ -31,7 +31,8 @@ async function runIll(surroundings: Surroundings, illness: Illness): Promise<Row
   const recoveryMs = await trial.recovery();
   await sleep(3_000);
   await trial.settle();
-  const findings = await trial.findings(provider, limitsFor(lifeSeconds), illness.isLasting ? 'lasting' : 'rotating');
+  const limits = limitsFor(lifeSeconds, PROVIDER_RECOVERED_WITHIN_MS);
+  const findings = await trial.findings(provider, limits, illness.isLasting ? 'lasting' : 'rotating');
   return rowOf(findings, {
     faults,
     recoveredWithinMs: PROVIDER_RECOVERED_WITHIN_MS,
@@ -50,10 +51,13 @@ async function faultFor(trial: Trial, provider: string, fault: Fault, forMs: num
   return log.length;
 }
 
-/** Nobody may need a person who was not refused for good. */
-function nobodyLost({ familiesLost }: Findings): Claim {
+/** Nobody may need a person who was not refused for good, and all those have a live token again in the end. */
+function nobodyLost({ familiesLost, unwell }: Findings): Claim {
   const lost = familiesLost.filter(({ cause }) => cause !== 'ended').length;
-  return { holds: lost === 0, what: `nobody needs a person for the provider's own trouble (${lost} do)` };
+  return {
+    holds: lost === 0 && unwell === 0,
+    what: `nobody needs a person for the provider's own trouble (${lost} do), and all are connected by a live token (${unwell} are not)`,
+  };
 }
 
 function noDoubt({ inDoubt }: Findings): Claim {

@@ -1,5 +1,5 @@
 import { checkHistory, type Findings } from '../../prove/history/check-history';
-import type { History, ViolationKind } from '../../prove/history/history';
+import type { FinalRow, History, ViolationKind } from '../../prove/history/history';
 import { aHistory, aSubject, granted, LIMITS, refused, stored, told } from './histories';
 
 const check = (otherwise: Partial<History>): Findings => checkHistory(aHistory(otherwise), LIMITS);
@@ -57,6 +57,21 @@ describe('lapses', () => {
     expect(kindsOf(beganLate)).toEqual(['lapse']);
     const endedEarly = check({ ...late, subjects, outages: [{ from: 30_000, until: 49_000 }] });
     expect(kindsOf(endedEarly)).toEqual(['lapse']);
+  });
+
+  it('are excused only until the recovery from the outage may be over', () => {
+    const outages = [{ from: 30_000, until: 72_000 }];
+    const recoveredAt = (at: number): Findings =>
+      check({
+        presentations: [granted(at, 0)],
+        trail: [stored(at)],
+        subjects: [aSubject({ refreshPrint: 'r1', accessPrint: 'a1', expiresAt: at + 60_000 })],
+        outages,
+        until: at + 5_000,
+      });
+    expect(recoveredAt(102_000)).toMatchObject({ lapses: 0, excusedLapses: 1, violations: [] });
+    expect(kindsOf(recoveredAt(102_001))).toEqual(['lapse']);
+    expect(kindsOf(check({ outages, until: 102_001 }))).toEqual(['lapse']); // it never recovered
   });
 
   it('end with the verdict: what waits for a person is not connected', () => {
@@ -204,6 +219,47 @@ describe('lost families', () => {
   it('are silent losses where a grant was ended and the hub does not say so', () => {
     const findings = check({ ended: new Map([['account of i1', 30_000]]) });
     expect(kindsOf(findings)).toEqual(['silent_loss']);
+  });
+});
+
+describe('what has settled', () => {
+  const FAILING = { status: 'refresh_failing', failureCode: 'provider_unavailable', failedRefreshes: 1 } as const;
+  const settled = (row: Partial<FinalRow> | null, more: Partial<History> = {}): Findings =>
+    check({ subjects: [aSubject(row)], settledAt: 45_000, ...more });
+
+  it('has every integration connected by the newest token', () => {
+    expect(settled({})).toMatchObject({ unwell: 0, violations: [] });
+    expect(kindsOf(check({ ...REFRESHED, settledAt: 45_000 }))).toEqual([]);
+    expect(settled({ expiresAt: null }).unwell).toBe(0);
+  });
+
+  it.each<[string, Partial<FinalRow>, Partial<History>, string]>([
+    ['still failing', FAILING, { trail: [told(41_000, 'refresh.failed')] }, 'is refresh_failing'],
+    ['connected by a token that is over', { expiresAt: 45_000 }, {}, 'has no live access token'],
+    [
+      'connected by the token before the last one',
+      { refreshPrint: 'r1' },
+      { presentations: [granted(40_000, 0)] },
+      'holds an access token of before',
+    ],
+    ['connected by a token that nobody granted', { accessPrint: 'a9' }, {}, 'holds an access token of before'],
+  ])('has not where one is %s', (_what, row, more, why) => {
+    const { unwell, violations } = settled(row, more);
+    expect(unwell).toBe(1);
+    expect(violations).toContainEqual(
+      expect.objectContaining({ kind: 'not_well', at: 45_000, what: expect.stringContaining(why) }),
+    );
+  });
+
+  it('says nothing of who is gone, who needs a person, or whose grant was ended', () => {
+    const trail = [told(41_000, 'integration.reauth_required')];
+    expect(settled(null).unwell).toBe(0);
+    expect(settled({ status: 'reauth_required', failureCode: 'invalid_grant' }, { trail }).unwell).toBe(0);
+    expect(settled(FAILING, { ended: new Map([['account of i1', 44_000]]) }).unwell).toBe(0);
+  });
+
+  it('is not asked for where nobody waited for it', () => {
+    expect(settled(FAILING, { settledAt: null }).unwell).toBe(0);
   });
 });
 
