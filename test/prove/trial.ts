@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { JOBS } from '@hub/queues';
 import { seedFleet, type FleetOrder, type Member } from './fleet/fleet';
 import type { AppProcess } from './fleet/app-process';
 import { ProveHub, type HubOptions } from './fleet/prove-hub';
@@ -17,13 +18,17 @@ const RECOVERED_WITHIN_MS = 30_000;
 /** A provider that was sick for long is probed once a minute at last, and then all who waited are asked for. */
 export const PROVIDER_RECOVERED_WITHIN_MS = 75_000;
 
+/** What a worker runs at once at one provider: jobs of its queue, and what its watch does beside that (libs/worker). */
+const MOST_CALLS = JOBS.refresh.concurrency + 8;
+
 /** A token that lives a minute leaves twenty seconds and more when its refresh first falls due. */
 export const LIMITS_OF_A_MINUTE: Limits = limitsFor(60);
 
 /** The limits for tokens of another life. @param recoveredWithinMs how long a recovery may take */
 export function limitsFor(lifeSeconds: number, recoveredWithinMs = RECOVERED_WITHIN_MS): Limits {
   const marginMs = (lifeSeconds * 1000) / 3;
-  return { marginMs, longestRungMs: Math.max(1_000, marginMs / 2), reportedWithinMs: 60_000, recoveredWithinMs };
+  const longestRungMs = Math.max(1_000, marginMs / 2);
+  return { marginMs, longestRungMs, reportedWithinMs: 60_000, recoveredWithinMs, mostCallsOfWorker: MOST_CALLS };
 }
 
 /** One run of a scenario: a hub, its fleets, and what was written down meanwhile. */

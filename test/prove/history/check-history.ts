@@ -1,4 +1,4 @@
-import { flapsOf, lossOf, lossViolations, silentLossOf, type LostFamily } from './families';
+import { flapsOf, lossOf, lossViolations, overchargedStrikes, silentLossOf, type LostFamily } from './families';
 import type { History, Limits, Violation } from './history';
 import { lapsesOf, unknownLapses, type Lapse } from './lapses';
 import { dueBackMs } from './overdue';
@@ -69,6 +69,7 @@ export function checkHistory(history: History, limits: Limits): Findings {
       ...unknownLapses(history, lapses),
       ...doubles,
       ...losses.flatMap((loss) => lossViolations(loss, limits)),
+      ...overchargedStrikes(losses, limits),
       ...silent,
       ...unwell,
       ...lines.flatMap((line) => recordViolations(line, history)),

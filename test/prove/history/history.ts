@@ -124,6 +124,8 @@ export interface Limits {
   readonly reportedWithinMs: number;
   /** So long after a fault's end everything must be as it was: an outage excuses no lapse beyond that. */
   readonly recoveredWithinMs: number;
+  /** How many calls one worker may have under way at one provider. */
+  readonly mostCallsOfWorker: number;
 }
 
 export type ViolationKind =
@@ -133,6 +135,7 @@ export type ViolationKind =
   | 'unexplained_repeat'
   | 'family_lost'
   | 'late_report'
+  | 'too_many_lost'
   | 'silent_loss'
   | 'not_well'
   | 'audit_differs'

@@ -1,5 +1,5 @@
 import { checkHistory, type Findings } from '../../prove/history/check-history';
-import type { FinalRow, History, ViolationKind } from '../../prove/history/history';
+import type { FinalRow, History, Interruption, ViolationKind } from '../../prove/history/history';
 import { aHistory, aSubject, granted, LIMITS, refused, stored, told } from './histories';
 
 const check = (otherwise: Partial<History>): Findings => checkHistory(aHistory(otherwise), LIMITS);
@@ -178,12 +178,67 @@ describe('lost families', () => {
     const findings = check({ ...LOST, interruptions: [kill] });
     expect(kindsOf(findings)).toEqual([]);
     expect(findings.familiesLost).toEqual([
-      { integrationId: 'i1', cause: 'struck', reportedAfterMs: 6_080, at: 46_100 },
+      { integrationId: 'i1', cause: 'struck', strike: kill, reportedAfterMs: 6_080, at: 46_100 },
     ]);
   });
 
   it('are found where nothing was struck', () => {
     expect(kindsOf(check(LOST))).toEqual(expect.arrayContaining(['family_lost']));
+  });
+
+  it('are not explained by a kill that came when its answer cannot have been under way any more', () => {
+    const lostTo = (kill: Interruption): ViolationKind[] =>
+      kindsOf(
+        check({
+          ...LOST,
+          presentations: [granted(40_000, 0), refused(90_000, 0)],
+          trail: [told(90_100, 'refresh.failed'), told(90_100, 'integration.reauth_required')],
+          interruptions: [kill],
+          until: 95_000,
+        }),
+      );
+    const killedAt = (at: number): Interruption => ({ at, forMs: 0, struck: [{ integrationId: 'i1', at: 39_990 }] });
+    expect(lostTo(killedAt(60_000))).toEqual([]);
+    expect(lostTo(killedAt(60_001))).toContain('family_lost');
+    expect(lostTo({ at: 60_001, forMs: 5_000, struck: 'all' })).toContain('family_lost');
+  });
+
+  describe('laid to one kill', () => {
+    const lostBy = (...kills: (Interruption | 'all')[]): Findings => {
+      const ids = kills.map((_, place) => `i${place + 1}`);
+      const account = (id: string): { account: string } => ({ account: `account of ${id}` });
+      const strikes = kills.map((one) => (one === 'all' ? ({ at: 40_020, forMs: 100, struck: 'all' } as const) : one));
+      return check({
+        subjects: ids.map((id) => aSubject(LOST.subjects[0]?.row, id)),
+        presentations: ids.flatMap((id) => [
+          granted(40_000, 0, account(id)),
+          { ...refused(46_000, 0), ...account(id) },
+        ]),
+        trail: ids.flatMap((id) => [
+          told(46_100, 'refresh.failed', id),
+          told(46_100, 'integration.reauth_required', id),
+        ]),
+        interruptions: [...new Set(strikes)],
+      });
+    };
+    const killOf = (...ids: string[]): Interruption => ({
+      at: 40_020,
+      forMs: 0,
+      struck: ids.map((integrationId) => ({ integrationId, at: 39_990 })),
+    });
+
+    it('are as many as its worker had calls under way, and no more', () => {
+      const two = killOf('i1', 'i2');
+      expect(kindsOf(lostBy(two, two))).toEqual([]);
+      const three = killOf('i1', 'i2', 'i3');
+      expect(kindsOf(lostBy(three, three, three))).toEqual(['too_many_lost']);
+    });
+
+    it('are counted for each kill by itself, and not for a server that all need', () => {
+      const [one, other] = [killOf('i1', 'i2'), killOf('i3', 'i4')];
+      expect(kindsOf(lostBy(one, one, other, other))).toEqual([]);
+      expect(kindsOf(lostBy('all', 'all', 'all'))).toEqual([]);
+    });
   });
 
   it('are found where the answer had been stored before the kill', () => {
