@@ -84,6 +84,21 @@ describe('the key providers', () => {
     expect(await providers.whyIll('local')).toBe(told);
   });
 
+  it('wrap anew by the one that wraps: what another has wrapped is unwrapped by that, and wiped', async () => {
+    const [before, now] = [new LocalKeyProvider(KEYS), new LocalKeyProvider([{ id: 'k2', key: Buffer.alloc(32, 5) }])];
+    const providers = new KeyProviders('now', (wanted) => Promise.resolve(wanted === 'now' ? now : before));
+    const plain = Buffer.from(KEY);
+    const unwrap = jest.spyOn(before, 'unwrap').mockResolvedValueOnce(plain);
+    const first = await providers.rewrap('before', name, { wrappingKeyId: 'k1', wrapped: 'x' });
+    expect(unwrap).toHaveBeenCalledTimes(1);
+    expect(plain).toEqual(Buffer.alloc(32));
+    expect(await now.unwrap(name, first)).toEqual(KEY);
+    const rewrap = jest.spyOn(now, 'rewrap');
+    const second = await providers.rewrap('now', name, first);
+    expect(rewrap).toHaveBeenCalledWith(name, first);
+    expect(await now.unwrap(name, second)).toEqual(KEY);
+  });
+
   it('go on asking one that says no', async () => {
     const { providers, counts, failing } = setUp();
     await providers.wrap(name, KEY);

@@ -5,6 +5,7 @@ import { clocks } from './clocks';
 import { herd } from './herd';
 import { keyRotation } from './key-rotation';
 import { kills } from './kills';
+import { manners } from './manners';
 import { mutation } from './mutation';
 import { provider } from './provider';
 import { races } from './races';
@@ -19,6 +20,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...mutation,
   ...canaries,
   ...provider,
+  ...manners,
   ...clocks,
   ...races,
   ...setBack,
