@@ -30,6 +30,8 @@ export interface StackOptions {
   readonly apps?: readonly AppName[];
   /** Settings over the usual ones, for all apps; `null` takes one away. */
   readonly env?: Readonly<Record<string, string | null>>;
+  /** By which URL an app reaches its database, made of the one that leads straight there. */
+  readonly databaseUrl?: (straight: string) => string;
 }
 
 /** Which event is waited for. */
@@ -67,7 +69,11 @@ export class Stack {
     this.sandbox = new SandboxAdmin(`http://127.0.0.1:${sandboxPort}`);
   }
 
-  static async start({ apps = ['gateway', ...WORKERS], env = {} }: StackOptions = {}): Promise<Stack> {
+  static async start({
+    apps = ['gateway', ...WORKERS],
+    env = {},
+    databaseUrl = (straight) => straight,
+  }: StackOptions = {}): Promise<Stack> {
     const servers = testServers();
     const [database, folder, port, sandboxPort, ...workerPorts] = await Promise.all([
       TestDatabase.clone(servers),
@@ -94,7 +100,7 @@ export class Stack {
           app,
           environment: {
             ...settings,
-            DATABASE_URL: database.urlFor(LOGIN_OF[app]),
+            DATABASE_URL: databaseUrl(database.urlFor(LOGIN_OF[app])),
             WORKER_HEALTH_PORT: String(healthPort),
           },
           readyUrl: `http://127.0.0.1:${healthPort}/health/ready`,
