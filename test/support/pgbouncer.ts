@@ -60,7 +60,7 @@ export interface PoolLine {
   readonly pool_mode: string;
 }
 
-/** A PgBouncer of a test's own before the tests' PostgreSQL, which the apps' logins may pass. */
+/** A PgBouncer of a test's own before the tests' PostgreSQL, which its logins may pass. */
 export class PgBouncer {
   /** What it has written. */
   readonly lines: string[] = [];
@@ -151,14 +151,14 @@ async function load(): Promise<Launchers> {
   return Object.assign({}, ...(await Promise.all(parts))) as Launchers;
 }
 
-/** What PostgreSQL keeps of the logins' passwords. */
+/** What PostgreSQL keeps of the passwords of the apps and of the superuser. */
 async function verifiers(): Promise<{ user: string; secret: string }[]> {
   const { adminUrl, logins } = testServers();
   const admin = new Client({ connectionString: adminUrl });
   await admin.connect();
   try {
     const { rows } = await admin.query<{ user: string; secret: string }>(
-      'select rolname as "user", rolpassword as secret from pg_authid where rolname = any($1)',
+      'select rolname as "user", rolpassword as secret from pg_authid where rolname = any($1) or rolname = current_user',
       [Object.values(logins).map(({ user }) => user)],
     );
     return rows;
