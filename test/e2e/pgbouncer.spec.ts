@@ -91,7 +91,10 @@ described(`a hub behind a PgBouncer in transaction mode${where}`, () => {
       expect(refreshes.map(({ accepted }) => accepted)).toEqual(Array(REFRESHES[provider]).fill(true));
       tokens.push(await isTheirs(theirs));
       const synced = await caller.sync(provider);
-      expect(synced).toMatchObject({ status: 200, body: { provider, account: { label: account.name }, failure: null } });
+      expect(synced).toMatchObject({
+        status: 200,
+        body: { provider, account: { label: account.name }, failure: null },
+      });
       await isTheirs(theirs);
 
       const trail = await hub.trail(caller);

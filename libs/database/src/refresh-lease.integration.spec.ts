@@ -346,9 +346,10 @@ describe('the lease of a refresh', () => {
       'create function public.pg_postmaster_start_time() returns timestamptz language sql as $$ select began from public.server $$',
     );
     const stored = await due();
-    await own.sql('insert into public.integrations select * from jsonb_populate_record(null::public.integrations, $1)', [
-      JSON.stringify(await row(stored)),
-    ]);
+    await own.sql(
+      'insert into public.integrations select * from jsonb_populate_record(null::public.integrations, $1)',
+      [JSON.stringify(await row(stored))],
+    );
     const door = await own.as('refreshWorker');
     const known = door.troubles;
     await door.withOrg(stored.orgId, () => Promise.resolve());

@@ -64,7 +64,8 @@ export class OverdueWatch {
       this.logger.failure('hub.worker.run_failed', error),
     );
     this.notices.whenTried((isHeard) => {
-      if (!isHeard) this.logger.warning('hub.notices.unheard', { fix: 'set DATABASE_NOTICES_URL to PostgreSQL itself' });
+      if (!isHeard)
+        this.logger.warning('hub.notices.unheard', { fix: 'set DATABASE_NOTICES_URL to PostgreSQL itself' });
     });
   }
 
