@@ -32,6 +32,8 @@ export interface StackOptions {
   readonly env?: Readonly<Record<string, string | null>>;
   /** Scripts that are loaded before each app of the hub, relative to the checkout. */
   readonly preloads?: readonly string[];
+  /** By which URL an app reaches its database, made of the one that leads straight there. */
+  readonly databaseUrl?: (straight: string) => string;
 }
 
 /** Which event is waited for. */
@@ -69,7 +71,12 @@ export class Stack {
     this.sandbox = new SandboxAdmin(`http://127.0.0.1:${sandboxPort}`);
   }
 
-  static async start({ apps = ['gateway', ...WORKERS], env = {}, preloads = [] }: StackOptions = {}): Promise<Stack> {
+  static async start({
+    apps = ['gateway', ...WORKERS],
+    env = {},
+    preloads = [],
+    databaseUrl = (straight) => straight,
+  }: StackOptions = {}): Promise<Stack> {
     const servers = testServers();
     const [database, folder, port, sandboxPort, ...workerPorts] = await Promise.all([
       TestDatabase.clone(servers),
@@ -96,7 +103,7 @@ export class Stack {
           app,
           environment: {
             ...settings,
-            DATABASE_URL: database.urlFor(LOGIN_OF[app]),
+            DATABASE_URL: databaseUrl(database.urlFor(LOGIN_OF[app])),
             WORKER_HEALTH_PORT: String(healthPort),
           },
           readyUrl: `http://127.0.0.1:${healthPort}/health/ready`,

@@ -494,6 +494,23 @@ describe('scopes of a provider', () => {
   });
 });
 
+describe('where notices are heard', () => {
+  it('is the database’s own URL, unless another is given', () => {
+    expect(read({}).databaseNoticesUrl).toBe(LEAST.DATABASE_URL);
+    const straight = 'postgres://a:b@postgres/d';
+    expect(read({ DATABASE_NOTICES_URL: straight })).toMatchObject({
+      databaseUrl: LEAST.DATABASE_URL,
+      databaseNoticesUrl: straight,
+    });
+  });
+
+  it('must be PostgreSQL, and what was given instead is not repeated', () => {
+    expect(mistakesOf({ DATABASE_NOTICES_URL: 'mysql://a:canary@c/d' })).toEqual([
+      'DATABASE_NOTICES_URL must be a URL that starts with postgres:// or postgresql://',
+    ]);
+  });
+});
+
 describe('the list of settings', () => {
   it('names each once, with a meaning', () => {
     const names = SETTINGS.map(({ name }) => name);
@@ -501,10 +518,15 @@ describe('the list of settings', () => {
     for (const { meaning } of SETTINGS) expect(meaning).not.toBe('');
   });
 
-  it.each(['DATABASE_URL', 'DATABASE_ADMIN_URL', 'REDIS_URL', 'AUTH_JWT_SECRET', 'TOKEN_KEYS', 'AUDIT_SEAL_KEY'])(
-    '%s is a secret',
-    (name) => {
-      expect(SECRET_SETTINGS).toContain(name);
-    },
-  );
+  it.each([
+    'DATABASE_URL',
+    'DATABASE_NOTICES_URL',
+    'DATABASE_ADMIN_URL',
+    'REDIS_URL',
+    'AUTH_JWT_SECRET',
+    'TOKEN_KEYS',
+    'AUDIT_SEAL_KEY',
+  ])('%s is a secret', (name) => {
+    expect(SECRET_SETTINGS).toContain(name);
+  });
 });

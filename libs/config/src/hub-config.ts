@@ -49,6 +49,8 @@ export interface AuditSealConfig {
 /** The hub's settings, read and checked once at start. */
 export interface HubConfig extends KeyProviderSettings {
   readonly databaseUrl: string;
+  /** Where notices are heard: PostgreSQL itself, where `databaseUrl` leads to a pooler. */
+  readonly databaseNoticesUrl: string;
   readonly redisUrl: string;
   readonly redisPrefix: string;
   readonly host: string;
@@ -88,6 +90,7 @@ export interface ConfigNeeds {
 }
 
 const SHORTEST_JWT_SECRET_BYTES = 32;
+const POSTGRES = ['postgres:', 'postgresql:'];
 
 /**
  * Reads the whole configuration.
@@ -104,8 +107,13 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
   const ownUrl = port > 0 ? `http://localhost:${port}` : undefined;
   const publicUrl = reader.webUrl('PUBLIC_URL', reader.raw('PUBLIC_URL') ?? ownUrl, ['https:', 'http:']);
   const siteUrl = reader.webUrl('SITE_URL', reader.raw('SITE_URL') ?? (publicUrl || undefined), ['https:', 'http:']);
+  const databaseUrl = reader.connectionUrl('DATABASE_URL', POSTGRES, 'npm start makes one for you');
   const config: HubConfig = {
-    databaseUrl: reader.connectionUrl('DATABASE_URL', ['postgres:', 'postgresql:'], 'npm start makes one for you'),
+    databaseUrl,
+    databaseNoticesUrl:
+      reader.raw('DATABASE_NOTICES_URL') === undefined
+        ? databaseUrl
+        : reader.connectionUrl('DATABASE_NOTICES_URL', POSTGRES, 'or leave it out'),
     redisUrl: reader.connectionUrl('REDIS_URL', ['redis:', 'rediss:'], 'npm start makes one for you'),
     redisPrefix: reader.text('REDIS_PREFIX') ?? 'hub',
     host,

@@ -11,6 +11,12 @@ export interface Setting {
 /** Every setting but the providers' own (`<PREFIX>_CLIENT_ID`, `<PREFIX>_CLIENT_SECRET`, `<PREFIX>_SCOPES`). */
 export const SETTINGS = [
   { name: 'DATABASE_URL', meaning: "PostgreSQL, as the app's own role", default: null, secret: true },
+  {
+    name: 'DATABASE_NOTICES_URL',
+    meaning: 'PostgreSQL itself, as the same role, where DATABASE_URL leads to a pooler: workers listen there',
+    default: '{DATABASE_URL}',
+    secret: true,
+  },
   { name: 'DATABASE_ADMIN_URL', meaning: 'PostgreSQL for migrations and roles only', default: null, secret: true },
   { name: 'REDIS_URL', meaning: 'Redis or Valkey that carries the queues', default: null, secret: true },
   { name: 'REDIS_PREFIX', meaning: 'prefix of every Redis key, one per installation', default: 'hub' },

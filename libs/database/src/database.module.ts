@@ -48,8 +48,9 @@ export class DatabaseModule implements OnApplicationShutdown {
         },
         {
           provide: DueNotices,
-          inject: [HUB_CONFIG],
-          useFactory: (config: HubConfig) => new DueNotices(config.databaseUrl, `hub-${name}-notices`),
+          inject: [HUB_CONFIG, HubDatabase],
+          useFactory: (config: HubConfig, database: HubDatabase) =>
+            new DueNotices(config.databaseNoticesUrl, `hub-${name}-notices`, database),
         },
         ...REPOSITORIES.map((repository) => ({
           provide: repository,

@@ -21,6 +21,7 @@ export interface Erased {
   readonly grantsDropped: number;
 }
 
+const ERASER = 'hub_eraser';
 /** A command line does one thing after the other. */
 const POOL_SIZE = 2;
 
@@ -31,11 +32,21 @@ const POOL_SIZE = 2;
 export class OrgErasureRepository {
   private constructor(private readonly database: HubDatabase) {}
 
-  /** @param adminUrl a login that may become `hub_eraser`: the administrator's, or a member of `hub_migrator` */
+  /**
+   * @param adminUrl a login that may become `hub_eraser`: the administrator's, or a member of `hub_migrator`
+   * @throws Error if it has not become that, since a pooler on the way has dropped the wish
+   */
   static async open(adminUrl: string): Promise<OrgErasureRepository> {
     const url = new URL(adminUrl);
-    url.searchParams.set('options', '-c role=hub_eraser');
-    return new OrgErasureRepository(await HubDatabase.open(url.href, 'hub-org-forget', POOL_SIZE));
+    url.searchParams.set('options', `-c role=${ERASER}`);
+    const database = await HubDatabase.open(url.href, 'hub-org-forget', POOL_SIZE);
+    try {
+      await requireEraser(database);
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+    return new OrgErasureRepository(database);
   }
 
   async close(): Promise<void> {
@@ -140,6 +151,15 @@ export class OrgErasureRepository {
       return { dataKeys, grantsDropped };
     });
   }
+}
+
+/** No statement here names its org: whoever is bound by no policy, such as a superuser, would forget all orgs at once. */
+async function requireEraser(database: HubDatabase): Promise<void> {
+  const { role } = await database.asSystem('whose rights this session has', (manager) =>
+    selectOne<{ role: string }>(manager, 'select current_user as role'),
+  );
+  if (role !== ERASER)
+    throw new Error(`this session is ${role} and not ${ERASER}; give PostgreSQL’s own address, not a pooler’s`);
 }
 
 async function append(

@@ -126,6 +126,19 @@ describe('provisioning a database', () => {
     expect(seen).toEqual([{ me: user }]);
   });
 
+  it('has the server end what takes too long, whatever an app or a pooler says at its start', async () => {
+    const database = newDatabase();
+    const made = newLogins();
+    await provisionDatabase({ adminUrl: url({ database }), logins: made });
+    for (const { user, password } of [made.refreshWorker, made.syncWorker])
+      expect(
+        await ask(
+          url({ database, user, password }),
+          `select current_setting('statement_timeout') as statement, current_setting('idle_in_transaction_session_timeout') as idle`,
+        ),
+      ).toEqual([{ statement: '10s', idle: '10s' }]);
+  });
+
   it('lets the logins read which migrations ran, and write none', async () => {
     const database = newDatabase();
     const made = newLogins();

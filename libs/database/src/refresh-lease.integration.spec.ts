@@ -336,6 +336,32 @@ describe('the lease of a refresh', () => {
     });
   });
 
+  it('is left alone by whoever meets another server than before, until he has looked into what that one forgot', async () => {
+    const own = await cloneDatabase();
+    // stands before the server's own function of that name
+    await own.sql(`alter database ${own.name} set search_path = public, pg_catalog`);
+    await own.sql('create table public.server as select now() - make_interval(hours => 1) as began');
+    await own.sql('grant select on public.server to public');
+    await own.sql(
+      'create function public.pg_postmaster_start_time() returns timestamptz language sql as $$ select began from public.server $$',
+    );
+    const stored = await due();
+    await own.sql(
+      'insert into public.integrations select * from jsonb_populate_record(null::public.integrations, $1)',
+      [JSON.stringify(await row(stored))],
+    );
+    const door = await own.as('refreshWorker');
+    const known = door.troubles;
+    await door.withOrg(stored.orgId, () => Promise.resolve());
+    await own.sql("update public.server set began = began + interval '1 minute'");
+    const claim = (knownTroubles: number) =>
+      new RefreshLeaseRepository(door).claim(stored.orgId, stored.id, 'worker', null, knownTroubles);
+    for (let tries = 1; tries <= 2; tries += 1)
+      expect(await claim(known)).toMatchObject({ reason: 'awaited', dueInMs: 0 });
+    expect(await claim(door.troubles)).toMatchObject({ owner: 'worker' });
+    await own.drop();
+  });
+
   it('is settled beside everything else that waits for a connection', async () => {
     const narrow = new HubDatabase(await appDataSource(database.refreshWorkerUrl, 'test-narrow', 1).initialize());
     const stored = await due();

@@ -113,17 +113,21 @@ export class RefreshLeaseRepository {
    * Claims a refresh that is due. One short transaction: nobody holds a lock while the provider is asked.
    *
    * @param graceMs for how long the provider takes a spent refresh token again, `null` where it names no time
+   * @param knownTroubles the database's troubles that the caller has looked into: after another one it is `awaited`, since
+   *   what answers now may have forgotten what was spent
    */
   async claim(
     orgId: OrgId,
     integrationId: IntegrationId,
     owner: string,
     graceMs: number | null = null,
+    knownTroubles: number = this.database.troubles,
   ): Promise<Lease | NoLease> {
     const claimedMs = performance.now();
     return this.database.withOrg(orgId, async (manager) => {
       const head = await lockHead(manager, integrationId);
       if (!head) return { reason: 'gone', dueInMs: null, epoch: null };
+      if (this.database.troubles !== knownTroubles) return { reason: 'awaited', dueInMs: 0, epoch: head.epoch };
       const lease = leaseWithinGraceMs(
         leaseMs(remainingMs({ expiresAt: head.expires_at }, head.at)),
         graceLeftMs(head.in_doubt_since, graceMs, head.at),

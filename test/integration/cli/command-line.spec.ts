@@ -442,7 +442,9 @@ describe('hub doctor', () => {
       /✓ Migrations are up to date/,
       /! A crash may forget commits/, // the servers of tests are in a hurry
       /✓ There is no standby that lags behind/,
+      /✓ The server ends a statement after 10 s/,
       /✓ The database's clock is -?\d+\.\d s ahead/,
+      /✓ Workers hear at once what somebody waits for/,
       /✓ Every sealed value in sight opens with a known key \(\d+ values\)/,
       /✓ Redis \d+\.\d+/,
       /Redis evicts nothing/,
@@ -451,6 +453,14 @@ describe('hub doctor', () => {
       /✓ Zapier needs no credentials/,
     ])
       expect(answer.out).toMatch(words);
+  });
+
+  it('tells where workers are to listen and do not hear what others notice', async () => {
+    const elsewhere = new URL(database.refreshWorkerUrl);
+    elsewhere.pathname = '/postgres'; // a server that answers, and where nobody notices anything
+    const answer = await doctor({ DATABASE_NOTICES_URL: elsewhere.href });
+    expect(answer.out).toMatch(/! Workers do not hear .* → .* set DATABASE_NOTICES_URL to PostgreSQL itself/);
+    expect(answer.exitCode).toBe(0);
   });
 
   it('shows no secret', async () => {

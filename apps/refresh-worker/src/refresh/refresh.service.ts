@@ -110,7 +110,8 @@ export class RefreshService {
     const permission = await this.breakers.mayAsk(work.provider);
     if (permission === 'put_off') return { kind: 'put_off' };
     const graceMs = this.credentials.graceMs(work.provider);
-    const lease = await this.leases.claim(work.orgId as OrgId, work.id as IntegrationId, this.owner, graceMs);
+    const [orgId, id] = [work.orgId as OrgId, work.id as IntegrationId];
+    const lease = await this.leases.claim(orgId, id, this.owner, graceMs, this.recalledAfter);
     if (!isLease(lease)) {
       if (permission === 'probe') await this.breakers.returnProbe(work.provider);
       return whyNot(lease, work);
