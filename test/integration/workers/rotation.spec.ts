@@ -468,6 +468,91 @@ describe('hub keys status', () => {
   });
 });
 
+describe('hub keys destroy-retired', () => {
+  const destroy = (...args: string[]): Promise<Answered> =>
+    hub(['keys', 'destroy-retired', ...args], {
+      ...stand.settings.environment,
+      DATABASE_ADMIN_URL: stand.database.adminUrl,
+    });
+  /** An org whose first keys, of its tokens and of its trail, were retired so many days ago. */
+  async function anOrgThatHasRotated(daysAgo: number): Promise<{ orgId: OrgId; old: string; oldOfTrail: string }> {
+    const { orgId } = await anOrg();
+    const { key: oldOfTrail } = await sealedInTheTrail(orgId);
+    const old = await keyNow(orgId);
+    await repository.request(orgId, { rewrap: true, reseal: true });
+    await aWorker().rotate(orgId);
+    await tenMinutesPass(orgId);
+    await stand.database.sql(
+      "update public.data_keys set status_changed_at = now() - make_interval(days => $2) where org_id = $1 and status <> 'active'",
+      [orgId, daysAgo],
+    );
+    return { orgId, old, oldOfTrail };
+  }
+  const idsOf = async (orgId: OrgId) => (await keysOf(orgId)).map(({ id }) => id);
+
+  it('deletes what was retired for so long, once, and keeps what still opens something', async () => {
+    const { orgId, old, oldOfTrail } = await anOrgThatHasRotated(31);
+    const young = await anOrgThatHasRotated(29);
+    const dry = await destroy('--dry-run');
+    expect(dry).toMatchObject({ exitCode: 0, out: expect.stringMatching(/\n1 key would go\.\n$/) });
+    expect(dry.out).toContain(`${orgId} ${old} (tokens), retired `);
+    expect(await idsOf(orgId)).toContain(old);
+    expect(await destroy()).toMatchObject({ exitCode: 1, err: expect.stringContaining('say --yes') });
+    expect(await destroy('--yes', '--audit-keys')).toMatchObject({
+      exitCode: 0,
+      out: expect.stringMatching(/\n1 key destroyed\.\n$/),
+    });
+    expect(await idsOf(orgId)).not.toContain(old);
+    expect(await idsOf(orgId)).toContain(oldOfTrail);
+    expect(await idsOf(young.orgId)).toContain(young.old);
+    expect((await detailsOf(orgId))['key.destroyed']).toMatchObject([{ keys: [{ key: old, purpose: 'tokens' }] }]);
+    expect(await destroy('--yes')).toMatchObject({ exitCode: 0, out: '0 keys destroyed.\n' });
+    expect((await detailsOf(orgId))['key.destroyed']).toHaveLength(1);
+  });
+
+  it('leaves keys of the trail alone unless they are asked for', async () => {
+    const { orgId, old, oldOfTrail } = await anOrgThatHasRotated(31);
+    // as if its events were pruned
+    await stand.database.sql('alter table public.data_keys disable trigger needed');
+    await stand.database.sql(
+      "update public.data_keys set status = 'retired', id = gen_random_uuid(), unneeded_since = now() where id = $1",
+      [oldOfTrail],
+    );
+    await stand.database.sql('alter table public.data_keys enable trigger needed');
+    const ofTrail = async () => (await keysOf(orgId)).filter(({ purpose }) => purpose === 'audit').length;
+    await destroy('--yes');
+    expect(await idsOf(orgId)).not.toContain(old);
+    expect(await ofTrail()).toBe(2);
+    await destroy('--yes', '--audit-keys');
+    expect(await ofTrail()).toBe(1);
+  });
+
+  it('refuses what is still needed, says where and what mends it, and does the rest', async () => {
+    const needed = await anOrgThatHasRotated(31);
+    const free = await anOrgThatHasRotated(31);
+    await stand.database.sql(
+      "update public.integrations set refresh_token = 'hub1.' || $2 || '.x' where org_id = $1 and provider = 'shopify'",
+      [needed.orgId, needed.old],
+    );
+    const answer = await destroy('--yes', '--older-than', '30d');
+    expect(answer.exitCode).toBe(1);
+    expect(answer.err).toMatch(
+      new RegExp(`${needed.old} \\(tokens\\), retired .*, is needed: integrations\\.refresh_token 1`),
+    );
+    expect(answer.err).toContain('hub keys rotate --layer data --org');
+    expect(await idsOf(needed.orgId)).toContain(needed.old);
+    expect(await idsOf(free.orgId)).not.toContain(free.old);
+  });
+
+  it('takes no time under 30 days, and needs an administrator', async () => {
+    expect(await destroy('--older-than', '29d', '--yes')).toMatchObject({
+      exitCode: 2,
+      err: expect.stringContaining('30d is the least'),
+    });
+    expect((await command('destroy-retired', '--yes')).err).toContain('DATABASE_ADMIN_URL');
+  });
+});
+
 it('a worker that was interrupted is followed by another', async () => {
   const { orgId } = await anOrg();
   await repository.request(null, { rewrap: true, reseal: true });
