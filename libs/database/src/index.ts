@@ -35,7 +35,7 @@ export {
   type Registration,
 } from './breaker.repository';
 export { ChainCheck, type ChainExpectations } from './chain-check';
-export { DataKeyRepository } from './data-key.repository';
+export { DataKeyRepository, type KeyPurpose } from './data-key.repository';
 export { appDataSource } from './data-source';
 export { DatabaseModule } from './database.module';
 export {
@@ -69,7 +69,8 @@ export {
   KeyRotationRepository,
   RESEALED_COLUMNS,
   type CellPlace,
-  type DataKeyCount,
+  type DataKeyFacts,
+  type KeyUse,
   type ResealedCell,
   type Rotation,
   type RotationProgress,
@@ -89,6 +90,7 @@ export {
   type Settlement,
   type StoredOnce,
 } from './refresh-lease.repository';
+export { RetiredKeyRepository, type RetiredKey } from './retired-key.repository';
 export { enqueueRevocation, RevocationRepository, type NewRevocation, type Revocation } from './revocation.repository';
 export { SealFolderRepository, type LatestSeal } from './seal-folder.repository';
 export { SealHistory } from './seal-history';

@@ -51,6 +51,8 @@ export const EVENT_NAMES = [
   'key.rewrapped',
   'key.rotated',
   'key.retired',
+  'key.rotation_finished',
+  'key.destroyed',
   'org.forget_started',
   'org.forgotten',
 ] as const;

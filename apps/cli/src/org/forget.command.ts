@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OrgErasureRepository, type Waiting } from '@hub/database';
 import type { OrgId, ProviderId } from '@hub/domain';
@@ -6,6 +5,7 @@ import { givesBack, providerCatalog } from '@hub/providers';
 import type { Command } from 'commander';
 import { orgArgument } from '../arguments';
 import { CommandRefused, OPERATOR, type Surroundings } from '../command';
+import { confirm } from '../confirm';
 import { adminDatabaseUrl, reasonOf } from '../database.client';
 
 interface ForgetOptions {
@@ -33,7 +33,11 @@ export function addOrgCommand(program: Command, surroundings: Surroundings): voi
 
 async function forget({ environment, terminal }: Surroundings, org: OrgId, options: ForgetOptions): Promise<void> {
   const adminUrl = adminDatabaseUrl(environment, 'no app may destroy keys, so that this needs an administrator');
-  if (!options.yes) await confirm(org);
+  if (!options.yes)
+    await confirm(
+      'Every integration of this org ends, and what the hub has sealed for it can never be read again.\nType its id once more: ',
+      org,
+    );
   const erasure = await open(adminUrl);
   try {
     const state = await erasure.begin(org, OPERATOR);
@@ -61,20 +65,6 @@ async function open(adminUrl: string): Promise<OrgErasureRepository> {
     throw new CommandRefused(
       `PostgreSQL refuses: ${reasonOf(error)}. Check DATABASE_ADMIN_URL, and that the server runs.`,
     );
-  }
-}
-
-/** Has the operator type the org's id once more. @throws CommandRefused if he does not */
-async function confirm(org: OrgId): Promise<void> {
-  if (!process.stdin.isTTY) throw new CommandRefused('Nobody can be asked here: say --yes.');
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const typed = await prompt.question(
-      'Every integration of this org ends, and what the hub has sealed for it can never be read again.\nType its id once more: ',
-    );
-    if (typed.trim() !== org) throw new CommandRefused('That is another id: nothing was done.');
-  } finally {
-    prompt.close();
   }
 }
 
