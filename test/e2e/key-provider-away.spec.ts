@@ -123,7 +123,16 @@ describe.each([
     await goAway();
     const worker = hub.process('refresh-worker');
     await worker.kill();
+    const told = worker.lines.length;
     await worker.start();
+    const ofItsStart = await eventually('what it says of the key provider', () =>
+      Promise.resolve(worker.lines.slice(told).find((line) => line.includes('hub.keys.provider_ill'))),
+    );
+    expect(JSON.parse(ofItsStart)).toMatchObject({
+      key_provider: name,
+      reason: expect.stringContaining('ECONNREFUSED'),
+      fix: expect.stringMatching(/VAULT_ settings|AWS_REGION and AWS_KMS_ENDPOINT/),
+    });
 
     const marks = await Promise.all(all.map(({ caller }) => hub.lastSeq(caller)));
     await Promise.all(all.map(({ caller }) => caller.refresh('shopify')));
