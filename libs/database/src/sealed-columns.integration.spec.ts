@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { OrgId } from '@hub/domain';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { sampleRow } from '../../../test/support/sample-row';
-import { RESEALED_COLUMNS } from './key-rotation.repository';
+import { KeyRotationRepository, RESEALED_COLUMNS } from './key-rotation.repository';
 
 /** Text of the tables with orgs that is no sealed value. A new column of text has its place here or among the sealed ones. */
 const PLAIN_TEXT = [
@@ -67,14 +68,16 @@ const SEALED_COLUMNS = [...RESEALED_COLUMNS, ...OF_FLOWS].map(({ table, column }
 }));
 
 let database: OwnDatabase;
+let rotations: KeyRotationRepository;
 beforeAll(async () => {
   database = await cloneDatabase();
+  rotations = new KeyRotationRepository(await database.as('refreshWorker'));
 });
 afterAll(() => database.drop());
 
 /** A retiring key of an org of its own. */
-async function aKey(): Promise<{ orgId: string; id: string }> {
-  const orgId = randomUUID();
+async function aKey(): Promise<{ orgId: OrgId; id: string }> {
+  const orgId = randomUUID() as OrgId;
   const [row] = await database.sql<{ id: string }>(
     `insert into public.data_keys (org_id, key_provider, wrapping_key_id, wrapped_key, status)
      values ($1, 'local', 'k1', 'wrapped', 'retiring') returning id`,
@@ -95,17 +98,32 @@ describe('the columns with sealed values', () => {
     expect(columns.map(({ name }) => name).sort()).toEqual(known.sort());
   });
 
-  it.each(SEALED_COLUMNS)('keep a key from being retired, by a superuser too: $name', async ({ table, column }) => {
-    const { orgId, id } = await aKey();
-    const sample = await sampleRow(database, table, 'first');
-    const lasting = table === 'flows' ? { expires_at: "now() + interval '5 minutes'" } : {};
-    const row = { ...sample, ...lasting, id: 'gen_random_uuid()', org_id: `'${orgId}'`, [column]: `'hub1.${id}.abc'` };
-    await database.sql(
-      `insert into public.${table} (${Object.keys(row).join(', ')}) values (${Object.values(row).join(', ')})`,
-    );
-    const retire = () => database.sql("update public.data_keys set status = 'retired' where id = $1", [id]);
-    await expect(retire()).rejects.toMatchObject({ code: '55006' });
-    await database.sql(`delete from public.${table} where org_id = $1`, [orgId]);
-    await retire();
-  });
+  it.each(SEALED_COLUMNS)(
+    'keep a key from being retired, by the workers and by a superuser too: $name',
+    async ({ table, column }) => {
+      const { orgId, id } = await aKey();
+      const sample = await sampleRow(database, table, 'first');
+      const lasting = table === 'flows' ? { expires_at: "now() + interval '5 minutes'" } : {};
+      const row = {
+        ...sample,
+        ...lasting,
+        id: 'gen_random_uuid()',
+        org_id: `'${orgId}'`,
+        [column]: `'hub1.${id}.abc'`,
+      };
+      await database.sql(
+        `insert into public.${table} (${Object.keys(row).join(', ')}) values (${Object.values(row).join(', ')})`,
+      );
+      const retire = () =>
+        rotations.settle(orgId, { afterMs: 0, unopened: 0, againInMs: 0 }, { type: 'worker', id: 'test' });
+      expect(await retire()).toBe(false);
+      const byForce = database.sql("update public.data_keys set status = 'retired' where id = $1", [id]);
+      await expect(byForce).rejects.toMatchObject({ code: '55006', message: expect.stringMatching(/is still needed/) });
+      await database.sql(`delete from public.${table} where org_id = $1`, [orgId]);
+      expect(await retire()).toBe(true);
+      expect(await database.sql('select status from public.data_keys where id = $1', [id])).toEqual([
+        { status: 'retired' },
+      ]);
+    },
+  );
 });
