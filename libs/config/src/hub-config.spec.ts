@@ -302,6 +302,15 @@ describe('the key providers', () => {
       { ...KMS, AWS_KMS_ENDPOINT: 'http://kms.internal' },
       ['AWS_KMS_ENDPOINT must be https: plain http is for this machine alone'],
     ],
+    [
+      { ...KMS, AWS_KMS_KEY_ID: 'arn:aws:kms:us-east-1:111122223333:key/1234abcd' },
+      ['AWS_REGION must be us-east-1, the region of the ARN in AWS_KMS_KEY_ID'],
+    ],
+    [{ ...KMS, AWS_KMS_KEY_ID: 'arn:aws:kms:eu-central-1:111122223333:alias/hub' }, []],
+    [
+      { KEY_PROVIDER: 'aws-kms', AWS_KMS_KEY_ID: 'arn:aws:kms:eu-central-1:111122223333:alias/hub' },
+      ['AWS_REGION is missing: the region of that KMS key'],
+    ],
   ])('%j: %j', (different, expected) => {
     expect([...mistakesOf(different)].sort()).toEqual([...expected].sort());
   });

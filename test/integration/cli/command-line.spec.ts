@@ -8,6 +8,7 @@ import { Redis } from 'ioredis';
 import { WORKER } from '../../factories/change';
 import { FAILURES } from '../../factories/integration';
 import { hub } from '../../support/command-line';
+import { AwsKmsServer, wearCredentials } from '../../support/aws-kms-server';
 import { dataKeysIn, vaultSettings } from '../../support/data-keys';
 import { cloneDatabase, type OwnDatabase } from '../../support/database';
 import { eventually } from '../../support/eventually';
@@ -495,6 +496,35 @@ describe('hub doctor', () => {
       expect((await doctor(settings)).out).toContain('(Vault answers 400: the key’s type knows no associated data)');
     } finally {
       await vaultServer.stop();
+    }
+  });
+
+  it('asks AWS KMS too, and tells of a key in another region which setting to mend', async () => {
+    const kms = new AwsKmsServer();
+    await kms.start();
+    const takeOff = wearCredentials(kms.identity);
+    try {
+      const settings = {
+        KEY_PROVIDER: 'aws-kms',
+        AWS_KMS_KEY_ID: 'alias/hub',
+        AWS_REGION: kms.identity.region,
+        AWS_KMS_ENDPOINT: kms.url,
+      };
+      const answer = await doctor(settings);
+      expect(ill(answer)).toEqual([
+        expect.stringMatching(
+          /The key provider aws-kms does not wrap and unwrap \(NotFoundException: there is no key AWS_KMS_KEY_ID in the region eu-central-1\) → set AWS_REGION to the region of the key/,
+        ),
+      ]);
+      expect([answer.exitCode, answer.out + answer.err]).toEqual([
+        1,
+        expect.not.stringContaining(kms.identity.secretAccessKey),
+      ]);
+      kms.key('alias/hub');
+      expect((await doctor(settings)).out).toMatch(/✓ The key provider aws-kms wraps and unwraps/);
+    } finally {
+      takeOff();
+      await kms.stop();
     }
   });
 

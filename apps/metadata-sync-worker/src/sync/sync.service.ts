@@ -65,7 +65,7 @@ export class SyncService {
       provider,
       org: orgId,
       integration: id,
-      key_provider: error.provider,
+      ...error.facts,
     });
     return { againInMs: KEYS_AWAY_MS };
   }

@@ -129,7 +129,7 @@ export class CredentialService {
   }
 
   private keyAway(held: HeldLease, error: KeyUnavailable): RefreshAnswer {
-    this.logger.warning('hub.keys.unavailable', { ...idsOf(held), key_provider: error.provider });
+    this.logger.warning('hub.keys.unavailable', { ...idsOf(held), ...error.facts });
     return { kind: 'key_away' };
   }
 }
