@@ -160,7 +160,8 @@ it('whoever waits for a sync waits for one that settled after he asked', async (
   const sync = async () => {
     const target = await syncs.load(of.orgId, of.id);
     if (!target) throw new Error('gone');
-    return syncs.settle(target, afterSync({ metadata: {}, account: null }, new Date(), 3_600_000, 0), WORKER);
+    const decide = (_: unknown, at: Date) => afterSync({ metadata: {}, account: null }, at, 3_600_000, 0);
+    return syncs.settle(target, decide, WORKER);
   };
   await sync();
   const looks = new Looks();

@@ -94,4 +94,4 @@ export { RetiredKeyRepository, type RetiredKey } from './retired-key.repository'
 export { enqueueRevocation, RevocationRepository, type NewRevocation, type Revocation } from './revocation.repository';
 export { SealFolderRepository, type LatestSeal } from './seal-folder.repository';
 export { SealHistory } from './seal-history';
-export { SyncRepository, type SyncTarget } from './sync.repository';
+export { SyncRepository, type SyncSettled, type SyncTarget } from './sync.repository';

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterSync, afterSyncFailure, type IntegrationId, type OrgId, type ProviderId } from '@hub/domain';
+import {
+  afterSync,
+  afterSyncFailure,
+  type Integration,
+  type IntegrationId,
+  type OrgId,
+  type ProviderId,
+} from '@hub/domain';
 import { aConnect, ADA, WORKER } from '../../../test/factories/change';
 import { FAILURES } from '../../../test/factories/integration';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
@@ -44,7 +51,9 @@ describe('a metadata sync', () => {
     if (!target) throw new Error('gone');
     return target;
   }
-  const synced = () => afterSync({ metadata: { workspaceName: 'Ada' }, account: null }, new Date(), HOUR, 0);
+  const synced = () => () => afterSync({ metadata: { workspaceName: 'Ada' }, account: null }, new Date(), HOUR, 0);
+
+  const revoked = (current: Integration, at: Date) => afterSyncFailure(current, FAILURES.revoked, at, HOUR);
 
   it('loads the integration with its sealed access token, and whether there is a refresh token', async () => {
     const of = await stored();
@@ -68,8 +77,8 @@ describe('a metadata sync', () => {
   it('writes metadata and schedule, and nothing of the refresh', async () => {
     const of = await stored();
     const before = await row(of);
-    const integration = await syncs.settle(await loaded(of), synced(), WORKER);
-    expect(integration).toMatchObject({ metadata: { workspaceName: 'Ada' }, lastSyncAt: expect.any(Date) });
+    const settled = await syncs.settle(await loaded(of), synced(), WORKER);
+    expect(settled?.integration).toMatchObject({ metadata: { workspaceName: 'Ada' }, lastSyncAt: expect.any(Date) });
     const after = await row(of);
     for (const column of [
       'access_token',
@@ -117,7 +126,7 @@ describe('a metadata sync', () => {
   it('may end the grant by the provider’s definite word', async () => {
     const of = await stored();
     const target = await loaded(of);
-    await syncs.settle(target, afterSyncFailure(target.integration, FAILURES.revoked, new Date(), HOUR), WORKER);
+    await syncs.settle(target, revoked, WORKER);
     expect(await row(of)).toMatchObject({ status: 'reauth_required', next_sync_at: null, next_refresh_at: null });
   });
 
@@ -125,8 +134,7 @@ describe('a metadata sync', () => {
     const of = await stored();
     const target = await loaded(of);
     await change(of, "access_token = 'sealed-newer'");
-    const verdict = afterSyncFailure(target.integration, FAILURES.revoked, new Date(), HOUR);
-    expect(await syncs.settle(target, verdict, WORKER)).toBeUndefined();
+    expect(await syncs.settle(target, revoked, WORKER)).toBeUndefined();
     expect((await row(of)).status).toBe('connected');
   });
 

@@ -18,6 +18,12 @@ export interface SyncTarget {
   readonly hasRefreshToken: boolean;
 }
 
+/** What a sync came to: the integration as it stands then, and what was written. */
+export interface SyncSettled {
+  readonly integration: Integration;
+  readonly change: Change;
+}
+
 /** Integrations as the metadata sync reads and writes them: only the sync's own columns. */
 export class SyncRepository {
   constructor(private readonly database: HubDatabase) {}
@@ -48,14 +54,24 @@ export class SyncRepository {
   }
 
   /**
-   * Writes what a sync decided, with its events, unless the org has connected anew or disconnected meanwhile. A verdict
+   * Writes what a sync decides, with its events, unless the org has connected anew or disconnected meanwhile. A verdict
    * about the grant is written only while the refused access token is still the one in the row.
    *
+   * @param decide gets the integration as it stands, locked until the change is written, and the database's time: a
+   *               refresh may have begun or settled since the sync loaded it
    * @returns `undefined` if nothing was written
    */
-  async settle(target: SyncTarget, change: Change, actor: Actor): Promise<Integration | undefined> {
+  async settle(
+    target: SyncTarget,
+    decide: (current: Integration, at: Date) => Change,
+    actor: Actor,
+  ): Promise<SyncSettled | undefined> {
     const { orgId, id, provider } = target.integration;
     return this.database.withOrg(orgId, async (manager) => {
+      const before = await manager.findOne(IntegrationEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
+      if (!before) return undefined;
+      const { at } = await selectOne<{ at: Date }>(manager, 'select clock_timestamp() as at');
+      const change = decide(toIntegration(before), at);
       const set = patchAssignments(change.patch, 5);
       // a Date holds milliseconds only
       const count = await affected(
@@ -70,7 +86,7 @@ export class SyncRepository {
         manager,
         change.events.map((event) => ({ ...event, provider, integrationId: id, actor })),
       );
-      return toIntegration(row);
+      return { integration: toIntegration(row), change };
     });
   }
 

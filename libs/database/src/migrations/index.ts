@@ -24,6 +24,7 @@ import { CreateKeyRotations1795392980000 } from './1795392980000-create-key-rota
 import { WaitForThoseWhoStore1795392990000 } from './1795392990000-wait-for-those-who-store';
 import { LetTheEraserTellEvents1795392991000 } from './1795392991000-let-the-eraser-tell-events';
 import { CountAccountsOfVerdicts1795393100000 } from './1795393100000-count-accounts-of-verdicts';
+import { SyncTheForgotten1795393200000 } from './1795393200000-sync-the-forgotten';
 import { IndexWhatKeysOpen1795393400000 } from './1795393400000-index-what-keys-open';
 import { CountWhatKeysOpen1795393410000 } from './1795393410000-count-what-keys-open';
 import { HoldKeysToTheirTime1795393420000 } from './1795393420000-hold-keys-to-their-time';
@@ -58,6 +59,7 @@ export const MIGRATIONS = [
   WaitForThoseWhoStore1795392990000,
   LetTheEraserTellEvents1795392991000,
   CountAccountsOfVerdicts1795393100000,
+  SyncTheForgotten1795393200000,
   IndexWhatKeysOpen1795393400000,
   CountWhatKeysOpen1795393410000,
   HoldKeysToTheirTime1795393420000,
