@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { providerCatalog } from '@hub/providers';
 import { Client, escapeIdentifier, escapeLiteral } from 'pg';
 import { migrationDataSource, SERVER_TIMEOUTS } from './data-source';
-import { scramVerifier } from './scram';
+import { saltOf, scramVerifier } from './scram';
 
 /** A login that an app connects with. */
 export interface Login {
@@ -265,11 +265,32 @@ async function makeLogin(admin: Client, roles: readonly (typeof ROLES)[number][]
   await admin.query(`do $$ begin
     create role ${user} login nosuperuser nobypassrls nocreaterole nocreatedb inherit;
   exception when duplicate_object or unique_violation then null; end $$`);
-  await admin.query(`alter role ${user} login password ${escapeLiteral(scramVerifier(login.password))}`);
+  if (!(await hasPassword(admin, login)))
+    await admin.query(`alter role ${user} login password ${escapeLiteral(scramVerifier(login.password))}`);
   for (const [name, ms] of Object.entries(SERVER_TIMEOUTS))
     await admin.query(`alter role ${user} set ${name} = '${ms}ms'`);
   await admin.query(`grant ${roles.join(', ')} to ${user}`);
   await admin.query(
     `do $$ begin execute format('grant connect on database %I to ${user.replaceAll("'", "''")}', current_database()); end $$`,
   );
+}
+
+/**
+ * Whether the server keeps this very password already. A verifier that changes with each provision would keep out a pooler
+ * that knows the one before.
+ *
+ * @returns false, too, if this administrator may not see what the server keeps
+ */
+async function hasPassword(admin: Client, { user, password }: Login): Promise<boolean> {
+  try {
+    const { rows } = await admin.query<{ kept: string | null }>(
+      'select rolpassword as kept from pg_authid where rolname = $1',
+      [user],
+    );
+    const kept = rows[0]?.kept ?? '';
+    return kept !== '' && scramVerifier(password, saltOf(kept)) === kept;
+  } catch (error) {
+    if (codeOf(error) === NO_RIGHT) return false;
+    throw error;
+  }
 }
