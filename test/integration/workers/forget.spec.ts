@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataKeyRepository, OrgErasureRepository, OrgForgotten } from '@hub/database';
 import type { Actor, OrgId, ProviderId } from '@hub/domain';
-import { AuditVault, OpenFailed, PlainToken, tokenCell, TokenVault, type Cell } from '@hub/token-vault';
+import { AuditVault, OpenFailed, PlainToken, tokenCell, TokenVault, type Cell, type SealedDetail } from '@hub/token-vault';
 import { Client } from 'pg';
 import { hub, type Answered } from '../../support/command-line';
 import { dataKeysIn } from '../../support/data-keys';
@@ -155,6 +155,23 @@ it('what its trail tells of people is forgotten with it, and told no more', asyn
   expect(await forget(stored.orgId)).toMatchObject({ out: expect.stringMatching(/2 data keys are destroyed/) });
   expect(await aVault().open(stored.orgId, event, 'account', sealed)).toBe('forgotten');
   expect(await seal(aVault())).toEqual({ withheld: true });
+});
+
+it('every key of its trail is destroyed, also those before a rotation', async () => {
+  const { stored } = await stand.connected('notion');
+  const { orgId } = stored;
+  const gateway = await stand.database.as('gateway');
+  const aVault = () => AuditVault.over(stand.settings.workerConfig(), new DataKeyRepository(gateway, 'audit'));
+  const event = { id: randomUUID(), provider: 'notion' };
+  const seal = () => aVault().withSealer(orgId, (sealer) => Promise.resolve(sealer.seal(event, 'account', 'ada')));
+  const open = (sealed: SealedDetail) => aVault().open(orgId, event, 'account', sealed);
+  const before = await seal();
+  expect(await hub(['keys', 'rotate', '--org', orgId], stand.settings.environment)).toMatchObject({ exitCode: 0 });
+  const after = await seal();
+  expect(after).not.toEqual(before);
+  expect([await open(before), await open(after)]).toEqual([{ value: 'ada' }, { value: 'ada' }]);
+  expect(await forget(orgId)).toMatchObject({ out: expect.stringMatching(/4 data keys are destroyed/) });
+  expect([await open(before), await open(after)]).toEqual(['forgotten', 'forgotten']);
 });
 
 it('the grant of a refresh that was under way goes back as well', async () => {
