@@ -491,6 +491,7 @@ describe('the lease of a refresh', () => {
       expect((await row(stored))?.status).toBe('reauth_required');
       await leases.settle(lease, granted(lease.integration, aFreshGrant()), WORKER);
       expect(await row(stored)).toMatchObject({ status: 'refresh_failing', next_refresh_at: expect.any(Date) });
+      expect((await eventsOf(stored)).slice(-2)).toEqual(['refresh.in_doubt', 'integration.reopened']);
       expect(await claim(stored)).toMatchObject({ lateGrant: expect.any(Object) });
     });
 
