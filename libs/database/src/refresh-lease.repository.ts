@@ -200,7 +200,13 @@ export class RefreshLeaseRepository {
       const { provider } = fence.integration;
       await appendEvents(
         manager,
-        change.events.map((event) => ({ ...event, provider, integrationId: fence.integrationId, actor })),
+        change.events.map((event) => ({
+          ...event,
+          ...(event.name === 'refresh.succeeded' && { detail: { ...event.detail, epoch: fence.epoch } }),
+          provider,
+          integrationId: fence.integrationId,
+          actor,
+        })),
       );
       return { kind: 'saved', integration: toIntegration(row) };
     });
