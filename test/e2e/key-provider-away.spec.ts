@@ -135,7 +135,14 @@ describe.each([
     });
 
     const marks = await Promise.all(all.map(({ caller }) => hub.lastSeq(caller)));
-    await Promise.all(all.map(({ caller }) => caller.refresh('shopify')));
+    const answers = await Promise.all(all.map(({ caller }) => caller.refresh('shopify')));
+    for (const { status, body, headers } of answers) {
+      expect([status, body]).toMatchObject([
+        500,
+        { code: 'internal', detail: expect.stringMatching(/^The hub cannot open or seal/) },
+      ]);
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    }
     for (const [place, { caller, account }] of all.entries()) {
       const first = await hub.event(caller, 'refresh.failed', { after: marks[place] });
       const second = await hub.event(caller, 'refresh.failed', { after: first.seq }); // by its own schedule

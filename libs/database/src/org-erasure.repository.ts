@@ -1,4 +1,4 @@
-import type { Actor, IntegrationId, OrgId, ProviderId } from '@hub/domain';
+import type { Actor, AuditEntry, IntegrationId, OrgId, ProviderId } from '@hub/domain';
 import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
 import { HubDatabase } from './hub-database';
@@ -98,6 +98,7 @@ export class OrgErasureRepository {
         `update public.forgotten_orgs f set answers_until = greatest(f.answers_until, (select max(i.lease_until) from public.integrations i))`,
       );
       await manager.query('delete from public.flows');
+      const entries: AuditEntry[] = []; // together and last: nobody waits for a row while it keeps the trail's head
       for (const { provider } of rows) {
         const reason = toGiveBack(provider);
         const revoke = reason !== undefined;
@@ -107,16 +108,15 @@ export class OrgErasureRepository {
           reason ?? 'disconnect',
         ]);
         if (gone)
-          await appendEvents(manager, [
-            {
-              name: 'integration.disconnected',
-              detail: { revoke, uninstall: reason === 'uninstall', because: 'org.forget_started' },
-              provider,
-              integrationId: gone.id,
-              actor,
-            },
-          ]);
+          entries.push({
+            name: 'integration.disconnected',
+            detail: { revoke, uninstall: reason === 'uninstall', because: 'org.forget_started' },
+            provider,
+            integrationId: gone.id,
+            actor,
+          });
       }
+      await appendEvents(manager, entries);
       return rows.map(({ provider }) => provider);
     });
   }

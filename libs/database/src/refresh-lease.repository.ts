@@ -1,5 +1,6 @@
 import {
   afterLateGrant,
+  type EventDraft,
   graceLeftMs,
   isDue,
   leaseMs,
@@ -189,7 +190,7 @@ export class RefreshLeaseRepository {
       if (head && fence.dataKey) await putBackDataKey(manager, fence.dataKey);
       if (head?.epoch !== fence.epoch) return keepLate(manager, fence, head, change.patch.grant, actor);
       if (!change.patch.grant && (await newestLateGrant(manager, fence.integrationId)) !== null)
-        return lookAtLateGrantFirst(manager, fence, head);
+        return lookAtLateGrantFirst(manager, fence, head, actor);
       const set = patchAssignments(change.patch, 2);
       const count = await affected(
         manager,
@@ -204,7 +205,13 @@ export class RefreshLeaseRepository {
       const { provider } = fence.integration;
       await appendEvents(
         manager,
-        change.events.map((event) => ({ ...event, provider, integrationId: fence.integrationId, actor })),
+        change.events.map((event) => ({
+          ...event,
+          ...(event.name === 'refresh.succeeded' && { detail: { ...event.detail, epoch: fence.epoch } }),
+          provider,
+          integrationId: fence.integrationId,
+          actor,
+        })),
       );
       return { kind: 'saved', integration: toIntegration(row) };
     });
@@ -226,11 +233,13 @@ export class RefreshLeaseRepository {
       const head = await lockHead(manager, integrationId);
       if (!head || !(await isOlder(manager, integrationId, grant))) return undefined;
       if (stored.dataKey) await putBackDataKey(manager, stored.dataKey);
-      await putIntoInbox(manager, { ...stored, epoch: head.epoch }, head, grant);
+      const reopened = await putIntoInbox(manager, { ...stored, epoch: head.epoch }, head, grant);
       const detail = { kept: 'inbox', epoch: head.epoch, why: 'database_set_back' };
-      await appendEvents(manager, [
-        { name: 'refresh.in_doubt', detail, provider: integration.provider, integrationId, actor },
-      ]);
+      const place = { provider: integration.provider, integrationId, actor };
+      await appendEvents(
+        manager,
+        [{ name: 'refresh.in_doubt', detail } as const, ...reopened].map((event) => ({ ...event, ...place })),
+      );
       return head.epoch;
     });
   }
@@ -334,11 +343,22 @@ async function dropSuperseded(manager: EntityManager, id: IntegrationId, grant: 
 }
 
 /** Nothing else is written: the next claim finds the late grant, and it is due at once. */
-async function lookAtLateGrantFirst(manager: EntityManager, fence: Fence, head: ClaimHead): Promise<Settlement> {
-  const set = patchAssignments(afterLateGrant({ status: head.status }, head.at).patch, 2);
+async function lookAtLateGrantFirst(
+  manager: EntityManager,
+  fence: Fence,
+  head: ClaimHead,
+  actor: Actor,
+): Promise<Settlement> {
+  const { patch, events } = afterLateGrant({ status: head.status }, head.at);
+  const set = patchAssignments(patch, 2);
   await manager.query(
     `update public.integrations set ${set.sql.join(', ')}, phase = 'idle', lease_owner = null, lease_until = null where id = $1`,
     [fence.integrationId, ...set.values],
+  );
+  const place = { provider: fence.integration.provider, integrationId: fence.integrationId, actor };
+  await appendEvents(
+    manager,
+    events.map((event) => ({ ...event, ...place })),
   );
   return { kind: 'late_grant_waits', epoch: fence.epoch };
 }
@@ -358,18 +378,26 @@ async function keepLate(
   const isStored = head?.issued_at.getTime() === grant?.issuedAt.getTime(); // the first word of its commit was lost
   if (!grant || isStored) return head ? { kind: 'late', epoch: head.epoch } : { kind: 'gone' };
   const isErased = !head && (await isOrgErased(manager));
-  if (head) await putIntoInbox(manager, fence, head, grant);
-  else if (!isErased) await giveBack(manager, fence, grant);
+  const reopened = head ? await putIntoInbox(manager, fence, head, grant) : [];
+  if (!head && !isErased) await giveBack(manager, fence, grant);
   const detail = isErased
     ? { kept: 'nothing', epoch: fence.epoch, why: 'org_forgotten' }
     : { kept: head ? 'inbox' : 'revocation', epoch: fence.epoch };
-  await appendEvents(manager, [
-    { name: 'refresh.in_doubt', detail, provider, integrationId: fence.integrationId, actor },
-  ]);
+  const place = { provider, integrationId: fence.integrationId, actor };
+  await appendEvents(
+    manager,
+    [{ name: 'refresh.in_doubt', detail } as const, ...reopened].map((event) => ({ ...event, ...place })),
+  );
   return head ? { kind: 'late', epoch: head.epoch } : { kind: 'gone' };
 }
 
-async function putIntoInbox(manager: EntityManager, fence: Fence, head: ClaimHead, grant: SealedGrant): Promise<void> {
+/** @returns what is to be told: a verdict that has fallen without the grant is lifted */
+async function putIntoInbox(
+  manager: EntityManager,
+  fence: Fence,
+  head: ClaimHead,
+  grant: SealedGrant,
+): Promise<readonly EventDraft[]> {
   await manager.query(
     `insert into public.token_inbox (org_id, provider, integration_id, epoch, access_token, refresh_token, scope, issued_at, expires_at, refresh_expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
@@ -388,12 +416,14 @@ async function putIntoInbox(manager: EntityManager, fence: Fence, head: ClaimHea
   );
   const isBusy = head.lease_until !== null && head.lease_until > head.at;
   // whoever is at it looks into the inbox before anything but a grant is written; theirs is the newer one
-  if (isBusy || (await newestLateGrant(manager, fence.integrationId)) === null) return;
-  const set = patchAssignments(afterLateGrant({ status: head.status }, head.at).patch, 2);
+  if (isBusy || (await newestLateGrant(manager, fence.integrationId)) === null) return [];
+  const { patch, events } = afterLateGrant({ status: head.status }, head.at);
+  const set = patchAssignments(patch, 2);
   await manager.query(`update public.integrations set ${set.sql.join(', ')} where id = $1`, [
     fence.integrationId,
     ...set.values,
   ]);
+  return events;
 }
 
 async function isOrgErased(manager: EntityManager): Promise<boolean> {

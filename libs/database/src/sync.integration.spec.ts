@@ -149,6 +149,13 @@ describe('a metadata sync', () => {
       return of;
     };
 
+    const trailOf = ({ orgId }: Stored) =>
+      database.sql(
+        `select name, provider, integration_id, actor_type, actor_id, detail from public.audit_events
+         where org_id = $1 and name <> 'integration.connected' order by seq`,
+        [orgId],
+      );
+
     beforeEach(() => database.sql('delete from public.integrations'));
 
     it('is counted among the latest, without the one that asks', async () => {
@@ -181,6 +188,17 @@ describe('a metadata sync', () => {
         next_refresh_at: expect.any(Date),
         next_sync_at: expect.any(Date),
       });
+      expect(await trailOf(lately)).toEqual([
+        {
+          name: 'integration.reopened',
+          provider: PROVIDER,
+          integration_id: lately.id,
+          actor_type: 'worker',
+          actor_id: 'metadata-sync-worker',
+          detail: { from: 'reauth_required', reason: 'refused_with_many_others' },
+        },
+      ]);
+      for (const kept of [before, byRefresh]) expect(await trailOf(kept)).toEqual([]);
       for (const kept of [before, byRefresh]) expect(await row(kept)).toMatchObject({ status: 'reauth_required' });
     });
 

@@ -3,7 +3,7 @@ import { appendEvents } from './audit.repository';
 import { IntegrationEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { patchAssignments, toIntegration } from './integration-row';
-import { affected, selectOne } from './statements';
+import { affected, allInPieces, selectOne } from './statements';
 
 /** An integration as a sync loads it. */
 export interface SyncTarget {
@@ -105,15 +105,17 @@ export class SyncRepository {
     );
   }
 
-  /** Has grants tried once more that syncs of a provider have judged lately. @returns how many */
+  /** Has grants tried once more that syncs of a provider have judged lately, each told by an event, a mass of them in pieces. @returns how many */
   async reopenVerdicts(provider: string, withinMs: number): Promise<number> {
-    const { reopened } = await this.database.asSystem('verdicts of one provider over all orgs', (manager) =>
-      selectOne<{ reopened: number }>(
-        manager,
-        'select hub.reopen_sync_verdicts($1, make_interval(secs => $2)) as reopened',
-        [provider, withinMs / 1000],
-      ),
-    );
-    return reopened;
+    return allInPieces(async (most) => {
+      const { reopened } = await this.database.asSystem('verdicts of one provider over all orgs', (manager) =>
+        selectOne<{ reopened: number }>(
+          manager,
+          'select hub.reopen_sync_verdicts($1, make_interval(secs => $2), $3) as reopened',
+          [provider, withinMs / 1000, most],
+        ),
+      );
+      return reopened;
+    });
   }
 }

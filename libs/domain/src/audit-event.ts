@@ -6,6 +6,7 @@ export const EVENT_NAMES = [
   'integration.disconnected',
   'integration.reauth_required',
   'integration.recovered',
+  'integration.reopened',
   'integration.account_mismatch',
   'refresh.succeeded',
   'refresh.failed',

@@ -76,8 +76,11 @@ describe('a grant that came late', () => {
   });
 
   it('lifts a verdict that fell without it, and with it the end of its syncs', () => {
-    const { patch } = afterLateGrant(anIntegration({ status: 'reauth_required' }), NOON);
+    const { patch, events } = afterLateGrant(anIntegration({ status: 'reauth_required' }), NOON);
     expect(patch).toEqual({ nextRefreshAt: NOON, status: 'refresh_failing', nextSyncAt: NOON });
+    expect(events).toEqual([
+      { name: 'integration.reopened', detail: { from: 'reauth_required', reason: 'late_grant' } },
+    ]);
   });
 });
 

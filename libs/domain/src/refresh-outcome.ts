@@ -44,7 +44,9 @@ export function afterLateGrant(integration: Pick<RefreshState, 'status'>, now: D
   return {
     // a verdict that a sync has passed ended the syncs as well
     patch: { nextRefreshAt: now, ...(isJudged && { status: 'refresh_failing', nextSyncAt: now }) },
-    events: [],
+    events: isJudged
+      ? [{ name: 'integration.reopened', detail: { from: integration.status, reason: 'late_grant' } }]
+      : [],
     next: now,
   };
 }
