@@ -9,8 +9,10 @@ import { ConnectController } from './connect.controller';
 import { ConnectService } from './connect.service';
 import { FlowOpeningService } from './flow-opening.service';
 import { FlowPagesService } from './flow-pages.service';
+import { FlowSecretsService } from './flow-secrets.service';
 import { InputPageController } from './input-page.controller';
 import { InputPageService } from './input-page.service';
+import { ParkedCodeService } from './parked-code.service';
 import { WebhookConnectService } from './webhook-connect.service';
 
 /** From the first request to the stored grant. */
@@ -24,7 +26,9 @@ import { WebhookConnectService } from './webhook-connect.service';
     ConfirmPageService,
     FlowOpeningService,
     FlowPagesService,
+    FlowSecretsService,
     InputPageService,
+    ParkedCodeService,
     WebhookConnectService,
   ],
 })

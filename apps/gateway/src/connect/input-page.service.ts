@@ -7,6 +7,7 @@ import { DenialsService } from '../callers/denials.service';
 import type { Page } from '../http/page';
 import { inputPage } from './connect-pages';
 import { flowCookieName } from './flow-cookie';
+import { flowEvent } from './flow-event';
 import { FlowOpeningService } from './flow-opening.service';
 import { FlowPagesService } from './flow-pages.service';
 import { normalised } from './provider-inputs';
@@ -76,13 +77,7 @@ export class InputPageService {
   private async storeWebhook({ flow, provider }: Waiting, webhookUrl: string, cookies: Cookies): Promise<InputAnswer> {
     const isBound = isSecret(cookies[flowCookieName('flow', flow.id, this.config.publicUrl)], flow.cookieHash);
     if (!isBound && this.config.connectUnbound === 'refuse') {
-      await this.flows.refuse(flow, {
-        name: 'flow.unbound',
-        provider: flow.provider,
-        integrationId: null,
-        actor: { type: 'user', id: flow.startedBy },
-        detail: { flow: flow.id, policy: 'refuse' },
-      });
+      await this.flows.refuse(flow, flowEvent(flow, 'flow.unbound', { policy: 'refuse' }));
       return { kind: 'invalid' };
     }
     const unbound: EventDraft | undefined = isBound
