@@ -414,7 +414,7 @@ describe('a webhook provider', () => {
     const due = await stand.webhook(hook('https://hooks.zapier.com/hooks/catch/123456/abcdef/'));
     await refresh(due);
     expect(await due.stored.row()).toMatchObject({ status: 'connected', next_refresh_at: null });
-    expect(await due.stored.eventsNamed('refresh.succeeded')).toEqual([{ verified: true }]);
+    expect(await due.stored.eventsNamed('refresh.succeeded')).toEqual([{ epoch: 1, verified: true }]);
   });
 
   it('needs its user when the URL is not allowed any more', async () => {
