@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findPgBouncer, PgBouncer } from '../../support/pgbouncer';
 import { TcpProxy } from '../faults/tcp-proxy';
@@ -74,11 +76,14 @@ async function runDisturbed(
 const POOLER = { default_pool_size: 8, query_wait_timeout: 5, server_login_retry: 1 };
 
 /** @throws LeftOut where there is no PgBouncer */
-async function poolerBefore(servers: OwnServers, { atEnd }: Surroundings): Promise<PgBouncer> {
+async function poolerBefore(servers: OwnServers, { atEnd, logFolder }: Surroundings): Promise<PgBouncer> {
   const program = findPgBouncer();
   if ('reason' in program) throw new LeftOut(`there is no PgBouncer: ${program.reason}`);
   const pooler = await PgBouncer.start(program, POOLER, servers);
-  atEnd(() => pooler.stop());
+  atEnd(async () => {
+    await pooler.stop();
+    writeFileSync(path.join(logFolder, 'pgbouncer.log'), `${pooler.lines.join('\n')}\n`);
+  });
   return pooler;
 }
 
