@@ -50,8 +50,8 @@ const PSEUDONYM_DIGITS = 16;
 
 /**
  * Seals what the audit trail tells of people, under a data key of the org that seals nothing else. The trail is
- * insert-only, so that this key is never replaced; once it is shredded, what it has sealed is noise, and the trail's
- * hashes, which cover the sealed text, still fit.
+ * insert-only, so that a key which was replaced goes on opening what it has sealed; once it is shredded, that is noise,
+ * and the trail's hashes, which cover the sealed text, still fit.
  */
 export class AuditVault {
   private readonly resting = new Map<OrgId, number>();
