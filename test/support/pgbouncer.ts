@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
 import { launcher } from './launcher';
-import { testServers, type TestServers } from './test-servers';
+import { testServers } from './test-servers';
 
 const FETCH_WITHIN_MS = 150_000;
 const PORT_TRIES = 3;
@@ -60,14 +60,14 @@ export interface PoolLine {
   readonly pool_mode: string;
 }
 
-/** A PgBouncer of a test's own before a PostgreSQL, whose logins may pass. */
+/** A PgBouncer of a test's own before the tests' PostgreSQL, which its logins may pass. */
 export class PgBouncer {
   /** What it has written. */
   readonly lines: string[] = [];
   private server: { stop(): Promise<void> } | undefined;
 
   private constructor(
-    readonly port: number,
+    private readonly port: number,
     private readonly password: string,
     private readonly guard: { close(): Promise<void> },
   ) {}
@@ -77,17 +77,15 @@ export class PgBouncer {
    * PostgreSQL with what it has learnt thereby: it is given the verifiers of pg_authid and no password.
    *
    * @param settings over the usual ones
-   * @param servers those of the tests unless said otherwise
    */
   static async start(
     program: PgBouncerProgram,
     settings: Readonly<Record<string, string | number>> = {},
-    servers: Pick<TestServers, 'adminUrl' | 'logins'> = testServers(),
   ): Promise<PgBouncer> {
     const launch = await load();
     const guard = new launch.Guard();
     const password = randomBytes(24).toString('base64url');
-    const users = [...(await verifiers(servers)), { user: CONSOLE_USER, secret: password }];
+    const users = [...(await verifiers()), { user: CONSOLE_USER, secret: password }];
     for (let tries = 1; ; tries += 1) {
       const folder = mkdtempSync(path.join(tmpdir(), 'hub-pgbouncer-'));
       chmodSync(folder, 0o711);
@@ -98,7 +96,7 @@ export class PgBouncer {
         program: { ...program, env: { PATH: process.env['PATH'], LD_LIBRARY_PATH: program.libraries } },
         folder,
         port,
-        postgresPort: Number(new URL(servers.adminUrl).port),
+        postgresPort: Number(new URL(testServers().adminUrl).port),
         users,
         settings: {
           pool_mode: 'transaction',
@@ -154,10 +152,8 @@ async function load(): Promise<Launchers> {
 }
 
 /** What PostgreSQL keeps of the passwords of the apps and of the superuser. */
-async function verifiers({
-  adminUrl,
-  logins,
-}: Pick<TestServers, 'adminUrl' | 'logins'>): Promise<{ user: string; secret: string }[]> {
+async function verifiers(): Promise<{ user: string; secret: string }[]> {
+  const { adminUrl, logins } = testServers();
   const admin = new Client({ connectionString: adminUrl });
   await admin.connect();
   try {
