@@ -40,9 +40,16 @@ interface Launchers {
 /**
  * Where PgBouncer is, fetched if need be. Waits for that, since Jest wants to know beforehand which tests are left out.
  *
- * @returns the reason where there is none
+ * @returns the reason where there is none, which is told on standard error too
  */
 export function findPgBouncer(): PgBouncerProgram | { readonly reason: string } {
+  const found = lookForPgBouncer();
+  // Jest names what it skips only when it runs a single file
+  if ('reason' in found) process.stderr.write(`Left out, since PgBouncer could not be had: ${found.reason}\n`);
+  return found;
+}
+
+function lookForPgBouncer(): PgBouncerProgram | { readonly reason: string } {
   const script = path.join(process.cwd(), 'deploy/local/find-pgbouncer.mjs');
   const answer = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: FETCH_WITHIN_MS });
   if (answer.status !== 0) return { reason: `the look for it failed: ${answer.error?.message ?? answer.stderr}` };
