@@ -54,7 +54,7 @@ module.exports = {
     {
       ...shared,
       displayName: 'e2e',
-      testMatch: ['<rootDir>/test/e2e/**/*.{spec,test}.ts'],
+      testMatch: ['<rootDir>/test/{e2e,attacks}/**/*.{spec,test}.ts'],
       globalSetup: '<rootDir>/test/support/global-setup.mjs',
       globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
     },

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, createHmac, randomUUID } from 'node:crypto';
 import { ANYONES } from '../support/accounts';
 import { formOn } from '../support/page-form';
 import { parametersOf, type Person } from '../support/person';
@@ -280,6 +280,27 @@ describe('a browser that did not start the connect', () => {
     expect(await statusOf(caller, 'notion')).toBe('not_connected');
   });
 
+  it.each(OAUTH)('of %s is led back at once where there is no code to park', async (provider) => {
+    const { caller, url } = await atCallback(provider);
+    const { sentTo = '' } = await hub.person().opens(await withoutCode(provider, url));
+    expect(parametersOf(sentTo)).toEqual({ error: 'invalid_request', provider });
+    expect(await statusOf(caller, provider)).toBe('not_connected');
+    await hub.event(caller, 'flow.response_rejected');
+  });
+
+  /** The callback without its code, signed anew where its provider signs. */
+  async function withoutCode(provider: OAuthName, url: string): Promise<string> {
+    const bare = new URL(url);
+    bare.searchParams.delete('code');
+    if (provider !== 'shopify') return bare.href;
+    bare.searchParams.delete('hmac');
+    bare.searchParams.sort();
+    const secret = (await hub.sandbox.credentials())['SHOPIFY_CLIENT_SECRET'] ?? '';
+    const message = [...bare.searchParams].map(([name, value]) => `${name}=${value}`).join('&');
+    bare.searchParams.set('hmac', createHmac('sha256', secret).update(message).digest('hex'));
+    return bare.href;
+  }
+
   it('keeps the code only sealed', async () => {
     const { caller, url } = await atConfirmPage('notion');
     const [row] = await hub.database.rows<{ row: string; parked: string }>(
@@ -293,12 +314,18 @@ describe('a browser that did not start the connect', () => {
   it('gets the plain page where the operator refuses such browsers, and the flow is over', async () => {
     const refusing = await Stack.start({ apps: ['gateway'], env: { CONNECT_UNBOUND: 'refuse' } });
     try {
-      const { caller, person, account, url } = await atCallback('notion', refusing);
-      expect((await refusing.person().opens(url)).status).toBe(400);
-      expect((await person.opens(url)).status).toBe(400);
+      const { caller, person, account, url: unbound } = await atCallback('notion', refusing);
+      expect((await refusing.person().opens(unbound)).status).toBe(400);
+      expect((await person.opens(unbound)).status).toBe(400);
       expect(await statusOf(caller, 'notion')).toBe('not_connected');
       expect(await refusing.sandbox.log({ provider: 'notion', account: account.name, kind: 'exchange' })).toEqual([]);
       expect((await refusing.event(caller, 'flow.unbound')).detail).toMatchObject({ policy: 'refuse' });
+      // nor does it hear what was wrong with the code, as the browser that started it would
+      const codeless = await atCallback('notion', refusing);
+      const url = new URL(codeless.url);
+      url.searchParams.delete('code');
+      expect((await refusing.person().opens(url.href)).status).toBe(400);
+      await refusing.event(codeless.caller, 'flow.unbound');
     } finally {
       await refusing.stop();
     }

@@ -540,6 +540,27 @@ describe('a callback', () => {
     await hub.event(caller, event);
   });
 
+  it('with its issuer twice ends the flow without a word', async () => {
+    const { caller, person, url } = await atCallback('google_drive');
+    const iss = 'iss=https%3A%2F%2Faccounts.google.com';
+    expect(outcomeOf(await person.opens(`${url}&${iss}&${iss}`))).toBe(400);
+    expect(await isConnected(caller, 'google_drive')).toBe(false);
+    await hub.event(caller, 'flow.issuer_mismatch');
+  });
+
+  it('with more scopes than were asked stores them as granted, and says which', async () => {
+    const account = ANYONES.shopify();
+    const granted = ['read_customers', 'read_orders', 'read_products', 'write_products'];
+    await hub.sandbox.set('shopify', { grantScopes: granted }, account.name);
+    const caller = hub.as();
+    const integration = await hub.connect(caller, account.order);
+    expect((integration.scope ?? '').split(' ').sort()).toEqual(granted);
+    expect((await hub.event(caller, 'grant.scope_changed')).detail).toMatchObject({ added: 'read_customers' });
+    const plain = hub.as();
+    await hub.connect(plain, ANYONES.shopify().order);
+    expect((await hub.trail(plain)).map(({ name }) => name)).not.toContain('grant.scope_changed');
+  });
+
   it.each([
     ['an error and a code', { error: 'access_denied' }, 'invalid_request'],
     ['an error that nobody lists', { code: undefined, error: '<script>alert(1)</script>' }, 'access_denied'],

@@ -1,7 +1,8 @@
 import type { Figure, Row } from './scenario';
 
-/** What came of a scenario: its row, or why it has none. */
+/** What came of a scenario: its row, or why it has none; `leftOut`: why it cannot be run here. */
 export type Outcome =
+  | { readonly name: string; readonly seconds: number; readonly leftOut: string }
   | { readonly name: string; readonly seconds: number; readonly row: Row }
   | { readonly name: string; readonly seconds: number; readonly error: Error };
 
@@ -19,9 +20,10 @@ const HEADINGS = [
   'beside it',
 ];
 
-/** True if everything that must be zero is zero, and all claims hold. */
+/** False if anything that must be zero is not, or a claim does not hold. What was left out shows nothing, and is no failure. */
 export function isProven(outcome: Outcome): boolean {
   if ('error' in outcome) return false;
+  if ('leftOut' in outcome) return true;
   const { lapses, doubleSpends, familiesLost, silentLosses, claims, violations } = outcome.row;
   const zeros = [lapses, doubleSpends, familiesLost, silentLosses].every(({ count }) => count === 0);
   return zeros && violations.length === 0 && claims.every(({ holds }) => holds);
@@ -52,6 +54,7 @@ export function formatTroubles(outcomes: readonly Outcome[], mostOfEach = 8): st
 }
 
 function troublesOf(outcome: Outcome, most: number): string[] {
+  if ('leftOut' in outcome) return [];
   if ('error' in outcome) return (outcome.error.stack ?? outcome.error.message).split('\n').slice(0, 30);
   const { claims, violations } = outcome.row;
   const left = violations.length - most;
@@ -63,6 +66,7 @@ function troublesOf(outcome: Outcome, most: number): string[] {
 }
 
 function cellsOf(outcome: Outcome): string[] {
+  if ('leftOut' in outcome) return [outcome.name, ...Array<string>(8).fill('-'), 'left out', outcome.leftOut];
   if ('error' in outcome) return [outcome.name, ...Array<string>(8).fill('-'), 'FAILED', 'it did not come to its end'];
   const { row } = outcome;
   return [

@@ -16,6 +16,8 @@ export interface HubProcessSpec {
   readonly environment: Readonly<Record<string, string>>;
   /** Answers 200 once the app can be used. */
   readonly readyUrl: string;
+  /** Scripts that are loaded before it, relative to the checkout. */
+  readonly preloads?: readonly string[];
 }
 
 /** One app of the hub as a process of its own, compiled, with its own environment and nothing of ours. */
@@ -25,14 +27,14 @@ export class HubProcess {
   private child: ChildProcessWithoutNullStreams | undefined;
   private ended: Promise<number | NodeJS.Signals> | undefined;
 
-  constructor(private readonly spec: HubProcessSpec) {}
+  constructor(readonly spec: HubProcessSpec) {}
 
   /** Starts it and waits until it can be used. @throws Error with its last lines if it ends before that */
   async start(): Promise<void> {
-    const { app, environment, readyUrl } = this.spec;
-    const leash = path.join(ROOT, 'test/support/leash.cjs');
+    const { app, environment, readyUrl, preloads = [] } = this.spec;
+    const scripts = ['test/support/leash.cjs', ...preloads].flatMap((script) => ['--require', path.join(ROOT, script)]);
     const main = path.join(ROOT, 'dist/apps', app, 'src/main.js');
-    const child = spawn(process.execPath, ['--require', leash, main], { env: environment, cwd: ROOT });
+    const child = spawn(process.execPath, [...scripts, main], { env: environment, cwd: ROOT });
     this.child = child;
     child.stdin.on('error', () => undefined); // it ended
     for (const stream of [child.stdout, child.stderr])
@@ -51,6 +53,11 @@ export class HubProcess {
       },
       { withinMs: READY_WITHIN_MS },
     ).catch((error: unknown) => Promise.reject(new Error(this.story((error as Error).message))));
+  }
+
+  /** Its process id, `undefined` before its first start. */
+  get pid(): number | undefined {
+    return this.child?.pid;
   }
 
   get isRunning(): boolean {

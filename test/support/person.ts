@@ -39,7 +39,7 @@ const MOST_STEPS = 12;
 export class Person {
   /** Cookies by host and name; browsers do not tell ports apart. */
   readonly cookies = new Map<string, Map<string, string>>();
-  private readonly address = anAddress();
+  readonly address = anAddress();
 
   constructor(private readonly hub: HubAddress) {}
 

@@ -30,6 +30,10 @@ export interface StackOptions {
   readonly apps?: readonly AppName[];
   /** Settings over the usual ones, for all apps; `null` takes one away. */
   readonly env?: Readonly<Record<string, string | null>>;
+  /** Scripts that are loaded before each app of the hub, relative to the checkout. */
+  readonly preloads?: readonly string[];
+  /** By which URL an app reaches its database, made of the one that leads straight there. */
+  readonly databaseUrl?: (straight: string) => string;
 }
 
 /** Which event is waited for. */
@@ -56,7 +60,7 @@ export class Stack {
   private constructor(
     readonly database: TestDatabase,
     readonly redis: { readonly url: string; readonly prefix: string },
-    private readonly processes: ReadonlyMap<AppName | 'sandbox', HubProcess>,
+    private readonly processes: Map<AppName | 'sandbox', HubProcess>,
     /** What the apps were started with. */
     readonly environment: Readonly<Record<string, string>>,
     sandboxPort: number,
@@ -67,7 +71,12 @@ export class Stack {
     this.sandbox = new SandboxAdmin(`http://127.0.0.1:${sandboxPort}`);
   }
 
-  static async start({ apps = ['gateway', ...WORKERS], env = {} }: StackOptions = {}): Promise<Stack> {
+  static async start({
+    apps = ['gateway', ...WORKERS],
+    env = {},
+    preloads = [],
+    databaseUrl = (straight) => straight,
+  }: StackOptions = {}): Promise<Stack> {
     const servers = testServers();
     const [database, folder, port, sandboxPort, ...workerPorts] = await Promise.all([
       TestDatabase.clone(servers),
@@ -94,10 +103,11 @@ export class Stack {
           app,
           environment: {
             ...settings,
-            DATABASE_URL: database.urlFor(LOGIN_OF[app]),
+            DATABASE_URL: databaseUrl(database.urlFor(LOGIN_OF[app])),
             WORKER_HEALTH_PORT: String(healthPort),
           },
           readyUrl: `http://127.0.0.1:${healthPort}/health/ready`,
+          preloads,
         }),
       );
     }
@@ -126,6 +136,15 @@ export class Stack {
     const found = this.processes.get(app);
     if (!found) throw new Error(`this stack runs no ${app}`);
     return found;
+  }
+
+  /** Stops an app by SIGTERM and starts it again with other settings over those it had; `null` takes one away. */
+  async restart(app: AppName, env: Readonly<Record<string, string | null>> = {}): Promise<void> {
+    const before = this.process(app);
+    await before.stop();
+    const after = new HubProcess({ ...before.spec, environment: setOnly({ ...before.spec.environment, ...env }) });
+    this.processes.set(app, after);
+    await after.start();
   }
 
   /** A caller of an org; without one, of an org that nobody else has. */
@@ -236,6 +255,10 @@ async function settingsOf({ port, sandboxPort, folder, redis, env }: SettingsNee
     ...(await sandbox.credentials()),
     ...env,
   };
+  return setOnly(settings);
+}
+
+function setOnly(settings: Readonly<Record<string, string | null>>): Record<string, string> {
   return Object.fromEntries(Object.entries(settings).filter((entry): entry is [string, string] => entry[1] !== null));
 }
 

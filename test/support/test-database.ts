@@ -51,6 +51,21 @@ export class TestDatabase {
     return row?.checksum ?? '';
   }
 
+  /** A checksum of each table but those of the audit trail, by name: changes with any column of any row. */
+  async checksums(): Promise<Readonly<Record<string, string>>> {
+    const tables = await this.rows<{ name: string }>(
+      `select c.oid::regclass::text as name from pg_class c
+        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+          and c.relname not like 'audit\\_%' order by 1`,
+    );
+    const sums = tables.map(
+      ({ name }) =>
+        `select '${name}' as name, md5(coalesce(string_agg(t::text, e'\\n' order by t::text), '')) as sum from ${name} t`,
+    );
+    const rows = await this.rows<{ name: string; sum: string }>(sums.join(' union all '));
+    return Object.fromEntries(rows.map(({ name, sum }) => [name, sum]));
+  }
+
   async drop(): Promise<void> {
     await this.admin.end();
     await asAdmin(this.servers.adminUrl, (admin) =>

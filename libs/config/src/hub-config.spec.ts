@@ -163,6 +163,15 @@ describe('every mistake', () => {
     expect(text).not.toContain(KEY);
   });
 
+  it.each(['20', '0/1m', '20/', '20/1', '20/500ms', '20/1500ms', '-1/1m', '2.5/1m', 'never'])(
+    'takes %s for no rate',
+    (rate) => {
+      expect(mistakesOf({ RATE_LIMIT_GUESSES: rate })).toEqual([
+        'RATE_LIMIT_GUESSES must be a rate such as 20/1m (so many in whole seconds, minutes or hours), or off',
+      ]);
+    },
+  );
+
   it.each([
     [{ PORT: '0' }, ['PORT must be a port from 1 to 65535']],
     [{ PORT: '3000.5' }, ['PORT must be a port from 1 to 65535']],
@@ -292,6 +301,15 @@ describe('the key providers', () => {
     [
       { ...KMS, AWS_KMS_ENDPOINT: 'http://kms.internal' },
       ['AWS_KMS_ENDPOINT must be https: plain http is for this machine alone'],
+    ],
+    [
+      { ...KMS, AWS_KMS_KEY_ID: 'arn:aws:kms:us-east-1:111122223333:key/1234abcd' },
+      ['AWS_REGION must be us-east-1, the region of the ARN in AWS_KMS_KEY_ID'],
+    ],
+    [{ ...KMS, AWS_KMS_KEY_ID: 'arn:aws:kms:eu-central-1:111122223333:alias/hub' }, []],
+    [
+      { KEY_PROVIDER: 'aws-kms', AWS_KMS_KEY_ID: 'arn:aws:kms:eu-central-1:111122223333:alias/hub' },
+      ['AWS_REGION is missing: the region of that KMS key'],
     ],
   ])('%j: %j', (different, expected) => {
     expect([...mistakesOf(different)].sort()).toEqual([...expected].sort());
@@ -485,6 +503,23 @@ describe('scopes of a provider', () => {
   });
 });
 
+describe('where notices are heard', () => {
+  it('is the database’s own URL, unless another is given', () => {
+    expect(read({}).databaseNoticesUrl).toBe(LEAST.DATABASE_URL);
+    const straight = 'postgres://a:b@postgres/d';
+    expect(read({ DATABASE_NOTICES_URL: straight })).toMatchObject({
+      databaseUrl: LEAST.DATABASE_URL,
+      databaseNoticesUrl: straight,
+    });
+  });
+
+  it('must be PostgreSQL, and what was given instead is not repeated', () => {
+    expect(mistakesOf({ DATABASE_NOTICES_URL: 'mysql://a:canary@c/d' })).toEqual([
+      'DATABASE_NOTICES_URL must be a URL that starts with postgres:// or postgresql://',
+    ]);
+  });
+});
+
 describe('the list of settings', () => {
   it('names each once, with a meaning', () => {
     const names = SETTINGS.map(({ name }) => name);
@@ -492,10 +527,15 @@ describe('the list of settings', () => {
     for (const { meaning } of SETTINGS) expect(meaning).not.toBe('');
   });
 
-  it.each(['DATABASE_URL', 'DATABASE_ADMIN_URL', 'REDIS_URL', 'AUTH_JWT_SECRET', 'TOKEN_KEYS', 'AUDIT_SEAL_KEY'])(
-    '%s is a secret',
-    (name) => {
-      expect(SECRET_SETTINGS).toContain(name);
-    },
-  );
+  it.each([
+    'DATABASE_URL',
+    'DATABASE_NOTICES_URL',
+    'DATABASE_ADMIN_URL',
+    'REDIS_URL',
+    'AUTH_JWT_SECRET',
+    'TOKEN_KEYS',
+    'AUDIT_SEAL_KEY',
+  ])('%s is a secret', (name) => {
+    expect(SECRET_SETTINGS).toContain(name);
+  });
 });

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { parseOrgId, redirectEntryProblem, UNBOUND_POLICIES, type UnboundPolicy } from '@hub/domain';
-import { Mistakes, parseUrl, SettingReader, type Environment } from './environment';
+import { Mistakes, parseUrl, SettingReader, type Environment, type Rate } from './environment';
 import { readKeyProviders, type KeyProviderSettings } from './key-provider-settings';
 import { readProviderSettings, type ConfigurableProvider, type ProviderSettings } from './provider-settings';
 import { parseKeys, parseTokenKeys, type TokenKey } from './token-keys';
@@ -26,6 +26,18 @@ export interface OutboundConfig {
   readonly allowHosts: readonly string[];
 }
 
+/** How many requests the gateway takes; `null`: as many as come. */
+export interface LimitsConfig {
+  /** Guesses of a secret from one address, of each kind. */
+  readonly guesses: Rate | null;
+  /** Requests without a caller from one address. */
+  readonly address: Rate | null;
+  /** Connects of one caller. */
+  readonly connects: Rate | null;
+  /** Requests of one caller. */
+  readonly caller: Rate | null;
+}
+
 /** How the audit trail is sealed outside the database. Without a key or a folder it is not. */
 export interface AuditSealConfig {
   /** The first seals, all verify; empty: there is none. */
@@ -37,6 +49,8 @@ export interface AuditSealConfig {
 /** The hub's settings, read and checked once at start. */
 export interface HubConfig extends KeyProviderSettings {
   readonly databaseUrl: string;
+  /** Where notices are heard: PostgreSQL itself, where `databaseUrl` leads to a pooler. */
+  readonly databaseNoticesUrl: string;
   readonly redisUrl: string;
   readonly redisPrefix: string;
   readonly host: string;
@@ -48,6 +62,7 @@ export interface HubConfig extends KeyProviderSettings {
   /** Every return URL that is allowed, `SITE_URL` and `SITE_URL/integrations` included. */
   readonly redirectAllowList: readonly string[];
   readonly trustProxy: readonly string[];
+  readonly limits: LimitsConfig;
   /** `null` in apps that answer no callers. */
   readonly auth: AuthConfig | null;
   readonly tokenKeys: readonly TokenKey[];
@@ -75,6 +90,7 @@ export interface ConfigNeeds {
 }
 
 const SHORTEST_JWT_SECRET_BYTES = 32;
+const POSTGRES = ['postgres:', 'postgresql:'];
 
 /**
  * Reads the whole configuration.
@@ -91,8 +107,13 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
   const ownUrl = port > 0 ? `http://localhost:${port}` : undefined;
   const publicUrl = reader.webUrl('PUBLIC_URL', reader.raw('PUBLIC_URL') ?? ownUrl, ['https:', 'http:']);
   const siteUrl = reader.webUrl('SITE_URL', reader.raw('SITE_URL') ?? (publicUrl || undefined), ['https:', 'http:']);
+  const databaseUrl = reader.connectionUrl('DATABASE_URL', POSTGRES, 'npm start makes one for you');
   const config: HubConfig = {
-    databaseUrl: reader.connectionUrl('DATABASE_URL', ['postgres:', 'postgresql:'], 'npm start makes one for you'),
+    databaseUrl,
+    databaseNoticesUrl:
+      reader.raw('DATABASE_NOTICES_URL') === undefined
+        ? databaseUrl
+        : reader.connectionUrl('DATABASE_NOTICES_URL', POSTGRES, 'or leave it out'),
     redisUrl: reader.connectionUrl('REDIS_URL', ['redis:', 'rediss:'], 'npm start makes one for you'),
     redisPrefix: reader.text('REDIS_PREFIX') ?? 'hub',
     host,
@@ -102,6 +123,12 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     siteUrl,
     redirectAllowList: readRedirects(reader, siteUrl, reader.raw('SITE_URL')),
     trustProxy: readCidrs(reader),
+    limits: {
+      guesses: reader.rateOrOff('RATE_LIMIT_GUESSES'),
+      address: reader.rateOrOff('RATE_LIMIT_ADDRESS'),
+      connects: reader.rateOrOff('RATE_LIMIT_CONNECTS'),
+      caller: reader.rateOrOff('RATE_LIMIT_CALLER'),
+    },
     auth: needs.callers ? readAuth(reader) : null,
     tokenKeys: parseTokenKeys(reader.text('TOKEN_KEYS'), mistakes),
     ...readKeyProviders(reader, isLoopback),

@@ -10,7 +10,11 @@ types.setTypeParser(INT8, Number);
 
 /** Connections of an app's pool; callers wait for one rather than pile onto the server. */
 const POOL_SIZE = 10;
-const STATEMENT_TIMEOUT_MS = 10_000;
+/**
+ * What the server itself ends, in milliseconds: statements, and transactions in which nothing comes any more. The apps
+ * send these at their start; logins have them as well (provision.ts), for poolers that drop what an app sends then.
+ */
+export const SERVER_TIMEOUTS = { statement_timeout: 10_000, idle_in_transaction_session_timeout: 10_000 } as const;
 /** A server that is there ends a statement itself; beyond that the line is dead, however long TCP would wait. */
 const ANSWER_TIMEOUT_MS = 12_000;
 const KEEP_ALIVE_AFTER_MS = 10_000;
@@ -36,8 +40,7 @@ export function appDataSource(url: string, name: string, poolSize = POOL_SIZE): 
     poolSize,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     extra: {
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+      ...SERVER_TIMEOUTS,
       query_timeout: ANSWER_TIMEOUT_MS,
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,

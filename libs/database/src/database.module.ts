@@ -4,6 +4,7 @@ import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '
 import { ModuleRef } from '@nestjs/core';
 import { AuditChainRepository } from './audit-chain.repository';
 import { AuditRepository } from './audit.repository';
+import { AwaitedWork } from './awaited-work.service';
 import { BreakerRepository } from './breaker.repository';
 import { DataKeyRepository } from './data-key.repository';
 import { DeadLetterRepository } from './dead-letter.repository';
@@ -47,8 +48,9 @@ export class DatabaseModule implements OnApplicationShutdown {
         },
         {
           provide: DueNotices,
-          inject: [HUB_CONFIG],
-          useFactory: (config: HubConfig) => new DueNotices(config.databaseUrl, `hub-${name}-notices`),
+          inject: [HUB_CONFIG, HubDatabase],
+          useFactory: (config: HubConfig, database: HubDatabase) =>
+            new DueNotices(config.databaseNoticesUrl, `hub-${name}-notices`, database),
         },
         ...REPOSITORIES.map((repository) => ({
           provide: repository,
@@ -61,13 +63,26 @@ export class DatabaseModule implements OnApplicationShutdown {
           useFactory: (database: HubDatabase, vault?: AuditVault) => new IntegrationRepository(database, vault),
         },
         {
+          provide: AwaitedWork,
+          inject: [IntegrationRepository],
+          useFactory: (integrations: IntegrationRepository) => new AwaitedWork(integrations),
+        },
+        {
           provide: AUDIT_KEY_STORE,
           inject: [HubDatabase],
           useFactory: (database: HubDatabase) => new DataKeyRepository(database, 'audit'),
         },
         { provide: DATA_KEY_STORE, useExisting: DataKeyRepository },
       ],
-      exports: [HubDatabase, DueNotices, DATA_KEY_STORE, AUDIT_KEY_STORE, IntegrationRepository, ...REPOSITORIES],
+      exports: [
+        HubDatabase,
+        DueNotices,
+        DATA_KEY_STORE,
+        AUDIT_KEY_STORE,
+        IntegrationRepository,
+        AwaitedWork,
+        ...REPOSITORIES,
+      ],
     };
   }
 

@@ -26,6 +26,7 @@ export { AuditSealService, type Sealed } from './audit-seal.service';
 export { sealedPlace, type Head, type Seal, type SealDraft, type SealKey } from './audit-seal';
 export { AuditVerificationService, type AuditVerdict } from './audit-verification.service';
 export { appendEvents, AuditRepository, type AuditLine, type AuditPage } from './audit.repository';
+export { AwaitedWork, type Requested, type WaitEnd } from './awaited-work.service';
 export {
   BreakerRepository,
   type BreakerReason,
@@ -93,4 +94,4 @@ export { RetiredKeyRepository, type RetiredKey } from './retired-key.repository'
 export { enqueueRevocation, RevocationRepository, type NewRevocation, type Revocation } from './revocation.repository';
 export { SealFolderRepository, type LatestSeal } from './seal-folder.repository';
 export { SealHistory } from './seal-history';
-export { SyncRepository, type SyncTarget } from './sync.repository';
+export { SyncRepository, type SyncSettled, type SyncTarget } from './sync.repository';

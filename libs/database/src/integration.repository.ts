@@ -29,6 +29,8 @@ export interface Progress {
   /** The last attempt that has come to an end, whatever the end. */
   readonly settledEpoch: number;
   readonly settledAt: Date | null;
+  /** Somebody has claimed a refresh and not settled it. */
+  readonly isClaimed: boolean;
   readonly syncSettledAt: Date | null;
   readonly status: Integration['status'];
 }
@@ -311,6 +313,7 @@ function toProgress(row: IntegrationEntity): Progress {
     epoch: row.epoch,
     settledEpoch: row.settledEpoch,
     settledAt: row.settledAt,
+    isClaimed: row.phase !== 'idle',
     syncSettledAt: row.syncSettledAt,
     status: row.status as Integration['status'],
   };

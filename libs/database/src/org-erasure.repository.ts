@@ -1,7 +1,8 @@
-import type { Actor, IntegrationId, OrgId, ProviderId } from '@hub/domain';
+import type { Actor, AuditEntry, IntegrationId, OrgId, ProviderId } from '@hub/domain';
 import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
-import { HubDatabase } from './hub-database';
+import { openAsEraser } from './eraser-database';
+import type { HubDatabase } from './hub-database';
 import { affected, selectOne } from './statements';
 
 /** What still has to happen before an org's keys may go. */
@@ -21,9 +22,6 @@ export interface Erased {
   readonly grantsDropped: number;
 }
 
-/** A command line does one thing after the other. */
-const POOL_SIZE = 2;
-
 /**
  * Forgets orgs, as the role `hub_eraser`. Each step is a transaction of its own with its events, and may be done again:
  * whoever was interrupted begins anew.
@@ -31,11 +29,12 @@ const POOL_SIZE = 2;
 export class OrgErasureRepository {
   private constructor(private readonly database: HubDatabase) {}
 
-  /** @param adminUrl a login that may become `hub_eraser`: the administrator's, or a member of `hub_migrator` */
+  /**
+   * @param adminUrl a login that may become `hub_eraser`: the administrator's, or a member of `hub_migrator`
+   * @throws Error if it has not become that, since a pooler on the way has dropped the wish
+   */
   static async open(adminUrl: string): Promise<OrgErasureRepository> {
-    const url = new URL(adminUrl);
-    url.searchParams.set('options', '-c role=hub_eraser');
-    return new OrgErasureRepository(await HubDatabase.open(url.href, 'hub-org-forget', POOL_SIZE));
+    return new OrgErasureRepository(await openAsEraser(adminUrl, 'hub-org-forget'));
   }
 
   async close(): Promise<void> {
@@ -87,6 +86,7 @@ export class OrgErasureRepository {
         `update public.forgotten_orgs f set answers_until = greatest(f.answers_until, (select max(i.lease_until) from public.integrations i))`,
       );
       await manager.query('delete from public.flows');
+      const entries: AuditEntry[] = []; // together and last: nobody waits for a row while it keeps the trail's head
       for (const { provider } of rows) {
         const reason = toGiveBack(provider);
         const revoke = reason !== undefined;
@@ -96,16 +96,15 @@ export class OrgErasureRepository {
           reason ?? 'disconnect',
         ]);
         if (gone)
-          await appendEvents(manager, [
-            {
-              name: 'integration.disconnected',
-              detail: { revoke, uninstall: reason === 'uninstall', because: 'org.forget_started' },
-              provider,
-              integrationId: gone.id,
-              actor,
-            },
-          ]);
+          entries.push({
+            name: 'integration.disconnected',
+            detail: { revoke, uninstall: reason === 'uninstall', because: 'org.forget_started' },
+            provider,
+            integrationId: gone.id,
+            actor,
+          });
       }
+      await appendEvents(manager, entries);
       return rows.map(({ provider }) => provider);
     });
   }

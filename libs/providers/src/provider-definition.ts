@@ -203,6 +203,13 @@ export interface OAuthProvider extends ProviderBase {
   readonly scopes: ScopeRules;
   /** RFC 9207: compared exactly wherever the callback brings `iss`. */
   readonly issuer?: string;
+  /** Whether its metadata promises `iss` (`authorization_response_iss_parameter_supported`): then a callback without it is none. */
+  readonly issuerPromised?: boolean;
+  /**
+   * How long an authorization code lives, in seconds, if the provider's pages say so: a parked one waits no longer. At
+   * least 30, so that a person has time to press a button.
+   */
+  readonly codeLifeSeconds?: number;
   readonly verifyCallback?: (callback: CallbackToVerify) => CallbackRefusal | undefined;
   readonly token: TokenRules;
   /** A refresh must keep every token that can be read: its answer is hardly ever given twice. */

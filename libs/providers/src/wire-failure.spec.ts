@@ -111,6 +111,16 @@ describe('a refusal by status', () => {
     expect(readRefusal(answer, conversation)).toMatchObject({ code, kind });
   });
 
+  it.each([
+    ['invalid_client', undefined],
+    ['unauthorized_client', undefined],
+    ['unsupported_grant_type', undefined],
+    ['invalid_scope', 'integration'],
+    ['invalid_request', 'integration'],
+  ])('%s concerns %s', (error, whom) => {
+    expect(readRefusal(anAnswer(400, { error }), 'refresh').concerns).toBe(whom);
+  });
+
   it('repeats no text of the answer but known codes', () => {
     const answer = anAnswer(400, { error: 'secret-123', error_description: 'secret-123' });
     for (const conversation of ['exchange', 'refresh', 'revoke', 'api'] as const)

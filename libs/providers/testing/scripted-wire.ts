@@ -43,6 +43,7 @@ export function registered(definition: ProviderDefinition, more: Partial<Registe
     requestedScopes: [],
     requiredScopes: [],
     endpointsFor: () => ({ authorizeUrl: '', tokenUrl: '', revokeUrl: null, apiBaseUrl: 'https://api.example' }),
+    tenantHost: () => null,
     ...more,
   };
 }

@@ -77,7 +77,10 @@ export class VaultTransitKeyProvider implements KeyProvider {
   private unavailable({ status, errors }: VaultAnswer): KeyUnavailable {
     const mendable = MENDABLE.find(([words]) => errors.some((error) => words.test(error)));
     const why = mendable === undefined ? '' : `: ${mendable[1]}`;
-    return new KeyUnavailable(this.name, { cause: new Error(`Vault answers ${status}${why}`) });
+    return new KeyUnavailable(this.name, {
+      cause: new Error(`Vault answers ${status}${why}`),
+      isOfOneKey: mendable !== undefined,
+    });
   }
 }
 

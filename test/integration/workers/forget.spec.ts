@@ -5,7 +5,15 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataKeyRepository, OrgErasureRepository, OrgForgotten } from '@hub/database';
 import type { Actor, OrgId, ProviderId } from '@hub/domain';
-import { AuditVault, OpenFailed, PlainToken, tokenCell, TokenVault, type Cell, type SealedDetail } from '@hub/token-vault';
+import {
+  AuditVault,
+  OpenFailed,
+  PlainToken,
+  tokenCell,
+  TokenVault,
+  type Cell,
+  type SealedDetail,
+} from '@hub/token-vault';
 import { Client } from 'pg';
 import { hub, type Answered } from '../../support/command-line';
 import { dataKeysIn } from '../../support/data-keys';

@@ -93,7 +93,7 @@ async function untilAllAreRefreshed(trial: Trial, withinMs: number): Promise<num
     const [left] = await trial.hub.database.rows<{ count: string }>(
       'select count(*) from public.integrations where settled_epoch = 0 or refresh_failure_code is not null',
     );
-    if (left?.count === '0') return performance.now() - startedMs;
+    if (Number(left?.count) === 0) return performance.now() - startedMs;
     await sleep(250);
   }
   return Infinity;

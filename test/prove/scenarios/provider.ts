@@ -9,7 +9,8 @@ import { limitsFor, PROVIDER_RECOVERED_WITHIN_MS, rowOf, Trial } from '../trial'
 interface Illness {
   readonly provider?: string;
   readonly tokens?: number;
-  readonly lifeSeconds: number;
+  /** `null`: no end is announced, so that none can lapse. */
+  readonly lifeSeconds: number | null;
   /** As in a fleet order; `spread` unless given. */
   readonly due?: 'spread' | 'fresh' | number;
   readonly knobs?: Readonly<Record<string, unknown>>;
@@ -31,7 +32,8 @@ async function runIll(surroundings: Surroundings, illness: Illness): Promise<Row
   const recoveryMs = await trial.recovery();
   await sleep(3_000);
   await trial.settle();
-  const findings = await trial.findings(provider, limitsFor(lifeSeconds), illness.isLasting ? 'lasting' : 'rotating');
+  const limits = limitsFor(lifeSeconds ?? HOUR_SECONDS, PROVIDER_RECOVERED_WITHIN_MS);
+  const findings = await trial.findings(provider, limits, illness.isLasting ? 'lasting' : 'rotating');
   return rowOf(findings, {
     faults,
     recoveredWithinMs: PROVIDER_RECOVERED_WITHIN_MS,
@@ -50,10 +52,13 @@ async function faultFor(trial: Trial, provider: string, fault: Fault, forMs: num
   return log.length;
 }
 
-/** Nobody may need a person who was not refused for good. */
-function nobodyLost({ familiesLost }: Findings): Claim {
+/** Nobody may need a person who was not refused for good, and all those have a live token again in the end. */
+function nobodyLost({ familiesLost, unwell }: Findings): Claim {
   const lost = familiesLost.filter(({ cause }) => cause !== 'ended').length;
-  return { holds: lost === 0, what: `nobody needs a person for the provider's own trouble (${lost} do)` };
+  return {
+    holds: lost === 0 && unwell === 0,
+    what: `nobody needs a person for the provider's own trouble (${lost} do), and all are connected by a live token (${unwell} are not)`,
+  };
 }
 
 function noDoubt({ inDoubt }: Findings): Claim {
@@ -283,6 +288,41 @@ export const provider: readonly Scenario[] = [
         claims: (findings) => [nobodyLost(findings)],
       }),
   },
+  {
+    name: 'all-refused-reactive',
+    proves: 'the same by a provider that is asked only after a 401 (Notion): nobody needs a person in the end',
+    weight: 1,
+    run: (surroundings) =>
+      runIll(surroundings, {
+        provider: 'notion',
+        lifeSeconds: null,
+        strike: async (trial) => {
+          const { sandbox } = trial.hub;
+          await sandbox.set('notion', { refuseRefreshes: true });
+          await sandbox.call('POST', '/expire/notion', { kind: 'access' });
+          await allAreWanted(trial);
+          await untilBreakerOpens(trial, 20_000);
+          await sleep(10_000);
+          await sandbox.set('notion', { refuseRefreshes: false });
+          await allAreWanted(trial);
+          await untilNobodyIsJudged(trial, 70_000);
+          return (await sandbox.log({ provider: 'notion', kind: 'refresh' })).filter(
+            ({ reason }) => reason === 'setting',
+          ).length;
+        },
+        claims: (findings) => [
+          nobodyLost(findings),
+          {
+            holds: findings.flaps > 0,
+            what: `some were judged before that was seen: else little was shown (${findings.flaps})`,
+          },
+          {
+            holds: findings.refreshes === findings.tokens,
+            what: `each of ${findings.tokens} was refreshed once (${findings.refreshes})`,
+          },
+        ],
+      }),
+  },
 ];
 
 function allTwice({ refreshes, tokens }: Findings): Claim {
@@ -308,13 +348,26 @@ export async function tokenCalls(trial: Trial, name: string): Promise<TokenCalls
   return providers[name]?.endpoints['refresh'] ?? { calls: 0, rateLimited: 0, peakPerSecond: 0 };
 }
 
+/** Somebody wants to use each of them and is answered 401, so that all are to be looked at now. */
+async function allAreWanted(trial: Trial): Promise<void> {
+  await trial.hub.database.rows(
+    "update public.integrations set next_refresh_at = now() where status <> 'reauth_required'",
+  );
+}
+
+/** Waits until the provider has refused so many that the hub must wonder. */
+async function untilBreakerOpens(trial: Trial, withinMs: number): Promise<void> {
+  const endsAt = performance.now() + withinMs;
+  while (performance.now() < endsAt && trial.toldOf('hub.provider.circuit_opened') === 0) await sleep(200);
+}
+
 async function untilNobodyIsJudged(trial: Trial, withinMs: number): Promise<void> {
   const endsAt = performance.now() + withinMs;
   while (performance.now() < endsAt) {
     const [left] = await trial.hub.database.rows<{ count: string }>(
       "select count(*) from public.integrations where status = 'reauth_required'",
     );
-    if (left?.count === '0') return;
+    if (Number(left?.count) === 0) return;
     await sleep(500);
   }
 }

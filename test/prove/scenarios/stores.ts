@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findPgBouncer, PgBouncer } from '../../support/pgbouncer';
 import { TcpProxy } from '../faults/tcp-proxy';
 import type { Findings } from '../history/check-history';
-import type { Claim, Row, Scenario, Surroundings } from '../scenario';
+import { LeftOut, type Claim, type Row, type Scenario, type Surroundings } from '../scenario';
 import type { OwnServers } from '../servers/own-servers';
 import { LIMITS_OF_A_MINUTE, noFlaps, rowOf, Trial } from '../trial';
 
@@ -11,11 +12,16 @@ const TOKENS = 200;
 const ANSWER_MS = 400;
 /** The fleet runs undisturbed for a while first, so that queues and timers are as in a hub that has run for long. */
 const WARM_UP_MS = 5_000;
+/** Longer than the 12 s in which an answer of PostgreSQL is waited for (libs/database), and shorter than the margin. */
+const HALF_OPEN_MS = 15_000;
 
 interface Disturbance {
   /** A strict provider where no answer may be lost, since servers alone are struck. */
   readonly strict: boolean;
-  readonly lineToRedis?: boolean;
+  /** The server that workers reach over a line which may fall silent. */
+  readonly lineTo?: 'redis' | 'postgres';
+  /** The workers reach PostgreSQL through PgBouncer in transaction mode, which hides from them that it went. */
+  readonly pooled?: boolean;
   /** Answers must come while PostgreSQL is away: then something was parked, or nothing was shown. */
   readonly parks?: boolean;
   /** Does the harm. @returns how often */
@@ -24,15 +30,20 @@ interface Disturbance {
 
 async function runDisturbed(
   surroundings: Surroundings,
-  { strict, lineToRedis, parks, disturb }: Disturbance,
+  { strict, lineTo, pooled, parks, disturb }: Disturbance,
 ): Promise<Row> {
   const servers = await surroundings.ownServers();
-  const line = lineToRedis ? await TcpProxy.start(addressOf(servers.redisUrl)) : undefined;
+  const pooler = pooled ? await poolerBefore(servers, surroundings) : undefined;
+  const url = lineTo === 'redis' ? servers.redisUrl : servers.adminUrl;
+  const line = lineTo && (await TcpProxy.start(addressOf(url)));
   if (line) surroundings.atEnd(() => line.stop());
   const trial = await Trial.prepare(surroundings, {
     servers,
     workers: 2,
-    ...(line && { reach: { redisPort: line.port } }),
+    reach: {
+      ...(line && { [lineTo === 'redis' ? 'redisPort' : 'postgresPort']: line.port }),
+      ...(pooler && { postgresPort: pooler.port }),
+    },
   });
   await trial.hub.sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: ANSWER_MS, jitterMs: ANSWER_MS });
   await trial.seed({
@@ -57,6 +68,18 @@ async function runDisturbed(
   ];
   const note = `${findings.inDoubt} in doubt${parks ? `, ${parked} answers parked until PostgreSQL was back` : ''}`;
   return rowOf(findings, { faults, recoveryMs, claims, note });
+}
+
+/** As docs/operations.md sets it up, with fewer connections for all workers together than each of them has clients. */
+const POOLER = { default_pool_size: 8, query_wait_timeout: 5, server_login_retry: 1 };
+
+/** @throws LeftOut where there is no PgBouncer */
+async function poolerBefore(servers: OwnServers, { atEnd }: Surroundings): Promise<PgBouncer> {
+  const program = findPgBouncer();
+  if ('reason' in program) throw new LeftOut(`there is no PgBouncer: ${program.reason}`);
+  const pooler = await PgBouncer.start(program, POOLER, servers);
+  atEnd(() => pooler.stop());
+  return pooler;
 }
 
 /** With a strict provider an answer that waits for PostgreSQL is the only one: whoever holds it commits it, and nobody asks again. */
@@ -132,7 +155,7 @@ export const stores: readonly Scenario[] = [
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
-        lineToRedis: true,
+        lineTo: 'redis',
         disturb: async (_trial, _servers, line) => {
           line?.become('half_open');
           await sleep(surroundings.isLong ? 300_000 : 50_000);
@@ -140,6 +163,26 @@ export const stores: readonly Scenario[] = [
           line?.reset();
           return 1;
         },
+      }),
+  },
+  {
+    name: 'postgres-half-open',
+    proves:
+      'the line to PostgreSQL stands and nothing comes through for less than the margin, strict provider: nothing lapses',
+    weight: 1,
+    run: (surroundings) =>
+      runDisturbed(surroundings, {
+        strict: true,
+        parks: true,
+        lineTo: 'postgres',
+        disturb: (trial, _servers, line) =>
+          repeated(surroundings.isLong ? 10 : 1, 60_000, async () => {
+            await trial.untilBusy(3, 20_000);
+            line?.become('half_open');
+            await sleep(HALF_OPEN_MS);
+            line?.become('open');
+            line?.reset();
+          }),
       }),
   },
   {
@@ -152,6 +195,24 @@ export const stores: readonly Scenario[] = [
         parks: true,
         disturb: (trial, servers) =>
           repeated(surroundings.isLong ? 20 : 6, 10_000, () =>
+            busyAway(trial, async () => {
+              await servers.crashPostgres();
+              await servers.startPostgres();
+            }),
+          ),
+      }),
+  },
+  {
+    name: 'postgres-pooled',
+    proves: 'the same behind PgBouncer in transaction mode, where no connection breaks with the server: nothing lapses',
+    weight: 2,
+    run: (surroundings) =>
+      runDisturbed(surroundings, {
+        strict: true,
+        pooled: true,
+        parks: true,
+        disturb: (trial, servers) =>
+          repeated(surroundings.isLong ? 20 : 4, 10_000, () =>
             busyAway(trial, async () => {
               await servers.crashPostgres();
               await servers.startPostgres();

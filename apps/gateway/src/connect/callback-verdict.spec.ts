@@ -17,7 +17,7 @@ function judged(query: CallbackQuery, different: Partial<CallbackContext> = {}) 
     clientId: 'client',
     clientSecrets: ['secret'],
     nowSeconds: 1_000,
-    doubled: false,
+    doubled: [],
     ...different,
   });
 }
@@ -25,6 +25,9 @@ function judged(query: CallbackQuery, different: Partial<CallbackContext> = {}) 
 const flow = (different: Partial<CallbackContext['flow']>): Partial<CallbackContext> => ({
   flow: { provider: 'acme' as ProviderId, endpoints: ENDPOINTS, clientId: 'client', inputs: {}, ...different },
 });
+const promised: Partial<CallbackContext> = {
+  definition: { id: 'acme', issuer: 'https://provider.example', issuerPromised: true },
+};
 const signedBy = (answer: ReturnType<NonNullable<CallbackContext['definition']['verifyCallback']>>) => ({
   definition: { id: 'acme', verifyCallback: () => answer },
 });
@@ -43,7 +46,7 @@ describe('a callback', () => {
     ['whose API has moved', { code: 'a' }, withEndpoint('apiBaseUrl'), 'flow.context_mismatch'],
     ['whose revocation has moved', { code: 'a' }, withEndpoint('revokeUrl'), 'flow.context_mismatch'],
     ['of a flow that was never opened', { code: 'a' }, flow({ endpoints: null }), 'flow.context_mismatch'],
-    ['with a parameter twice', { code: 'a' }, { doubled: true }, 'flow.response_rejected'],
+    ['with a parameter twice', { code: 'a' }, { doubled: ['code'] }, 'flow.response_rejected'],
     ['with a token in its query', { code: 'a', access_token: 'x' }, {}, 'flow.response_rejected'],
     [
       'that its provider did not sign',
@@ -54,6 +57,27 @@ describe('a callback', () => {
     ['of another issuer', { code: 'a', iss: 'https://evil.example' }, {}, 'flow.issuer_mismatch'],
     ['of nearly the issuer', { code: 'a', iss: 'https://provider.example/' }, {}, 'flow.issuer_mismatch'],
     ['of an empty issuer', { code: 'a', iss: '' }, {}, 'flow.issuer_mismatch'],
+    ['of its issuer in other letters', { code: 'a', iss: 'https://Provider.example' }, {}, 'flow.issuer_mismatch'],
+    [
+      'of its issuer, twice',
+      { code: 'a', iss: 'https://provider.example' },
+      { doubled: ['iss'] },
+      'flow.issuer_mismatch',
+    ],
+    [
+      'of any issuer, twice',
+      { code: 'a', iss: 'x' },
+      { definition: { id: 'acme' }, doubled: ['iss'] },
+      'flow.issuer_mismatch',
+    ],
+    ['without the issuer that its provider promises', { code: 'a' }, promised, 'flow.issuer_mismatch'],
+    ['of a denial without the promised issuer', { error: 'access_denied' }, promised, 'flow.issuer_mismatch'],
+    [
+      'of its issuer and of a code, both twice',
+      { code: 'a', iss: 'x' },
+      { doubled: ['iss', 'code'] },
+      'flow.response_rejected',
+    ],
   ])('%s is answered with the one plain page', (_what, query, context, event) => {
     expect(judged(query, context)).toEqual({ kind: 'bad_state', event });
   });
@@ -70,14 +94,28 @@ describe('a callback', () => {
     ['a refusal of the hub', { error: 'unauthorized_client' }, 'provider_misconfigured', 'flow.denied'],
     ['a scope that is none', { error: 'invalid_scope' }, 'provider_misconfigured', 'flow.denied'],
     ['an error and a code', { error: 'access_denied', code: 'a' }, 'invalid_request', 'flow.response_rejected'],
-    ['neither', {}, 'invalid_request', 'flow.response_rejected'],
-    ['an empty code', { code: '' }, 'invalid_request', 'flow.response_rejected'],
-    ['a code with spaces', { code: 'a b' }, 'invalid_request', 'flow.response_rejected'],
-    ['a code of other letters', { code: 'ä' }, 'invalid_request', 'flow.response_rejected'],
-    ['an endless code', { code: 'a'.repeat(2_049) }, 'invalid_request', 'flow.response_rejected'],
     ['a name that every object has', { error: 'constructor' }, 'access_denied', 'flow.denied'],
   ])('with %s leads back with a code of the list', (_what, query, code, event) => {
     expect(judged(query)).toMatchObject({ kind: 'refused', code, event });
+  });
+
+  it.each<[string, CallbackQuery]>([
+    ['neither error nor code', {}],
+    ['an empty code', { code: '' }],
+    ['a code with spaces', { code: 'a b' }],
+    ['a code of other letters', { code: 'ä' }],
+    ['an endless code', { code: 'a'.repeat(2_049) }],
+  ])('with %s has nothing to spend, and who brought it decides what is told', (_what, query) => {
+    expect(judged(query)).toEqual({ kind: 'unusable_code' });
+    expect(judged(query, { clientId: 'other' })).toMatchObject({ kind: 'bad_state' });
+  });
+
+  it('takes a code as long as they come', () => {
+    expect(judged({ code: 'a'.repeat(2_048) })).toMatchObject({ kind: 'code' });
+  });
+
+  it('of a provider that promises its issuer is taken with it', () => {
+    expect(judged({ code: 'abc', iss: 'https://provider.example' }, promised)).toEqual({ kind: 'code', code: 'abc' });
   });
 
   it('repeats a known kind of error and nothing else that the query says', () => {

@@ -14,22 +14,28 @@ export type CallbackVerdict =
       readonly event: 'flow.denied' | 'flow.response_rejected' | 'integration.account_mismatch';
       readonly reason: string;
     }
+  /** Nothing that could be spent. What the browser hears of it depends on whether it is bound. */
+  | { readonly kind: 'unusable_code' }
   | { readonly kind: 'code'; readonly code: string };
 
 type RefusalCode =
   'access_denied' | 'invalid_request' | 'provider_unavailable' | 'provider_misconfigured' | 'account_mismatch';
 
-/** What the verdict stands on besides the query. */
-export interface CallbackContext {
+/** What a flow was made for, and what the settings of today say of the provider that its code would go to. */
+export interface FlowContext {
   readonly flow: Pick<Flow, 'provider' | 'endpoints' | 'clientId' | 'inputs'>;
-  readonly definition: Pick<OAuthProvider, 'id' | 'issuer' | 'verifyCallback'>;
+  readonly definition: Pick<OAuthProvider, 'id' | 'issuer' | 'issuerPromised' | 'verifyCallback'>;
   /** Where the provider answers by today's settings, for the flow's inputs. */
   readonly endpoints: Endpoints;
   readonly clientId: string;
+}
+
+/** What the verdict stands on besides the query. */
+export interface CallbackContext extends FlowContext {
   readonly clientSecrets: readonly string[];
   readonly nowSeconds: number;
-  /** Whether any parameter came more than once. */
-  readonly doubled: boolean;
+  /** Parameters that came more than once. */
+  readonly doubled: readonly string[];
 }
 
 const LONGEST_CODE = 2_048;
@@ -46,11 +52,12 @@ const ERROR_MEANINGS: Readonly<Record<string, RefusalCode>> = {
 
 /**
  * Judges a callback whose state was just taken, in the contract's order: provider and frozen endpoints, the provider's
- * own verifier, `iss`, `error`, code.
+ * own verifier, `iss`, `error`, code. Who brought it is for the caller to weigh, before the code is: a browser that may not
+ * come back at all is not told what was wrong with the code.
  */
 export function judgeCallback(query: CallbackQuery, context: CallbackContext): CallbackVerdict {
   return (
-    checkContext(context) ??
+    badState(contextProblem(context)) ??
     checkShape(query, context) ??
     checkAuthenticity(query, context) ??
     checkIssuer(query, context) ??
@@ -59,9 +66,22 @@ export function judgeCallback(query: CallbackQuery, context: CallbackContext): C
   );
 }
 
-/** Mix-up and cross-app attacks: the flow was made for this provider, these addresses and this registration (RFC 9700 §4.4). */
-function checkContext({ flow, definition, endpoints, clientId }: CallbackContext): CallbackVerdict | undefined {
-  if (flow.provider !== definition.id) return { kind: 'bad_state', event: 'flow.provider_mismatch' };
+function badState(event: BadStateEvent | undefined): CallbackVerdict | undefined {
+  return event && { kind: 'bad_state', event };
+}
+
+/**
+ * Mix-up and cross-app attacks: the flow was made for this provider, these addresses and this registration (RFC 9700 §4.4).
+ *
+ * @returns what is not as it was when the flow began; `undefined` if all is
+ */
+export function contextProblem({
+  flow,
+  definition,
+  endpoints,
+  clientId,
+}: FlowContext): 'flow.provider_mismatch' | 'flow.context_mismatch' | undefined {
+  if (flow.provider !== definition.id) return 'flow.provider_mismatch';
   const frozen = flow.endpoints;
   const isSame =
     frozen !== null &&
@@ -70,12 +90,14 @@ function checkContext({ flow, definition, endpoints, clientId }: CallbackContext
     frozen.tokenUrl === endpoints.tokenUrl &&
     frozen.revokeUrl === endpoints.revokeUrl &&
     frozen.apiBaseUrl === endpoints.apiBaseUrl;
-  return isSame ? undefined : { kind: 'bad_state', event: 'flow.context_mismatch' };
+  return isSame ? undefined : 'flow.context_mismatch';
 }
 
 function checkShape(query: CallbackQuery, { doubled }: CallbackContext): CallbackVerdict | undefined {
+  // an issuer that comes twice is told as what it is
+  const isDoubled = doubled.some((name) => name !== 'iss');
   // a token in a query is the implicit grant: never ours
-  if (doubled || 'access_token' in query) return { kind: 'bad_state', event: 'flow.response_rejected' };
+  if (isDoubled || 'access_token' in query) return badState('flow.response_rejected');
   return undefined;
 }
 
@@ -92,7 +114,7 @@ function checkAuthenticity(
     nowSeconds,
   });
   if (!refusal) return undefined;
-  if (refusal.kind === 'not_authentic') return { kind: 'bad_state', event: 'flow.response_rejected' };
+  if (refusal.kind === 'not_authentic') return badState('flow.response_rejected');
   return {
     kind: 'refused',
     code: 'account_mismatch',
@@ -101,11 +123,13 @@ function checkAuthenticity(
   };
 }
 
-/** RFC 9207 §2.4: compared as it stands, wherever it comes. */
-function checkIssuer(query: CallbackQuery, { definition }: CallbackContext): CallbackVerdict | undefined {
+/** RFC 9207 §2.4: compared as it stands, wherever it comes; where the provider promises it, it must come. */
+function checkIssuer(query: CallbackQuery, { definition, doubled }: CallbackContext): CallbackVerdict | undefined {
+  const { issuer, issuerPromised = false } = definition;
   const { iss } = query;
-  if (iss === undefined || definition.issuer === undefined || iss === definition.issuer) return undefined;
-  return { kind: 'bad_state', event: 'flow.issuer_mismatch' };
+  const isGood =
+    !doubled.includes('iss') && (iss === undefined ? !issuerPromised : issuer === undefined || iss === issuer);
+  return isGood ? undefined : badState('flow.issuer_mismatch');
 }
 
 function checkError(query: CallbackQuery): CallbackVerdict | undefined {
@@ -123,8 +147,6 @@ function checkError(query: CallbackQuery): CallbackVerdict | undefined {
 }
 
 function readCode({ code }: CallbackQuery): CallbackVerdict {
-  if (code === undefined || code === '' || code.length > LONGEST_CODE || !/^[\x21-\x7e]+$/.test(code)) {
-    return { kind: 'refused', code: 'invalid_request', event: 'flow.response_rejected', reason: 'no usable code' };
-  }
-  return { kind: 'code', code };
+  const isUsable = code !== undefined && code !== '' && code.length <= LONGEST_CODE && /^[\x21-\x7e]+$/.test(code);
+  return isUsable ? { kind: 'code', code } : { kind: 'unusable_code' };
 }

@@ -2,16 +2,17 @@ import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { FlowRepository, type FlowWithSecrets } from '@hub/database';
 import { HubError, isAllowedRedirect, withParameters, type EventName, type FailureCode } from '@hub/domain';
 import { ProviderRegistry, speaksOAuth } from '@hub/providers';
-import { PlainToken, TokenVault } from '@hub/token-vault';
 import { Inject, Injectable } from '@nestjs/common';
 import { DenialsService } from '../callers/denials.service';
 import type { BrowserAnswer } from '../http/browser-reply';
 import { doubledNames, singleValues, type QueryParameters } from '../http/query-string';
+import { LimitsService } from '../limits/limits.service';
 import { judgeCallback } from './callback-verdict';
 import { CompletionService, type Completion, type SpendableCode } from './completion.service';
-import { flowCookie, flowCookieName } from './flow-cookie';
-import { flowCell } from './flow-opening.service';
-import { hashSecret, isSecret, looksLikeSecret, newSecret } from './secrets';
+import { flowCookieName } from './flow-cookie';
+import { flowEvent } from './flow-event';
+import { ParkedCodeService } from './parked-code.service';
+import { hashSecret, isSecret, looksLikeSecret } from './secrets';
 
 /** A callback as the browser brings it. */
 export interface Callback {
@@ -33,8 +34,9 @@ export class CallbackService {
     private readonly providers: ProviderRegistry,
     private readonly flows: FlowRepository,
     private readonly completion: CompletionService,
-    private readonly vault: TokenVault,
+    private readonly parked: ParkedCodeService,
     private readonly denials: DenialsService,
+    private readonly limits: LimitsService,
   ) {}
 
   async receive(callback: Callback): Promise<BrowserAnswer> {
@@ -44,13 +46,13 @@ export class CallbackService {
     const verdict = judgeCallback(query, this.contextOf(taken, callback));
     switch (verdict.kind) {
       case 'bad_state':
-        await this.end(taken.flow, verdict.event, {});
+        await this.end(taken.flow, verdict.event);
         return INVALID;
       case 'refused':
-        await this.end(taken.flow, verdict.event, { code: verdict.code, reason: verdict.reason });
-        return this.sendBack(taken.flow, verdict.code);
+        return this.refuse(taken.flow, verdict.event, verdict.code, verdict.reason);
+      case 'unusable_code':
       case 'code':
-        return this.bind({ ...taken, code: verdict.code }, callback);
+        return this.bind(taken, verdict.kind === 'code' ? verdict.code : undefined, callback);
     }
   }
 
@@ -60,8 +62,11 @@ export class CallbackService {
     if (!provider) throw new HubError('unknown_provider', 'The hub knows no provider of this name.');
     const states = callback.parameters.get('state') ?? [];
     const [state] = states;
-    if (states.length !== 1 || state === undefined || !looksLikeSecret(state))
+    if (states.length !== 1 || state === undefined || !looksLikeSecret(state)) {
+      // asked for all the same, so that it takes as long as a state that nobody knows: no hash of ours is of such a text
+      await this.flows.take(hashSecret(`malformed ${states.join(' ')}`));
       return this.deny(callback, 'flow.state_malformed');
+    }
     const flowReadMs = performance.now();
     const taken = await this.flows.take(hashSecret(state));
     if (taken.kind === 'refused') {
@@ -73,6 +78,7 @@ export class CallbackService {
         address: callback.address,
         detail: { flow: flowId },
       });
+      if (reason === 'unknown') await this.limits.countGuess('link', callback.address);
       return undefined;
     }
     const { flow } = taken;
@@ -88,7 +94,7 @@ export class CallbackService {
   }
 
   private async endAs(flow: FlowWithSecrets, name: EventName): Promise<undefined> {
-    await this.end(flow, name, {});
+    await this.end(flow, name);
     return undefined;
   }
 
@@ -101,71 +107,55 @@ export class CallbackService {
       clientId: provider.credentials?.clientId ?? '',
       clientSecrets: provider.credentials?.clientSecrets ?? [],
       nowSeconds: Math.floor(flow.readAt.getTime() / 1000),
-      doubled: doubledNames(parameters).length > 0,
+      doubled: doubledNames(parameters),
     };
   }
 
-  /** A browser that brings the flow's cookie started it. Any other must be asked first (RFC 9700 §4.7). */
-  private async bind(spend: SpendableCode, { cookies }: Callback): Promise<BrowserAnswer> {
-    const { flow } = spend;
+  /**
+   * A browser that brings the flow's cookie started it. Any other must be asked first (RFC 9700 §4.7).
+   *
+   * @param code `undefined` where there is none to spend: whoever would not be let through with one does not hear of it
+   */
+  private async bind(taken: TakenCallback, code: string | undefined, { cookies }: Callback): Promise<BrowserAnswer> {
+    const { flow } = taken;
     const isBound = isSecret(cookies[flowCookieName('flow', flow.id, this.config.publicUrl)], flow.cookieHash);
-    if (isBound) return this.finish(flow, await this.completion.complete(spend));
-    switch (this.config.connectUnbound) {
+    const policy = isBound ? 'bound' : this.config.connectUnbound;
+    if (policy === 'refuse') {
+      await this.end(flow, 'flow.unbound', { policy });
+      return INVALID;
+    }
+    if (code === undefined) return this.refuse(flow, 'flow.response_rejected', 'invalid_request', 'no usable code');
+    const spend: SpendableCode = { ...taken, code };
+    switch (policy) {
+      case 'bound':
+        return this.finish(flow, await this.completion.complete(spend));
       case 'confirm':
-        return this.park(spend);
-      case 'refuse':
-        await this.end(flow, 'flow.unbound', { policy: 'refuse' });
-        return INVALID;
+        return this.parked.park(spend);
       case 'allow': {
-        const unbound = { name: 'flow.unbound', detail: { policy: 'allow', flow: flow.id } } as const;
+        const unbound = { name: 'flow.unbound', detail: { policy, flow: flow.id } } as const;
         return this.finish(flow, await this.completion.complete({ ...spend, unbound }));
       }
     }
   }
 
-  private async park({ flow, provider, code }: SpendableCode): Promise<BrowserAnswer> {
-    const page = newSecret();
-    const cookieSecret = newSecret();
-    const sealed = await this.vault.seal(flowCell(flow, provider, 'parked_code'), new PlainToken(code));
-    const event = this.eventOf(flow, 'flow.unbound', { policy: 'confirm' });
-    const parked = await this.flows.park(
-      flow,
-      { code: sealed, pageHash: hashSecret(page), cookieHash: hashSecret(cookieSecret) },
-      event,
-    );
-    if (!parked) return INVALID;
-    return {
-      kind: 'redirect',
-      url: `${this.config.publicUrl}/functions/v1/integrations-confirm/${page}`,
-      cookie: flowCookie('confirm', flow.id, cookieSecret, this.config.publicUrl),
-    };
-  }
-
   /** Spends a code that was parked, once its browser has pressed the button. */
   async resume(flow: FlowWithSecrets, address: string): Promise<BrowserAnswer> {
-    const provider = this.providers.find(flow.provider);
-    const flowReadMs = performance.now();
-    if (!provider || !speaksOAuth(provider) || flow.endpoints === null || flow.parkedCode === null) return INVALID;
-    // before it is used up: while the key is out of reach, the button may be pressed again
-    const code = await this.vault.open(flowCell(flow, provider, 'parked_code'), flow.parkedCode);
-    if (!(await this.flows.unpark(flow))) {
-      this.denials.record({
-        name: 'flow.state_replayed',
-        orgId: flow.orgId,
-        provider: flow.provider,
-        address,
-        detail: { flow: flow.id },
-      });
-      return INVALID;
+    const reopened = await this.parked.reopen(flow, { name: 'flow.confirmed', detail: { flow: flow.id } });
+    switch (reopened.kind) {
+      case 'reopened':
+        return this.finish(flow, await this.completion.complete(reopened.spend));
+      case 'refused':
+        return INVALID;
+      case 'used':
+        this.denials.record({
+          name: 'flow.state_replayed',
+          orgId: flow.orgId,
+          provider: flow.provider,
+          address,
+          detail: { flow: flow.id },
+        });
+        return INVALID;
     }
-    const spend = {
-      flow: { ...flow, endpoints: flow.endpoints },
-      provider,
-      code: code.reveal(),
-      flowReadMs,
-      unbound: { name: 'flow.confirmed', detail: { flow: flow.id } },
-    } as const;
-    return this.finish(flow, await this.completion.complete(spend));
   }
 
   private finish(flow: FlowWithSecrets, completion: Completion): BrowserAnswer {
@@ -183,21 +173,21 @@ export class CallbackService {
     return { kind: 'redirect', url: withParameters(flow.returnUrl, { error: code, provider: flow.provider }) };
   }
 
-  private async end(flow: FlowWithSecrets, name: EventName, detail: Readonly<Record<string, unknown>>): Promise<void> {
-    await this.flows.refuse(flow, this.eventOf(flow, name, detail));
+  private async refuse(
+    flow: FlowWithSecrets,
+    event: EventName,
+    code: FailureCode | 'invalid_request',
+    reason: string,
+  ): Promise<BrowserAnswer> {
+    await this.end(flow, event, { code, reason });
+    return this.sendBack(flow, code);
   }
 
-  private eventOf(
+  private async end(
     flow: FlowWithSecrets,
     name: EventName,
-    detail: Readonly<Record<string, unknown>>,
-  ): Parameters<FlowRepository['refuse']>[1] {
-    return {
-      name,
-      provider: flow.provider,
-      integrationId: null,
-      actor: { type: 'user', id: flow.startedBy },
-      detail: { ...detail, flow: flow.id },
-    };
+    detail: Readonly<Record<string, unknown>> = {},
+  ): Promise<void> {
+    await this.flows.refuse(flow, flowEvent(flow, name, detail));
   }
 }

@@ -26,7 +26,9 @@ import { JobProducer } from '@hub/queues';
 import { sealGrant, TokenVault, type Sealer } from '@hub/token-vault';
 import { HubLogger } from '@hub/telemetry';
 import { Injectable } from '@nestjs/common';
-import { FlowOpeningService, flowCell } from './flow-opening.service';
+import { flowEvent } from './flow-event';
+import { FlowOpeningService } from './flow-opening.service';
+import { FlowSecretsService } from './flow-secrets.service';
 
 /** How a connect ends once its code may be spent. */
 export type Completion =
@@ -50,6 +52,8 @@ interface Obtained {
   readonly grant: Grant;
   readonly scopes: readonly string[] | undefined;
   readonly account: Account | null;
+  /** Granted beyond what was asked: stored, and told. */
+  readonly added: readonly string[];
   readonly askedAt: Date;
 }
 
@@ -71,6 +75,7 @@ export class CompletionService {
     private readonly flows: FlowRepository,
     private readonly integrations: IntegrationRepository,
     private readonly opening: FlowOpeningService,
+    private readonly secrets: FlowSecretsService,
     private readonly jobs: JobProducer,
     private readonly logger: HubLogger,
   ) {}
@@ -91,14 +96,16 @@ export class CompletionService {
 
     const { grant } = answer;
     const scopes = grantedScopes(provider, flow.scopes, grant);
-    const missing = missingScopes(provider.definition.scopes.normalise(flow.scopes), scopes ?? []);
+    const asked = provider.definition.scopes.normalise(flow.scopes);
+    const missing = missingScopes(asked, scopes ?? []);
+    const added = missingScopes(scopes ?? [], asked);
     const identity = await this.identify(spend, grant);
     if (missing.length > 0)
       return this.giveBack(sealer, spend, grant, identity.account, 'insufficient_scope', 'grant.scope_changed', {
         missing: formatScopes(missing),
       });
 
-    return this.keep(sealer, spend, { grant, scopes, account: identity.account, askedAt }, identity.failure);
+    return this.keep(sealer, spend, { grant, scopes, account: identity.account, added, askedAt }, identity.failure);
   }
 
   /** Stores what was obtained, unless it is for another account than the org has, or the flow has ended meanwhile. */
@@ -131,7 +138,7 @@ export class CompletionService {
     const verifier =
       flow.verifier === null
         ? undefined
-        : (await this.vault.open(flowCell(flow, provider, 'verifier'), flow.verifier)).reveal();
+        : (await this.secrets.open(flow, provider, 'verifier', flow.verifier)).reveal();
     const answer = await this.oauth.exchange(provider, flow.endpoints, {
       code,
       redirectUri: this.opening.redirectUri(provider),
@@ -164,7 +171,7 @@ export class CompletionService {
   private async store(
     sealer: Sealer,
     { flow, provider, unbound }: SpendableCode,
-    { grant, scopes, account, askedAt }: Obtained,
+    { grant, scopes, account, added, askedAt }: Obtained,
     before: Integration | undefined,
   ): Promise<ConnectStored['kind']> {
     const id = before?.id ?? (randomUUID() as IntegrationId);
@@ -179,14 +186,15 @@ export class CompletionService {
       Math.random(),
     );
     const actor = { type: 'user', id: flow.startedBy } as const;
-    const told = { ...change, events: [...(unbound ? [unbound] : []), ...change.events] };
+    const widened = { name: 'grant.scope_changed', detail: { added: formatScopes(added), flow: flow.id } } as const;
+    const events = [...(unbound ? [unbound] : []), ...change.events, ...(added.length > 0 ? [widened] : [])];
     const stored = await this.integrations.storeConnect(
       {
         orgId: flow.orgId,
         provider: flow.provider,
         id,
         accountBefore: before?.account?.id ?? null,
-        change: told,
+        change: { ...change, events },
         actor,
       },
       (manager) => completeFlow(manager, flow.id),
@@ -211,14 +219,7 @@ export class CompletionService {
     name: EventName,
     detail: Readonly<Record<string, unknown>>,
   ): Promise<Completion> {
-    const actor = { type: 'user', id: flow.startedBy } as const;
-    await this.flows.refuse(flow, {
-      name,
-      provider: flow.provider,
-      integrationId: null,
-      actor,
-      detail: { ...detail, code, flow: flow.id },
-    });
+    await this.flows.refuse(flow, flowEvent(flow, name, { ...detail, code }));
     return { kind: 'refused', code };
   }
 
@@ -233,14 +234,7 @@ export class CompletionService {
     detail: Readonly<Record<string, unknown>>,
   ): Promise<Completion> {
     const { orgId } = flow;
-    const actor = { type: 'user', id: flow.startedBy } as const;
-    const event = {
-      name,
-      provider: flow.provider,
-      integrationId: null,
-      actor,
-      detail: { ...detail, code, flow: flow.id },
-    };
+    const event = flowEvent(flow, name, { ...detail, code });
     const { manner } = provider.definition.revoke;
     const canGiveBack = manner === 'token' || manner === 'grant';
     const revocation = await this.flows.refuse(flow, event, async (manager) => {

@@ -16,7 +16,7 @@ export class ConfirmPageController {
     @Req() request: HubRequest,
     @Res() reply: HubReply,
   ): Promise<void> {
-    const answer = await this.confirmPages.show(params['page'] ?? '', request.cookies);
+    const answer = await this.confirmPages.show(params['page'] ?? '', request.cookies, request.ip);
     if (answer.kind === 'page') sendPage(reply, answer.page);
     else sendBrowser(reply, answer, 303);
   }

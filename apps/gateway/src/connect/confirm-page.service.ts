@@ -1,5 +1,5 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
-import { FlowRepository, type FlowWithSecrets } from '@hub/database';
+import type { FlowWithSecrets } from '@hub/database';
 import { HubError } from '@hub/domain';
 import { ProviderRegistry, type RegisteredProvider } from '@hub/providers';
 import { Inject, Injectable } from '@nestjs/common';
@@ -9,7 +9,8 @@ import type { BrowserAnswer } from '../http/browser-reply';
 import { CallbackService } from './callback.service';
 import { confirmPage } from './connect-pages';
 import { flowCookieName } from './flow-cookie';
-import { csrfProof, hashSecret, isCsrfProof, isSecret, looksLikeSecret } from './secrets';
+import { FlowPagesService } from './flow-pages.service';
+import { csrfProof, isCsrfProof, isSecret } from './secrets';
 
 export type ConfirmAnswer = BrowserAnswer | { readonly kind: 'page'; readonly page: Page };
 
@@ -21,13 +22,13 @@ export class ConfirmPageService {
   constructor(
     @Inject(HUB_CONFIG) private readonly config: HubConfig,
     private readonly providers: ProviderRegistry,
-    private readonly flows: FlowRepository,
+    private readonly pages: FlowPagesService,
     private readonly callbacks: CallbackService,
     private readonly denials: DenialsService,
   ) {}
 
-  async show(pageSecret: string, cookies: Cookies): Promise<ConfirmAnswer> {
-    const parked = await this.parked(pageSecret);
+  async show(pageSecret: string, cookies: Cookies, address: string): Promise<ConfirmAnswer> {
+    const parked = await this.parked(pageSecret, address);
     const cookie = parked && this.cookieOf(parked.flow, cookies);
     if (!parked || cookie === undefined) return { kind: 'invalid' };
     const { flow, provider } = parked;
@@ -44,7 +45,7 @@ export class ConfirmPageService {
 
   /** @throws HubError `forbidden` if the press does not come from the browser that was shown the page */
   async submit(pageSecret: string, csrf: unknown, cookies: Cookies, address: string): Promise<ConfirmAnswer> {
-    const parked = await this.parked(pageSecret);
+    const parked = await this.parked(pageSecret, address);
     if (!parked) return { kind: 'invalid' };
     const { flow } = parked;
     const cookie = this.cookieOf(flow, cookies);
@@ -72,9 +73,9 @@ export class ConfirmPageService {
 
   private async parked(
     pageSecret: string,
+    address: string,
   ): Promise<{ flow: FlowWithSecrets; provider: RegisteredProvider } | undefined> {
-    if (!looksLikeSecret(pageSecret)) return undefined;
-    const flow = await this.flows.ofPage(hashSecret(pageSecret));
+    const flow = await this.pages.flowOf(pageSecret, address);
     if (!flow || flow.status !== 'parked' || flow.expiresAt <= flow.readAt) return undefined;
     const provider = this.providers.find(flow.provider);
     return provider && { flow, provider };

@@ -8,8 +8,11 @@ import { ConfirmPageService } from './confirm-page.service';
 import { ConnectController } from './connect.controller';
 import { ConnectService } from './connect.service';
 import { FlowOpeningService } from './flow-opening.service';
+import { FlowPagesService } from './flow-pages.service';
+import { FlowSecretsService } from './flow-secrets.service';
 import { InputPageController } from './input-page.controller';
 import { InputPageService } from './input-page.service';
+import { ParkedCodeService } from './parked-code.service';
 import { WebhookConnectService } from './webhook-connect.service';
 
 /** From the first request to the stored grant. */
@@ -22,7 +25,10 @@ import { WebhookConnectService } from './webhook-connect.service';
     CompletionService,
     ConfirmPageService,
     FlowOpeningService,
+    FlowPagesService,
+    FlowSecretsService,
     InputPageService,
+    ParkedCodeService,
     WebhookConnectService,
   ],
 })

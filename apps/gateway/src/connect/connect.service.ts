@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { FlowRepository, type NewFlow } from '@hub/database';
-import { HubError, isAllowedRedirect, withParameters, type AuditEntry, type FlowId } from '@hub/domain';
+import { HubError, isAllowedRedirect, withParameters, type FlowId } from '@hub/domain';
 import { ProviderRegistry, providerId, type RegisteredProvider } from '@hub/providers';
 import { Inject, Injectable } from '@nestjs/common';
-import { actorOf, type Caller } from '../callers/caller';
+import type { Caller } from '../callers/caller';
 import { DenialsService } from '../callers/denials.service';
 import { flowCookie, type FlowCookie } from './flow-cookie';
+import { flowEvent } from './flow-event';
 import { FlowOpeningService } from './flow-opening.service';
 import { readInputs, type GivenInputs, type ReadInputs } from './provider-inputs';
 import { hashSecret, newSecret } from './secrets';
@@ -101,15 +102,13 @@ export class ConnectService {
       cookieHash: hashSecret(cookieSecret),
     };
     const authUrl =
-      given.missing.length > 0
-        ? await this.awaitInput(flow, caller)
-        : await this.openFlow(flow, provider, given.inputs, caller);
+      given.missing.length > 0 ? await this.awaitInput(flow) : await this.openFlow(flow, provider, given.inputs);
     return { authUrl, cookie: flowCookie('flow', id, cookieSecret, this.config.publicUrl) };
   }
 
-  private async awaitInput(flow: NewFlow, caller: Caller): Promise<string> {
+  private async awaitInput(flow: NewFlow): Promise<string> {
     const page = newSecret();
-    await this.flows.begin(flow, { pageHash: hashSecret(page) }, started(flow, caller));
+    await this.flows.begin(flow, { pageHash: hashSecret(page) }, flowEvent(flow, 'flow.started'));
     return `${this.config.publicUrl}/functions/v1/integrations-connect/${page}`;
   }
 
@@ -117,20 +116,9 @@ export class ConnectService {
     flow: NewFlow,
     provider: RegisteredProvider,
     inputs: Readonly<Record<string, string>>,
-    caller: Caller,
   ): Promise<string> {
     const { authUrl, opened } = await this.opening.open(flow, provider, inputs);
-    await this.flows.begin(flow, { opened }, started(flow, caller));
+    await this.flows.begin(flow, { opened }, flowEvent(flow, 'flow.started'));
     return authUrl;
   }
-}
-
-function started(flow: NewFlow, caller: Caller): AuditEntry {
-  return {
-    name: 'flow.started',
-    provider: flow.provider,
-    integrationId: null,
-    actor: actorOf(caller),
-    detail: { flow: flow.id },
-  };
 }

@@ -3,8 +3,8 @@ import { HUB_CONFIG } from '@hub/config';
 import type { OpenedFlow } from '@hub/database';
 import { callbackUrl, type FlowId, type OrgId } from '@hub/domain';
 import { buildAuthorizationRequest, type RegisteredProvider } from '@hub/providers';
-import { PlainToken, TokenVault, type Cell } from '@hub/token-vault';
 import { Inject, Injectable } from '@nestjs/common';
+import { FlowSecretsService } from './flow-secrets.service';
 import { hashSecret, newSecret } from './secrets';
 
 /** A flow that is ready for its provider. */
@@ -19,7 +19,7 @@ export interface Opening {
 export class FlowOpeningService {
   constructor(
     @Inject(HUB_CONFIG) private readonly config: HubConfig,
-    private readonly vault: TokenVault,
+    private readonly secrets: FlowSecretsService,
   ) {}
 
   /** The redirect URI of a provider's flows: its own for each provider, from our settings, never from a request (RFC 9700 §2.1, 4.4). */
@@ -41,19 +41,7 @@ export class FlowOpeningService {
       redirectUri: this.redirectUri(provider),
       state,
     });
-    const sealed =
-      verifier === undefined
-        ? null
-        : await this.vault.seal(flowCell(flow, provider, 'verifier'), new PlainToken(verifier));
+    const sealed = verifier === undefined ? null : await this.secrets.seal(flow, provider, 'verifier', verifier);
     return { authUrl: url, opened: { inputs, endpoints, stateHash: hashSecret(state), verifier: sealed } };
   }
-}
-
-/** The cell of one of a flow's secrets. */
-export function flowCell(
-  flow: { id: FlowId; orgId: OrgId },
-  provider: RegisteredProvider,
-  column: 'verifier' | 'parked_code',
-): Cell {
-  return { table: 'flows', column, orgId: flow.orgId, provider: provider.definition.id, rowId: flow.id };
 }

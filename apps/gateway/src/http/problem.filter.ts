@@ -54,7 +54,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   /** Nothing is wrong with the token, nor with whoever asks: it passes with the outage. */
   private keysAway(error: KeyUnavailable, request: HubRequest): HubError {
-    this.logger.warning('hub.keys.unavailable', { request: request.id, key_provider: error.provider });
+    this.logger.warning('hub.keys.unavailable', { request: request.id, ...error.facts });
     return new HubError(
       'provider_unavailable',
       'The hub cannot reach the key provider that opens what it has sealed; the token itself is not to blame.',

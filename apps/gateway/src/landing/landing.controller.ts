@@ -39,7 +39,13 @@ export class LandingController {
   /** With `npm start` the page shows the local org. A foreign host name is refused that: it may be a name that was bent to this machine. */
   private async localIntegrations(request: HubRequest): Promise<IntegrationView[] | undefined> {
     const orgId = parseOrgId(this.config.local?.orgId);
-    if (!orgId || !isLoopback(request.hostname)) return undefined;
+    if (!orgId || !isLoopback(hostNamed(request.headers.host))) return undefined;
     return this.integrations.list({ orgId, sub: 'local', scopes: new Set(['integrations:read']) });
   }
+}
+
+/** The host that the browser itself named, whatever a proxy says; without its port. */
+function hostNamed(host: string | undefined): string {
+  const url = `http://${host ?? ''}`;
+  return URL.canParse(url) ? new URL(url).hostname : '';
 }

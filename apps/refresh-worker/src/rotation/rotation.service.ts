@@ -81,8 +81,7 @@ export class RotationService {
       await this.rotate(orgId);
     } catch (error) {
       if (error instanceof OrgForgotten) return this.rotations.finish(orgId, undefined, WORKER);
-      if (error instanceof KeyUnavailable)
-        this.logger.warning('hub.keys.unavailable', { key_provider: error.provider, org: orgId });
+      if (error instanceof KeyUnavailable) this.logger.warning('hub.keys.unavailable', { ...error.facts, org: orgId });
       else this.logger.failure('hub.keys.rotation_failed', error, { org: orgId });
       await this.rotations.putOff(orgId, AGAIN_MS);
     }

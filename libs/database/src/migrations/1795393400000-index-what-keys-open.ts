@@ -14,9 +14,9 @@ export class IndexWhatKeysOpen1795393400000 implements MigrationInterface {
     // a table of partitions takes none concurrently: each partition does, and is attached. Partitions to come get it by themselves
     await runner.query('drop index if exists public.audit_events_sealed');
     await runner.query(`create index audit_events_sealed on only public.audit_events ${SEALED_EVENTS}`);
-    const partitions: { name: string }[] = await runner.query(
+    const partitions = (await runner.query(
       "select c.relname as name from pg_inherits join pg_class c on c.oid = inhrelid where inhparent = 'public.audit_events'::regclass",
-    );
+    )) as { name: string }[];
     for (const { name } of partitions) {
       await runner.query(`drop index concurrently if exists audit.${name}_sealed`);
       await runner.query(`create index concurrently ${name}_sealed on audit.${name} ${SEALED_EVENTS}`);
