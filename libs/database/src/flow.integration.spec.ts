@@ -22,6 +22,7 @@ const aFlow = (different: Partial<NewFlow> = {}): NewFlow => ({
   orgId: randomUUID() as OrgId,
   provider: 'notion' as ProviderId,
   startedBy: 'ada',
+  completion: 'browser',
   returnUrl: 'https://app.example/integrations',
   scopes: ['read', 'write'],
   clientId: 'client-1',
@@ -167,7 +168,7 @@ describe('flows', () => {
   });
 
   describe('whose code is parked', () => {
-    const parking = () => ({ code: 'sealed-code' as Sealed, pageHash: hash(), cookieHash: hash() });
+    const parking = () => ({ code: 'sealed-code' as Sealed, lifeSeconds: null, pageHash: hash(), cookieHash: hash() });
     const reload = async (pageHash: Buffer) => {
       const flow = await flows.ofPage(pageHash);
       if (!flow) throw new Error('the flow has no page');
@@ -208,6 +209,92 @@ describe('flows', () => {
       const { flow } = await underWay();
       const before = { ...flow, status: 'open', inputs: {}, endpoints, expiresAt: new Date() } as const;
       expect(await flows.park(before, parking(), event('flow.unbound'))).toBe(false);
+    });
+
+    it.each([
+      ['is over ten seconds before its code', 60, 50],
+      ['is over at its own end, where its code would live longer', 3_600, 600],
+      ['is over at its own end, where nobody knows how long its code lives', null, 600],
+    ])('%s', async (_what, lifeSeconds, leftSeconds) => {
+      const { flow } = await taken();
+      const whole = await flows.find(flow.orgId, flow.id);
+      await flows.park(whole!, { ...parking(), lifeSeconds }, event('flow.unbound'));
+      const [left] = await database.sql<{ seconds: number }>(
+        'select extract(epoch from expires_at - created_at)::float8 as seconds from public.flows where id = $1',
+        [flow.id],
+      );
+      // it was created a moment before it was parked
+      expect(left?.seconds).toBeGreaterThanOrEqual(leftSeconds);
+      expect(left?.seconds).toBeLessThan(leftSeconds + 30);
+    });
+  });
+
+  describe('that a backend completes', () => {
+    const waiting = () => ({ code: 'sealed-code' as Sealed, lifeSeconds: 60, handleHash: hash() });
+    const whole = async ({ orgId, id }: Pick<NewFlow, 'orgId' | 'id'>) => {
+      const flow = await flows.find(orgId, id);
+      if (!flow) throw new Error('no such flow');
+      return flow;
+    };
+    async function deferred() {
+      const { flow, stateHash } = await underWay({ completion: 'deferred' });
+      await flows.take(stateHash);
+      const parked = waiting();
+      expect(await flows.defer(await whole(flow), parked, event('flow.deferred'))).toBe(true);
+      return { flow, parked };
+    }
+
+    it('park what came back, for a handle of which only the hash is kept', async () => {
+      const { flow, parked } = await deferred();
+      expect(await whole(flow)).toMatchObject({
+        completion: 'deferred',
+        status: 'parked',
+        parkedCode: 'sealed-code',
+        handleHash: parked.handleHash,
+        confirmCookieHash: null,
+      });
+      expect(await row(flow.id)).toMatchObject({ page_hash: null });
+      expect(await events(flow.orgId)).toEqual(['flow.started', 'flow.deferred']);
+    });
+
+    it('are found in their own org alone', async () => {
+      const { flow } = await deferred();
+      expect(await flows.find(randomUUID() as OrgId, flow.id)).toBeUndefined();
+    });
+
+    it('park what was typed into the page, which is over then', async () => {
+      const pageHash = hash();
+      const flow = aFlow({ completion: 'deferred' });
+      await flows.begin(flow, { pageHash }, event('flow.started'));
+      expect(await flows.defer(await whole(flow), waiting(), event('flow.deferred'))).toBe(true);
+      expect(await flows.ofPage(pageHash)).toBeUndefined();
+      expect(await flows.defer(await whole(flow), waiting(), event('flow.deferred'))).toBe(false);
+    });
+
+    it.each([
+      ['before their state has come back', 'deferred', 'open', 60],
+      ['once they have ended', 'deferred', 'refused', 60],
+      ['where the browser completes them', 'browser', 'taken', 60],
+      ['where their page has waited too long', 'deferred', 'awaiting_input', 0],
+    ] as const)('park nothing %s', async (_what, completion, status, seconds) => {
+      const { flow } = await underWay({ completion });
+      await database.sql(
+        'update public.flows set status = $2, expires_at = now() + make_interval(secs => $3) where id = $1',
+        [flow.id, status, seconds],
+      );
+      expect(await flows.defer(await whole(flow), waiting(), event('flow.deferred'))).toBe(false);
+      expect(await row(flow.id)).toMatchObject({ status, parked_code: null, handle_hash: null });
+      expect(await events(flow.orgId)).toEqual(['flow.started']);
+    });
+
+    it('keep the hash of their handle once they are over, and no code', async () => {
+      const { flow, parked } = await deferred();
+      await flows.refuse(flow, event('flow.user_mismatch'));
+      expect(await row(flow.id)).toMatchObject({
+        status: 'refused',
+        parked_code: null,
+        handle_hash: parked.handleHash,
+      });
     });
   });
 

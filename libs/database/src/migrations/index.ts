@@ -23,6 +23,7 @@ import { CreateForgottenOrgs1795392970000 } from './1795392970000-create-forgott
 import { CreateKeyRotations1795392980000 } from './1795392980000-create-key-rotations';
 import { WaitForThoseWhoStore1795392990000 } from './1795392990000-wait-for-those-who-store';
 import { LetTheEraserTellEvents1795392991000 } from './1795392991000-let-the-eraser-tell-events';
+import { CompleteDeferredFlows1795393600000 } from './1795393600000-complete-deferred-flows';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -51,4 +52,5 @@ export const MIGRATIONS = [
   CreateKeyRotations1795392980000,
   WaitForThoseWhoStore1795392990000,
   LetTheEraserTellEvents1795392991000,
+  CompleteDeferredFlows1795393600000,
 ];
