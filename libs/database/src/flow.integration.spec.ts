@@ -132,6 +132,7 @@ describe('flows', () => {
       ['replayed', "update public.flows set status = 'refused' where id = $1"],
       ['replayed', "update public.flows set status = 'parked' where id = $1"],
       ['cancelled', "update public.flows set status = 'cancelled' where id = $1"],
+      ['expired', "update public.flows set status = 'abandoned' where id = $1"],
     ])('is refused as %s after: %s', async (reason, sql) => {
       const { flow, stateHash } = await underWay();
       await database.sql(sql, [flow.id]);
@@ -295,6 +296,83 @@ describe('flows', () => {
         parked_code: null,
         handle_hash: parked.handleHash,
       });
+    });
+  });
+
+  describe('that nobody brings to an end', () => {
+    const worker = { type: 'worker', id: 'refresh-worker' } as const;
+    let refresher: FlowRepository;
+    beforeAll(async () => {
+      refresher = new FlowRepository(await database.as('refreshWorker'));
+    });
+    afterEach(() => database.sql('delete from public.flows'));
+
+    /** A flow with all that one can keep, whose time was over so long ago. */
+    async function since(seconds: number, status: string): Promise<NewFlow> {
+      const { flow } = await underWay();
+      await database.sql(
+        `update public.flows set status = $2, expires_at = now() - make_interval(secs => $3), parked_code = 'sealed-code',
+           confirm_cookie_hash = cookie_hash where id = $1`,
+        [flow.id, status, seconds],
+      );
+      return flow;
+    }
+
+    it.each(['awaiting_input', 'open', 'taken', 'parked'])(
+      'are ended without their secrets where they are %s',
+      async (was) => {
+        const flow = await since(61, was);
+        const { id, orgId } = flow;
+        expect(await refresher.overdue(10)).toEqual([{ id, orgId }]);
+        expect(await refresher.abandon(flow, worker)).toBe(true);
+        expect(await row(id)).toMatchObject({
+          status: 'abandoned',
+          verifier: null,
+          parked_code: null,
+          confirm_cookie_hash: null,
+        });
+        const told = await database.sql(
+          'select name, provider, actor_id, detail from public.audit_events where org_id = $1 order by seq desc limit 1',
+          [orgId],
+        );
+        expect(told).toEqual([
+          { name: 'flow.abandoned', provider: 'notion', actor_id: 'refresh-worker', detail: { flow: id, was } },
+        ]);
+        expect(await refresher.overdue(10)).toEqual([]);
+        expect(await refresher.abandon(flow, worker)).toBe(false);
+        expect(await events(orgId)).toEqual(['flow.started', 'flow.abandoned']);
+      },
+    );
+
+    it.each([
+      [30, 'open'],
+      [30, 'parked'],
+      [-60, 'parked'],
+      [3_600, 'completed'],
+      [3_600, 'refused'],
+      [3_600, 'cancelled'],
+      [3_600, 'abandoned'],
+    ])('stay as they are %d seconds after their time where they are %s', async (seconds, status) => {
+      const flow = await since(seconds, status);
+      expect(await refresher.overdue(10)).toEqual([]);
+      expect(await refresher.abandon(flow, worker)).toBe(false);
+      expect(await row(flow.id)).toMatchObject({ status, parked_code: 'sealed-code' });
+      expect(await events(flow.orgId)).toEqual(['flow.started']);
+    });
+
+    it('are found the longest overdue first, and ended in their own org alone', async () => {
+      const [late, later] = [await since(120, 'open'), await since(3_600, 'parked')];
+      expect((await refresher.overdue(10)).map(({ id }) => id)).toEqual([later.id, late.id]);
+      expect((await refresher.overdue(1)).map(({ id }) => id)).toEqual([later.id]);
+      expect(await refresher.abandon({ id: late.id, orgId: later.orgId }, worker)).toBe(false);
+      expect(await row(late.id)).toMatchObject({ status: 'open' });
+    });
+
+    it('are ended by one of two workers that find them at once', async () => {
+      const flow = await since(120, 'parked');
+      const ends = await Promise.all([refresher.abandon(flow, worker), refresher.abandon(flow, worker)]);
+      expect(ends.sort()).toEqual([false, true]);
+      expect(await events(flow.orgId)).toEqual(['flow.started', 'flow.abandoned']);
     });
   });
 

@@ -1,5 +1,6 @@
 import {
   FLOW_LIFE_MS,
+  type Actor,
   type AuditEntry,
   type Endpoints,
   type Flow,
@@ -178,6 +179,37 @@ export class FlowRepository {
         [flow.id],
       );
       return count === 1;
+    });
+  }
+
+  /**
+   * Flows whose time has been over for a moment and that nobody has brought to an end, the longest first, of any org.
+   *
+   * @param limit how many at most
+   */
+  async overdue(limit: number): Promise<Pick<Flow, 'id' | 'orgId'>[]> {
+    const rows: { id: string; org_id: string }[] = await this.database.asSystem('overdue flows', (manager) =>
+      manager.query('select * from hub.overdue_flows($1)', [limit]),
+    );
+    return rows.map(({ id, org_id }) => ({ id: id as FlowId, orgId: org_id as OrgId }));
+  }
+
+  /**
+   * Ends an overdue flow. Its secrets go, and the trail tells in which status it was.
+   *
+   * @returns false if somebody else has ended it
+   */
+  async abandon({ id, orgId }: Pick<Flow, 'id' | 'orgId'>, actor: Actor): Promise<boolean> {
+    return this.database.withOrg(orgId, async (manager) => {
+      const [row]: { provider: string; was: FlowStatus }[] = await manager.query('select * from hub.abandon_flow($1)', [
+        id,
+      ]);
+      if (!row) return false;
+      const { provider, was } = row;
+      await appendEvents(manager, [
+        { name: 'flow.abandoned', provider, integrationId: null, actor, detail: { flow: id, was } },
+      ]);
+      return true;
     });
   }
 

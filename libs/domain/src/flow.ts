@@ -8,7 +8,8 @@ export const FLOW_LIFE_MS = 10 * 60_000;
  * - `open`: the browser is at the provider; the state may come back once.
  * - `taken`: the state has come back; a second time is a replay.
  * - `parked`: the code waits, sealed, for the confirm page's button, or for the backend's handle.
- * - `completed`, `refused`: over. `cancelled`: over, since the org disconnected meanwhile.
+ * - `completed`, `refused`: over. `cancelled`: over, since the org disconnected meanwhile. `abandoned`: over, since nobody
+ *   has brought it to an end in time.
  */
 export const FLOW_STATUSES = [
   'awaiting_input',
@@ -18,6 +19,7 @@ export const FLOW_STATUSES = [
   'completed',
   'refused',
   'cancelled',
+  'abandoned',
 ] as const;
 export type FlowStatus = (typeof FLOW_STATUSES)[number];
 

@@ -46,7 +46,7 @@ describe('a handle', () => {
     expect(judged({ status, handleHash: null })).toEqual(burnt);
   });
 
-  it.each(['completed', 'refused', 'cancelled'] as const)(
+  it.each(['completed', 'refused', 'cancelled', 'abandoned'] as const)(
     'that is wrong finds nothing to burn in a flow that is %s',
     (status) => {
       expect(judged({ status }, { handle: newSecret() })).toMatchObject({
@@ -61,6 +61,7 @@ describe('a handle', () => {
     ['completed', 'flow.handle_replayed'],
     ['refused', 'flow.handle_replayed'],
     ['cancelled', 'flow.cancelled'],
+    ['abandoned', 'flow.handle_rejected'],
   ])('that comes again once the flow is %s is told as %s', (status, event) => {
     expect(judged({ status })).toMatchObject({ kind: 'void', event });
   });

@@ -39,6 +39,7 @@ export function judgeHandle(flow: JudgedFlow | undefined, { handle, sub }: Prese
   if (flow.completion !== 'deferred')
     return { kind: 'void', event: 'flow.handle_rejected', reason: 'its browser completes it' };
   if (!isSecret(handle, flow.handleHash)) return wrong(flow);
+  if (flow.status === 'abandoned') return { kind: 'void', event: 'flow.handle_rejected', reason: 'too late' };
   if (flow.status === 'cancelled') return { kind: 'void', event: 'flow.cancelled', reason: 'disconnected meanwhile' };
   if (flow.status !== 'parked')
     return { kind: 'void', event: 'flow.handle_replayed', reason: `flow is ${flow.status}` };

@@ -7,6 +7,7 @@ import { ProviderEntity } from './provider.entity';
 @Entity('flows')
 @Index('flows_by_org', ['orgId', 'provider', 'status'])
 @Index('flows_expiry', ['expiresAt'])
+@Index('flows_unfinished', ['expiresAt'], { where: "status in ('awaiting_input', 'open', 'taken', 'parked')" })
 @Unique('flows_state_hash_key', ['stateHash'])
 @Unique('flows_page_hash_key', ['pageHash'])
 @Check('flows_status_check', oneOf('status', FLOW_STATUSES))

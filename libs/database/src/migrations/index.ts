@@ -24,6 +24,7 @@ import { CreateKeyRotations1795392980000 } from './1795392980000-create-key-rota
 import { WaitForThoseWhoStore1795392990000 } from './1795392990000-wait-for-those-who-store';
 import { LetTheEraserTellEvents1795392991000 } from './1795392991000-let-the-eraser-tell-events';
 import { CompleteDeferredFlows1795393600000 } from './1795393600000-complete-deferred-flows';
+import { AbandonFlows1795393610000 } from './1795393610000-abandon-flows';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -53,4 +54,5 @@ export const MIGRATIONS = [
   WaitForThoseWhoStore1795392990000,
   LetTheEraserTellEvents1795392991000,
   CompleteDeferredFlows1795393600000,
+  AbandonFlows1795393610000,
 ];
