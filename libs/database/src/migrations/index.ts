@@ -31,6 +31,7 @@ import { HoldKeysToTheirTime1795393420000 } from './1795393420000-hold-keys-to-t
 import { CountWhatRotationsDo1795393430000 } from './1795393430000-count-what-rotations-do';
 import { DestroyRetiredKeys1795393440000 } from './1795393440000-destroy-retired-keys';
 import { TellReopenedVerdicts1795393500000 } from './1795393500000-tell-reopened-verdicts';
+import { WaitForConnects1795393700000 } from './1795393700000-wait-for-connects';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -67,4 +68,5 @@ export const MIGRATIONS = [
   CountWhatRotationsDo1795393430000,
   DestroyRetiredKeys1795393440000,
   TellReopenedVerdicts1795393500000,
+  WaitForConnects1795393700000,
 ];
