@@ -4,6 +4,7 @@ import type { DetailSealer, SealedDetail } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
 import { AuditEventEntity } from './entities';
 import type { HubDatabase } from './hub-database';
+import { selectOne } from './statements';
 
 /** One line of the trail as callers read it. */
 export interface AuditLine {
@@ -73,6 +74,17 @@ export class AuditRepository {
   async append(orgId: OrgId, entries: readonly AuditEntry[]): Promise<void> {
     if (entries.length === 0) return;
     await this.database.withOrg(orgId, (manager) => appendEvents(manager, entries));
+  }
+
+  /** Whether this login may write the trail. */
+  async mayAppend(): Promise<boolean> {
+    return this.database.asSystem('what this login may do', async (manager) => {
+      const { may } = await selectOne<{ may: boolean }>(
+        manager,
+        "select has_function_privilege('hub.append_event(uuid, text, text, uuid, text, text, jsonb)', 'execute') as may",
+      );
+      return may;
+    });
   }
 
   /** Writes an entry that belongs to no org, such as a callback with an unknown state. */
