@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,8 +6,8 @@ import { ConfigError, parseDurationMs } from './environment';
 import { isLoopback, readConfig, type ConfigNeeds } from './hub-config';
 import { SECRET_SETTINGS, SETTINGS } from './settings';
 
-const KEY = Buffer.from(Array.from({ length: 32 }, (_, place) => place * 7 + 1)).toString('base64');
-const OTHER_KEY = Buffer.from(Array.from({ length: 32 }, (_, place) => place * 5 + 3)).toString('base64');
+const KEY = createHash('sha256').update('one').digest('base64');
+const OTHER_KEY = createHash('sha256').update('another').digest('base64');
 
 /** The least that an app which answers callers needs. */
 const LEAST = {
@@ -406,6 +407,14 @@ describe('TOKEN_KEYS', () => {
       `k1:${Buffer.from('The quick brown fox jumps, 13 dogs').subarray(0, 32).toString('base64')}`,
       /not random/,
     ],
+    ['counts up', `k1:${base64(Array.from({ length: 32 }, (_, place) => place))}`, /not random/],
+    ['counts down', `k1:${base64(Array.from({ length: 32 }, (_, place) => 31 - place))}`, /not random/],
+    ['counts by sevens', `k1:${base64(Array.from({ length: 32 }, (_, place) => place * 7 + 1))}`, /not random/],
+    [
+      'is a phrase with its line break',
+      `k1:${Buffer.from('Sphinx of quartz judge my vow!!\n').toString('base64')}`,
+      /not random/,
+    ],
     ['is a repeated phrase', `k1:${Buffer.from('correct horse battery staple co!').toString('base64')}`, /not random/],
     ['has one id twice', `k1:${KEY},k1:${OTHER_KEY}`, /^TOKEN_KEYS names one id twice/],
     ['has one key under two ids', `k1:${KEY},k2:${KEY}`, /^TOKEN_KEYS holds one key under two ids/],
@@ -415,8 +424,15 @@ describe('TOKEN_KEYS', () => {
 });
 
 describe('AUDIT_SEAL_KEY', () => {
+  it('is no key of TOKEN_KEYS', () => {
+    expect(mistakesOf({ TOKEN_KEYS: `k1:${OTHER_KEY},k2:${KEY}`, AUDIT_SEAL_KEY: `s1:${KEY}` })).toEqual([
+      'AUDIT_SEAL_KEY and TOKEN_KEYS share a key: whoever may open tokens could forge seals. Make another one',
+    ]);
+  });
+
   it('is a list of keys as TOKEN_KEYS is, and may be missing', () => {
-    const { auditSeal } = read({ AUDIT_SEAL_KEY: `s2:${KEY},s1:${OTHER_KEY}`, AUDIT_SEAL_DIR: '/seals' });
+    const another = createHash('sha256').update('a third').digest('base64');
+    const { auditSeal } = read({ AUDIT_SEAL_KEY: `s2:${OTHER_KEY},s1:${another}`, AUDIT_SEAL_DIR: '/seals' });
     expect(auditSeal.keys.map(({ id }) => id)).toEqual(['s2', 's1']);
     expect(auditSeal).toMatchObject({ dir: '/seals', everyMs: 60_000 });
     expect(read().auditSeal.keys).toEqual([]);
@@ -424,7 +440,10 @@ describe('AUDIT_SEAL_KEY', () => {
 
   it.each([
     [KEY, /^AUDIT_SEAL_KEY, key 1: must be `id:base64`/],
-    [`s1:${KEY},s1:${OTHER_KEY}`, /^AUDIT_SEAL_KEY names one id twice/],
+    [
+      `s1:${OTHER_KEY},s1:${createHash('sha256').update('a third').digest('base64')}`,
+      /^AUDIT_SEAL_KEY names one id twice/,
+    ],
     ['s1:short', /^AUDIT_SEAL_KEY, key 1: the key must be/],
   ])('that cannot be used is told without it: %#', (AUDIT_SEAL_KEY, expected) => {
     const mistakes = mistakesOf({ AUDIT_SEAL_KEY });

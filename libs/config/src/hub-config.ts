@@ -146,6 +146,10 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     local: readLocal(reader, host, publicUrl),
     logLevel: reader.oneOf('LOG_LEVEL', LOG_LEVELS),
   };
+  if (config.auditSeal.keys.some((seal) => config.tokenKeys.some(({ key }) => key.equals(seal.key))))
+    mistakes.add(
+      'AUDIT_SEAL_KEY and TOKEN_KEYS share a key: whoever may open tokens could forge seals. Make another one',
+    );
   mistakes.throwIfAny();
   return deepFreeze(config);
 }

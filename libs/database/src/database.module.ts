@@ -19,7 +19,6 @@ import { SyncRepository } from './sync.repository';
 
 const REPOSITORIES = [
   AuditChainRepository,
-  AuditRepository,
   BreakerRepository,
   DataKeyRepository,
   DeadLetterRepository,
@@ -58,6 +57,11 @@ export class DatabaseModule implements OnApplicationShutdown {
           useFactory: (database: HubDatabase) => new repository(database),
         })),
         {
+          provide: AuditRepository,
+          inject: [HubDatabase, { token: AuditVault, optional: true }],
+          useFactory: (database: HubDatabase, vault?: AuditVault) => new AuditRepository(database, vault),
+        },
+        {
           provide: IntegrationRepository,
           inject: [HubDatabase, { token: AuditVault, optional: true }],
           useFactory: (database: HubDatabase, vault?: AuditVault) => new IntegrationRepository(database, vault),
@@ -76,6 +80,7 @@ export class DatabaseModule implements OnApplicationShutdown {
       ],
       exports: [
         HubDatabase,
+        AuditRepository,
         DueNotices,
         DATA_KEY_STORE,
         AUDIT_KEY_STORE,

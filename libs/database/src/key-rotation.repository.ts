@@ -76,7 +76,7 @@ export interface KeyUse {
   readonly orgId: OrgId;
   /** `null`: the values name a key of `TOKEN_KEYS`, as an earlier release has sealed them, or one that nobody has. */
   readonly dataKey: DataKeyFacts | null;
-  /** The key that the values name; `null` where a data key opens nothing. */
+  /** The key that the values name; empty: they are no sealed values, `null`: a data key opens nothing. */
   readonly sealedBy: string | null;
   /** Table and column, such as `integrations.access_token`; `null` where a data key opens nothing. */
   readonly place: string | null;
@@ -101,7 +101,8 @@ const EVERY_CELL = RESEALED_COLUMNS.map(
     `select ${place} as place, id, provider, ${integration} as "integrationId", ${column} as sealed from public.${table}`,
 ).join(' union all ');
 
-const ORGS_OF_A_PAGE = 1_000;
+/** So that a page is counted in a second or so. */
+const ORGS_OF_A_PAGE = 100;
 
 /** Replacing keys, org by org. */
 export class KeyRotationRepository {

@@ -1,7 +1,8 @@
 import type { Actor, AuditEntry, IntegrationId, OrgId, ProviderId } from '@hub/domain';
 import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
-import { HubDatabase } from './hub-database';
+import { openAsEraser } from './eraser-database';
+import type { HubDatabase } from './hub-database';
 import { isDeadlock } from './refused-statement';
 import { affected, selectOne } from './statements';
 
@@ -22,9 +23,6 @@ export interface Erased {
   readonly grantsDropped: number;
 }
 
-const ERASER = 'hub_eraser';
-/** A command line does one thing after the other. */
-const POOL_SIZE = 2;
 /** Whoever is in each other's way twice is not a third time: the other one has ended by then. */
 const TRIES = 5;
 /**
@@ -47,16 +45,7 @@ export class OrgErasureRepository {
    * @throws Error if it has not become that, since a pooler on the way has dropped the wish
    */
   static async open(adminUrl: string): Promise<OrgErasureRepository> {
-    const url = new URL(adminUrl);
-    url.searchParams.set('options', `-c role=${ERASER}`);
-    const database = await HubDatabase.open(url.href, 'hub-org-forget', POOL_SIZE);
-    try {
-      await requireEraser(database);
-    } catch (error) {
-      await database.close();
-      throw error;
-    }
-    return new OrgErasureRepository(database);
+    return new OrgErasureRepository(await openAsEraser(adminUrl, 'hub-org-forget'));
   }
 
   async close(): Promise<void> {
@@ -146,7 +135,7 @@ export class OrgErasureRepository {
       const { values } = await selectOne<{ values: number }>(
         manager,
         `select coalesce(sum(s.cells), 0)::int as values from hub.sealed_places() s
-         where not exists (select from public.data_keys k where k.id::text = s.key_id)`,
+         where s.key_id <> '' and not exists (select from public.data_keys k where k.id::text = s.key_id)`,
       );
       return values;
     });
@@ -195,15 +184,6 @@ export class OrgErasureRepository {
         if (!isDeadlock(error) || tries === TRIES) throw error;
       }
   }
-}
-
-/** No statement here names its org: whoever is bound by no policy, such as a superuser, would forget all orgs at once. */
-async function requireEraser(database: HubDatabase): Promise<void> {
-  const { role } = await database.asSystem('whose rights this session has', (manager) =>
-    selectOne<{ role: string }>(manager, 'select current_user as role'),
-  );
-  if (role !== ERASER)
-    throw new Error(`this session is ${role} and not ${ERASER}; give PostgreSQL’s own address, not a pooler’s`);
 }
 
 async function append(

@@ -12,7 +12,9 @@ import {
 import { aConnect, ADA, aFreshGrant, WORKER } from '../../../test/factories/change';
 import { FAILURES } from '../../../test/factories/integration';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
+import { migrationDataSource } from './data-source';
 import { IntegrationRepository } from './integration.repository';
+import { SyncTheForgotten1795393200000 } from './migrations/1795393200000-sync-the-forgotten';
 import { RefreshLeaseRepository, type Lease } from './refresh-lease.repository';
 import { SyncRepository, type SyncTarget } from './sync.repository';
 
@@ -22,8 +24,12 @@ import { SyncRepository, type SyncTarget } from './sync.repository';
  */
 const PROVIDER = 'google_drive' as ProviderId;
 const HOUR = 3_600_000;
+/** Many orders, each of many transactions, on whatever disk there is. */
+const PATIENCE_MS = 240_000;
 /** Each order is told of an org of its own. */
 const AT_ONCE = 4;
+
+jest.setTimeout(PATIENCE_MS);
 
 let database: OwnDatabase;
 let integrations: IntegrationRepository;
@@ -228,16 +234,19 @@ it.each([
 it.each(['dead', 'down'] as const)(
   'a sync that hears that the token is %s beside a grant that comes late leaves a whole row, in every order, and the grant in use',
   async (word) => {
-    const refreshes = [
+    const overtaken = [
+      ask,
       claim,
       step('stands still', (story) => story.leaseEnds()),
       step('another claims', (story) => story.claim('two')),
+    ];
+    const refreshes = [
       step('is refused', (story) => story.failed('two', FAILURES.revoked)),
       step('the first was granted', (story) => story.granted('one')),
       step('claim again', (story) => story.claim('three')),
       step('take the late grant', (story) => story.granted('three')),
     ];
-    const orders = interleaved(refreshes, sync(word)).map((order) => [ask, ...order]);
+    const orders = interleaved(refreshes, sync(word)).map((order) => [...overtaken, ...order]);
     // of the new token the sync's word counts
     const endOf = (order: readonly Step[]) =>
       word === 'dead' && order.at(-2)?.name === 'load' ? 'reauth_required' : 'connected';
@@ -269,4 +278,30 @@ it('a sync has the last word once nobody is about to refresh, and tells it once'
   await story.hear(FAILURES.revoked);
   expect(await story.statusNow()).toBe('reauth_required');
   expect(await story.wrongs()).toEqual([]);
+});
+
+it('a row that has lost its syncs is given one by the migration, and no other row', async () => {
+  const stories = [new Story(), new Story(), new Story()] as const;
+  for (const story of stories) await story.connect();
+  const [lost, judged, well] = stories.map(({ id }) => id);
+  await database.sql('update public.integrations set next_sync_at = null where id = any($1)', [[lost, judged]]);
+  await database.sql("update public.integrations set status = 'reauth_required' where id = $1", [judged]);
+  const nextOf = async (id: string | undefined) => {
+    const [row] = await database.sql<{ next_sync_at: Date | null }>(
+      'select next_sync_at from public.integrations where id = $1',
+      [id],
+    );
+    return row?.next_sync_at;
+  };
+  const before = await nextOf(well);
+  const owner = await migrationDataSource(database.adminUrl).initialize();
+  const runner = owner.createQueryRunner();
+  try {
+    await new SyncTheForgotten1795393200000().up(runner);
+  } finally {
+    await runner.release();
+    await owner.destroy();
+  }
+  expect(await nextOf(lost)).toBeInstanceOf(Date);
+  expect([await nextOf(judged), await nextOf(well)]).toEqual([null, before]);
 });

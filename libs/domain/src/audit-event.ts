@@ -73,6 +73,8 @@ export interface EventDraft {
   readonly detail?: Readonly<Record<string, unknown>>;
   /** Facts that may name a person: part of the detail, sealed under the org's key, so that forgetting the org shreds them. */
   readonly personal?: Readonly<Record<string, string | null>>;
+  /** Facts that may name a person and only have to be told apart: part of the detail, as pseudonyms under the org's key. */
+  readonly pseudonyms?: Readonly<Record<string, string>>;
 }
 
 /** A draft with what the trail needs to place it. */

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHmac, hkdfSync, randomUUID } from 'node:crypto';
 import type { OrgId } from '@hub/domain';
 import { dataKeysInMemory } from '../../../test/support/data-keys';
 import { asSealedDetail, AuditVault, type DetailSealer } from './audit-vault';
@@ -54,7 +54,7 @@ describe('the audit vault', () => {
     const { aVault, seal, orgId, event } = setUp();
     const sealed = await seal(aVault());
     expect(JSON.stringify(sealed)).toMatch(/^\{"sealed":"hub1\.[^"]+"\}$/);
-    expect(JSON.stringify(sealed)).not.toContain('ada');
+    expect(JSON.stringify(sealed)).not.toContain('example');
     expect(await aVault().open(orgId, event, 'account', sealed)).toEqual({ value: 'ada@example.com' });
   });
 
@@ -62,6 +62,41 @@ describe('the audit vault', () => {
     const { aVault, seal, keyring } = setUp();
     keyring.state = 'away';
     expect(await seal(aVault())).toEqual({ withheld: true });
+  });
+
+  describe('makes a pseudonym', () => {
+    const mark = (vault: AuditVault, orgId: OrgId, field = 'address', value = '203.0.113.7') =>
+      vault.withSealer(orgId, (sealer) => Promise.resolve(sealer.mark(field, value)));
+
+    it('that is the same for alike values of an org, in every process, and another for all else', async () => {
+      const { aVault, orgId } = setUp();
+      const first = await mark(aVault(), orgId);
+      expect(first).toMatch(/^[0-9a-f]{16}$/);
+      expect(await mark(aVault(), orgId)).toBe(first);
+      const others = await Promise.all([
+        mark(aVault(), orgId, 'address', '203.0.113.8'),
+        mark(aVault(), orgId, 'label'),
+        mark(aVault(), randomUUID() as OrgId),
+      ]);
+      expect(new Set([first, ...others]).size).toBe(4);
+    });
+
+    it('by the key of the org for its trail: HMAC-SHA256 under HKDF-SHA256 of it', async () => {
+      const key = Buffer.alloc(32, 9);
+      const vault = new AuditVault({ active: () => Promise.resolve(aKey()) } as unknown as DataKeys);
+      const derived = Buffer.from(hkdfSync('sha256', key, '', 'hub audit pseudonym address', 32));
+      const expected = createHmac('sha256', derived).update('203.0.113.7').digest('hex').slice(0, 16);
+      expect(await mark(vault, randomUUID() as OrgId)).toBe(expected);
+    });
+
+    it('not at all while the key is away, nor once the work is done', async () => {
+      const { aVault, orgId, keyring } = setUp();
+      let kept: DetailSealer | undefined;
+      await aVault().withSealer(orgId, (sealer) => Promise.resolve((kept = sealer)));
+      expect(kept?.mark('address', '203.0.113.7')).toEqual({ withheld: true });
+      keyring.state = 'away';
+      expect(await mark(aVault(), orgId)).toEqual({ withheld: true });
+    });
   });
 
   describe('waits for a key', () => {

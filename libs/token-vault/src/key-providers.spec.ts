@@ -153,6 +153,12 @@ describe('the key providers', () => {
       name: 'KeyUnavailable',
       message: 'the key provider x cannot be reached',
     });
+    const mended = { cause: new Error('cut'), mend: 'mend the wire', isOfOneKey: true };
+    expect(new KeyUnavailable('x', mended).facts).toEqual({ key_provider: 'x', reason: 'cut', fix: 'mend the wire' });
+    expect(new KeyUnavailable('x', mended)).toMatchObject({ isOfOneKey: true, cause: { message: 'cut' } });
+    expect(new KeyUnavailable('x').facts).toEqual({ key_provider: 'x', reason: undefined, fix: undefined });
+    expect(new KeyUnavailable('x').isOfOneKey).toBe(false);
+    expect(new KeyUnavailable('x', { cause: new Error('') }).reason).toBeUndefined();
     expect(new KeyRefused('x', 'unknown_key')).toMatchObject({
       name: 'KeyRefused',
       message: 'the key provider x refuses a key: unknown_key',

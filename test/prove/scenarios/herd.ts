@@ -46,7 +46,7 @@ export const herd: readonly Scenario[] = [
   {
     name: 'sick-neighbour',
     proves: 'one provider hangs with hundreds of tokens overdue: the tokens of another do not even come late',
-    weight: 2,
+    weight: 1,
     run: async (surroundings) => {
       const trial = await Trial.prepare(surroundings, { servers: await surroundings.sharedServers(), workers: 2 });
       await trial.hub.sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: 30_000 });

@@ -121,7 +121,7 @@ export const manners: readonly Scenario[] = [
   {
     name: 'manner-none',
     proves: 'no grace, no expiry (Notion as it is): a lost answer is asked for once more, then the refusal is believed',
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runManner(surroundings, {
         lifeSeconds: null,
@@ -140,7 +140,7 @@ export const manners: readonly Scenario[] = [
   {
     name: 'manner-grace',
     proves: `a grace of ${GRACE_SECONDS} s and lives of an hour: every repeat comes within the grace, nobody is lost`,
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runManner(surroundings, {
         refresh: { mode: 'proactive', retry: `grace:${GRACE_SECONDS}` },
@@ -166,7 +166,7 @@ export const manners: readonly Scenario[] = [
     name: 'manner-probe',
     proves:
       'a probe before the next try: an access token that works says that none was spent, one that is dead that it was',
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runManner(surroundings, {
         refresh: { mode: 'proactive', retry: 'probe' },

@@ -67,7 +67,7 @@ export function keyLines(facts: KeyFacts): string[] {
     ...table(['TOKEN_KEYS', 'WRAPS', 'SEALS ITSELF', '', 'IN'], ring),
     '',
     ...singleKeyLines(facts),
-    ...missing(facts).map(([id, places]) => `✗ Values name the key ${id}, which is not here: ${placesText(places)}`),
+    ...missingLines(facts),
     progressLine(facts.progress),
   ];
 }
@@ -91,6 +91,15 @@ function singleKeyLines({ tally }: KeyFacts): string[] {
     ...(more > 0 ? [`and ${more} more: --json has all of them`] : []),
     '',
   ];
+}
+
+function missingLines(facts: KeyFacts): string[] {
+  const all = missing(facts);
+  const lines = all.slice(0, MOST_SHOWN).map(([id, places]) => {
+    const what = id === '' ? 'Values are not sealed' : `Values name the key ${id}, which is not here`;
+    return `✗ ${what}: ${placesText(places)}`;
+  });
+  return all.length > MOST_SHOWN ? [...lines, `and ${all.length - MOST_SHOWN} more: --json has all of them`] : lines;
 }
 
 function progressLine({

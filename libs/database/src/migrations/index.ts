@@ -30,6 +30,7 @@ import { CountWhatKeysOpen1795393410000 } from './1795393410000-count-what-keys-
 import { HoldKeysToTheirTime1795393420000 } from './1795393420000-hold-keys-to-their-time';
 import { CountWhatRotationsDo1795393430000 } from './1795393430000-count-what-rotations-do';
 import { DestroyRetiredKeys1795393440000 } from './1795393440000-destroy-retired-keys';
+import { NameKeysOfSealedValuesAlone1795393450000 } from './1795393450000-name-keys-of-sealed-values-alone';
 import { TellReopenedVerdicts1795393500000 } from './1795393500000-tell-reopened-verdicts';
 import { WaitForConnects1795393700000 } from './1795393700000-wait-for-connects';
 
@@ -67,6 +68,7 @@ export const MIGRATIONS = [
   HoldKeysToTheirTime1795393420000,
   CountWhatRotationsDo1795393430000,
   DestroyRetiredKeys1795393440000,
+  NameKeysOfSealedValuesAlone1795393450000,
   TellReopenedVerdicts1795393500000,
   WaitForConnects1795393700000,
 ];
