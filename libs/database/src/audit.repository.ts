@@ -4,6 +4,7 @@ import type { AuditVault, DetailSealer, SealedDetail } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
 import { AuditEventEntity } from './entities';
 import type { HubDatabase } from './hub-database';
+import { selectOne } from './statements';
 
 /** One line of the trail as callers read it. */
 export interface AuditLine {
@@ -84,6 +85,17 @@ export class AuditRepository {
     const write = (sealer?: DetailSealer): Promise<void> =>
       this.database.withOrg(orgId, (manager) => appendEvents(manager, entries, sealer));
     await (this.vault && entries.some(tellsOfPeople) ? this.vault.withSealer(orgId, write) : write());
+  }
+
+  /** Whether this login may write the trail. */
+  async mayAppend(): Promise<boolean> {
+    return this.database.asSystem('what this login may do', async (manager) => {
+      const { may } = await selectOne<{ may: boolean }>(
+        manager,
+        "select has_function_privilege('hub.append_event(uuid, text, text, uuid, text, text, jsonb)', 'execute') as may",
+      );
+      return may;
+    });
   }
 
   /** Writes an entry that belongs to no org, such as a callback with an unknown state. */

@@ -34,6 +34,7 @@ import { NameKeysOfSealedValuesAlone1795393450000 } from './1795393450000-name-k
 import { TellReopenedVerdicts1795393500000 } from './1795393500000-tell-reopened-verdicts';
 import { CompleteDeferredFlows1795393600000 } from './1795393600000-complete-deferred-flows';
 import { AbandonFlows1795393610000 } from './1795393610000-abandon-flows';
+import { WaitForConnects1795393700000 } from './1795393700000-wait-for-connects';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -73,4 +74,5 @@ export const MIGRATIONS = [
   TellReopenedVerdicts1795393500000,
   CompleteDeferredFlows1795393600000,
   AbandonFlows1795393610000,
+  WaitForConnects1795393700000,
 ];
