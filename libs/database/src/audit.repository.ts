@@ -54,6 +54,16 @@ export function tellsOfPeople({ personal, pseudonyms }: Pick<AuditEntry, 'person
   return [...Object.values(personal ?? {}), ...Object.values(pseudonyms ?? {})].some((value) => value !== null);
 }
 
+/** Gets the key for the trail before the transaction, and only where there is something to seal: a key is made by its first use. */
+export async function withTrailKey<T>(
+  vault: AuditVault | undefined,
+  orgId: OrgId,
+  isNeeded: boolean,
+  work: (sealer?: DetailSealer) => Promise<T>,
+): Promise<T> {
+  return vault && isNeeded ? vault.withSealer(orgId, work) : work();
+}
+
 function sealedDetail(
   { personal, pseudonyms, provider }: AuditEntry,
   id: string,
@@ -82,9 +92,9 @@ export class AuditRepository {
   /** Writes entries that tell of no other write: denials, reads. */
   async append(orgId: OrgId, entries: readonly AuditEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    const write = (sealer?: DetailSealer): Promise<void> =>
-      this.database.withOrg(orgId, (manager) => appendEvents(manager, entries, sealer));
-    await (this.vault && entries.some(tellsOfPeople) ? this.vault.withSealer(orgId, write) : write());
+    await withTrailKey(this.vault, orgId, entries.some(tellsOfPeople), (sealer) =>
+      this.database.withOrg(orgId, (manager) => appendEvents(manager, entries, sealer)),
+    );
   }
 
   /** Whether this login may write the trail. */

@@ -44,8 +44,8 @@ export interface SpendableCode {
   readonly code: string;
   /** The monotonic time at which the flow was read, by `performance.now()`. */
   readonly flowReadMs: number;
-  /** What the trail tells beside the connect where another browser than the flow's own has brought it back. */
-  readonly unbound?: EventDraft;
+  /** What the trail tells beside the connect where it was not the flow's own browser that has completed it. */
+  readonly told?: EventDraft;
 }
 
 /** What the provider granted, and to whom. */
@@ -171,7 +171,7 @@ export class CompletionService {
 
   private async store(
     sealer: Sealer,
-    { flow, provider, unbound }: SpendableCode,
+    { flow, provider, told }: SpendableCode,
     { grant, scopes, account, added, askedAt }: Obtained,
     before: Integration | undefined,
   ): Promise<ConnectStored['kind']> {
@@ -188,7 +188,7 @@ export class CompletionService {
     );
     const actor = { type: 'user', id: flow.startedBy } as const;
     const widened = { name: 'grant.scope_changed', detail: { added: formatScopes(added), flow: flow.id } } as const;
-    const events = [...(unbound ? [unbound] : []), ...change.events, ...(added.length > 0 ? [widened] : [])];
+    const events = [...(told ? [told] : []), ...change.events, ...(added.length > 0 ? [widened] : [])];
     const stored = await this.integrations.storeConnect(
       {
         orgId: flow.orgId,
