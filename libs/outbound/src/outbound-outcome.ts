@@ -1,4 +1,11 @@
-import type { WireAnswer } from '../provider-definition';
+/** An HTTP answer as far as readers need it. `json` is `undefined` if the body is none. */
+export interface WireAnswer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly text: string;
+  readonly json: unknown;
+}
 
 /** Why surely no byte of the request has left. */
 export type NotSentReason =

@@ -26,6 +26,12 @@ const PERMITS: Record<AddressRule, (range: string) => boolean> = {
 /** IPv6 space that is delegated to anybody at all: outside of it nothing is public (IANA, "IPv6 Global Unicast"). */
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 
+/**
+ * Addresses that stand in the space of the open internet and are none of it: 168.63.129.16 is the platform of Azure as
+ * every machine there reaches it (Azure Virtual Network, "What is IP address 168.63.129.16?").
+ */
+const PLATFORM: ReadonlySet<string> = new Set(['168.63.129.16']);
+
 /** True if a connection under `rule` may go to this address; forms that hide another address in them never may. */
 export function permitsAddress(rule: AddressRule, address: string): boolean {
   return PERMITS[rule](rangeOf(address));
@@ -44,10 +50,20 @@ export function ruleFor(rules: OutboundRules, protocol: string, hostname: string
   return rules.allowPrivate ? 'public_or_loopback' : 'public';
 }
 
+/**
+ * The rules for a client of its own that calls one host of the operator's choice and nothing else of his.
+ *
+ * @param url of that host
+ */
+export function vouchedFor(rules: OutboundRules, url: string): OutboundRules {
+  return { ...rules, allowHosts: [new URL(url).hostname.replace(/^\[|\]$/g, '').toLowerCase()] };
+}
+
 function rangeOf(address: string): string {
   if (!ipaddr.isValid(address)) return 'invalid';
   const parsed = ipaddr.parse(address);
   const range = parsed.range();
-  if (range === 'unicast' && parsed.kind() === 'ipv6' && !parsed.match(GLOBAL_UNICAST)) return 'reserved';
-  return range;
+  if (range !== 'unicast') return range;
+  if (parsed.kind() === 'ipv6' && !parsed.match(GLOBAL_UNICAST)) return 'reserved';
+  return PLATFORM.has(parsed.toString()) ? 'platform' : range;
 }
