@@ -43,6 +43,7 @@ export const EVENT_NAMES = [
   'audit.pruned',
   'auth.failed',
   'auth.forbidden',
+  'auth.foreign_org',
   'limit.reached',
   'denials.suppressed',
   'request.invalid',
