@@ -70,26 +70,34 @@ describe.each(OAUTH)('of a connection of %s', (provider) => {
     expect((await own.caller.token(provider)).status).toBe(200);
   });
 
-  it('a refresh token that was put there from another org goes to no provider', async () => {
-    const [own, foreign] = [await connected(provider), await connected(provider)];
-    const before = await sealedIn(own, 'refresh_token');
-    await put(own, 'refresh_token', await sealedIn(foreign, 'refresh_token'));
-    // Notion's is only looked at once the access token is refused
-    if (provider === 'notion') await hub.sandbox.expire(provider, own.account.name);
-    const after = await hub.lastSeq(own.caller);
-    await own.caller.refresh(provider);
-    const event = await hub.event(own.caller, 'seal.open_failed', { provider, after });
-    expect(event.detail).toMatchObject({ table: 'integrations', column: 'refresh_token' });
-    expect((await own.caller.read(provider)).body).toMatchObject({
-      status: 'refresh_failing',
-      failure: { code: 'internal' },
-    });
-    const asked = await hub.sandbox.log({ provider, account: own.account.name, kind: 'refresh' });
-    expect(asked).toEqual([]);
-    await put(own, 'refresh_token', before);
-    await own.caller.refresh(provider);
-    await hub.event(own.caller, 'integration.recovered', { provider });
-  });
+  const REFRESH_SOURCES: Record<string, (own: AtCallback) => Promise<string>> = {
+    'another org': async () => sealedIn(await connected(provider), 'refresh_token'),
+    'the access token’s column': (own) => sealedIn(own, 'access_token'),
+  };
+
+  it.each(Object.keys(REFRESH_SOURCES))(
+    'a refresh token that was put there from %s goes to no provider',
+    async (from) => {
+      const own = await connected(provider);
+      const before = await sealedIn(own, 'refresh_token');
+      await put(own, 'refresh_token', await REFRESH_SOURCES[from]!(own));
+      // Notion's is only looked at once the access token is refused
+      if (provider === 'notion') await hub.sandbox.expire(provider, own.account.name);
+      const after = await hub.lastSeq(own.caller);
+      await own.caller.refresh(provider);
+      const event = await hub.event(own.caller, 'seal.open_failed', { provider, after });
+      expect(event.detail).toMatchObject({ reason: expect.stringMatching(/^refresh_token_/) });
+      expect((await own.caller.read(provider)).body).toMatchObject({
+        status: 'refresh_failing',
+        failure: { code: 'internal' },
+      });
+      const asked = await hub.sandbox.log({ provider, account: own.account.name, kind: 'refresh' });
+      expect(asked).toEqual([]);
+      await put(own, 'refresh_token', before);
+      await own.caller.refresh(provider);
+      await hub.event(own.caller, 'integration.recovered', { provider });
+    },
+  );
 });
 
 describe('of flows', () => {
