@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import type { ProxyRules } from './proxy-rules';
 
 /**
  * Which addresses a connection may go to.
@@ -11,9 +12,11 @@ import ipaddr from 'ipaddr.js';
 export type AddressRule = 'public' | 'public_or_loopback' | 'loopback' | 'any';
 
 /** The part of the settings that outbound calls obey. */
-export interface OutboundRules {
+export interface OutboundRules extends ProxyRules {
   readonly allowPrivate: boolean;
   readonly allowHosts: readonly string[];
+  /** Certificates to trust in place of the system's, as PEM. */
+  readonly ca?: string;
 }
 
 const PERMITS: Record<AddressRule, (range: string) => boolean> = {
@@ -51,12 +54,15 @@ export function ruleFor(rules: OutboundRules, protocol: string, hostname: string
 }
 
 /**
- * The rules for a client of its own that calls one host of the operator's choice and nothing else of his.
+ * The rules for a client of its own that calls one host of the operator's choice and nothing else: it may have a private
+ * address, and plain http if it is this machine itself.
  *
- * @param url of that host
+ * @param url of that host, checked with the settings
  */
-export function vouchedFor(rules: OutboundRules, url: string): OutboundRules {
-  return { ...rules, allowHosts: [new URL(url).hostname.replace(/^\[|\]$/g, '').toLowerCase()] };
+export function vouchedFor(rules: ProxyRules, url: string): OutboundRules {
+  const { protocol, hostname } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  return { ...rules, allowPrivate: protocol === 'http:', allowHosts: [host] };
 }
 
 function rangeOf(address: string): string {
