@@ -30,6 +30,8 @@ export interface AppSpec {
 export interface Asked {
   readonly integrationId: string;
   readonly at: number;
+  /** When the process told that it is done with the answer; absent: it has not. */
+  endedAt?: number;
 }
 
 /** How one run of a process ended, and what it had begun. */
@@ -169,10 +171,18 @@ export class AppProcess {
     this.log.write(`${line}\n`);
     this.lines.push(line);
     if (this.lines.length > KEPT_LINES) this.lines.splice(0, this.lines.length - KEPT_LINES);
-    if (!line.includes('"hub.refresh.started"')) return;
+    const [, word] = /"hub\.refresh\.(started|succeeded|failed)"/.exec(line) ?? [];
+    if (word === undefined) return;
     const { integration } = JSON.parse(line) as { integration?: string };
-    // by our own clock: that of the process may be shifted
-    if (integration !== undefined) this.asked.push({ integrationId: integration, at: Date.now() });
+    if (integration !== undefined) this.note(integration, word === 'started');
+  }
+
+  /** By our own clock: that of the process may be shifted. */
+  private note(integrationId: string, isBegun: boolean): void {
+    const at = Date.now();
+    const underWay = this.asked.findLast((asked) => asked.integrationId === integrationId);
+    if (isBegun) this.asked.push({ integrationId, at });
+    else if (underWay) underWay.endedAt ??= at;
     if (this.asked.length > 5_000) this.asked = this.recentlyAsked();
   }
 

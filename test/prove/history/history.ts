@@ -67,8 +67,11 @@ export interface Interruption {
   readonly at: number;
   /** How long it lasted: 0 for a kill. */
   readonly forMs: number;
-  /** Whose refreshes it struck, and when their provider was asked; `all`: anybody's. */
-  readonly struck: readonly { readonly integrationId: string; readonly at: number }[] | 'all';
+  /** Whose refreshes it struck, when their provider was asked, and when their answer was done with; `all`: anybody's. */
+  readonly struck:
+    readonly { readonly integrationId: string; readonly at: number; readonly endedAt?: number }[] | 'all';
+  /** No answer is under way for longer in this scenario, its commit included; absent: the longest that any can be. */
+  readonly answeredWithinMs?: number;
 }
 
 /** A time in which the provider gave nobody a token, whatever the hub did. */

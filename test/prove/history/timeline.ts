@@ -58,15 +58,16 @@ export function interruptionOf(
   until: number,
   interruptions: readonly Interruption[],
 ): Interruption | undefined {
-  const underWayUntil = Math.min(until, presentation.at + CALL_MS);
-  return interruptions.find(({ at, forMs, struck }) => {
+  return interruptions.find(({ at, forMs, struck, answeredWithinMs = CALL_MS }) => {
+    const underWayUntil = Math.min(until, presentation.at + answeredWithinMs);
     if (at > underWayUntil || at + forMs < presentation.at - SLACK_MS) return false;
     if (struck === 'all') return true;
     return struck.some(
       (asked) =>
         asked.integrationId === subject.id &&
         asked.at <= presentation.at + SLACK_MS &&
-        asked.at > presentation.at - CALL_MS,
+        asked.at > presentation.at - CALL_MS &&
+        (asked.endedAt === undefined || asked.endedAt + SLACK_MS >= at), // what was done with was not under way
     );
   });
 }

@@ -38,7 +38,10 @@ async function runIll(surroundings: Surroundings, illness: Illness): Promise<Row
     faults,
     recoveredWithinMs: PROVIDER_RECOVERED_WITHIN_MS,
     ...(recovers && { recoveryMs }),
-    claims: illness.claims?.(findings, trial) ?? [],
+    claims: [
+      { holds: faults > 0, what: `the fault struck somebody (${faults}): else nothing was shown` },
+      ...(illness.claims?.(findings, trial) ?? []),
+    ],
     note: illness.note?.(findings, trial) ?? `${findings.inDoubt} in doubt, ${findings.attempts} attempts`,
   });
 }

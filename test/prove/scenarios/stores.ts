@@ -21,11 +21,16 @@ interface Disturbance {
   readonly lineTo?: 'redis' | 'postgres';
   /** Answers must come while PostgreSQL is away: then something was parked, or nothing was shown. */
   readonly parks?: boolean;
+  /** Whether workers have told of what was taken from them; without it nothing is asked of them. */
+  readonly missed?: (trial: Trial) => boolean;
   /** Does the harm. @returns how often */
   readonly disturb: (trial: Trial, servers: OwnServers, line: TcpProxy | undefined) => Promise<number>;
 }
 
-async function runDisturbed(surroundings: Surroundings, { strict, lineTo, parks, disturb }: Disturbance): Promise<Row> {
+async function runDisturbed(
+  surroundings: Surroundings,
+  { strict, lineTo, parks, missed, disturb }: Disturbance,
+): Promise<Row> {
   const servers = await surroundings.ownServers();
   const url = lineTo === 'redis' ? servers.redisUrl : servers.adminUrl;
   const line = lineTo && (await TcpProxy.start(addressOf(url)));
@@ -55,6 +60,7 @@ async function runDisturbed(surroundings: Surroundings, { strict, lineTo, parks,
     { holds: findings.familiesLost.length === 0, what: 'no family is lost, whatever was away' },
     noFlaps(findings),
     ...(parks ? parkClaims(findings, parked) : []),
+    ...(missed ? [{ holds: missed(trial), what: 'the workers noticed that Redis was away' }] : []),
   ];
   const note = `${findings.inDoubt} in doubt${parks ? `, ${parked} answers parked until PostgreSQL was back` : ''}`;
   return rowOf(findings, { faults, recoveryMs, claims, note });
@@ -108,6 +114,7 @@ export const stores: readonly Scenario[] = [
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
+        missed: (trial) => trial.toldOf('redis.unavailable') + trial.toldOf('queue.ring_lost') > 0,
         disturb: async (_trial, servers) => {
           await servers.killRedis();
           await sleep(surroundings.isLong ? 300_000 : 50_000);
@@ -123,6 +130,7 @@ export const stores: readonly Scenario[] = [
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
+        missed: (trial) => trial.toldOf('redis.unavailable') + trial.toldOf('queue.ring_lost') > 0,
         disturb: (_trial, servers) => repeated(surroundings.isLong ? 20 : 4, 15_000, () => servers.wipeRedis()),
       }),
   },
@@ -133,6 +141,7 @@ export const stores: readonly Scenario[] = [
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
+        missed: (trial) => trial.toldOf('redis.unavailable') + trial.toldOf('queue.ring_lost') > 0,
         lineTo: 'redis',
         disturb: async (_trial, _servers, line) => {
           line?.become('half_open');

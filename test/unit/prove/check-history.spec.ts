@@ -203,6 +203,22 @@ describe('lost families', () => {
     expect(lostTo({ at: 60_001, forMs: 5_000, struck: 'all' })).toContain('family_lost');
   });
 
+  it('are explained by a kill only for as long as an answer is under way in its scenario', () => {
+    const killedAt = (at: number, endedAt?: number): Interruption => ({
+      at,
+      forMs: 0,
+      struck: [{ integrationId: 'i1', at: 39_990, ...(endedAt !== undefined && { endedAt }) }],
+      answeredWithinMs: 2_000,
+    });
+    const lostTo = (kill: Interruption): ViolationKind[] => kindsOf(check({ ...LOST, interruptions: [kill] }));
+    expect(lostTo(killedAt(42_000))).toEqual([]);
+    // its worker had the answer for seconds, and dropped it
+    expect(lostTo(killedAt(42_001))).toContain('family_lost');
+    // its worker told that it was done with the answer, and was killed later
+    expect(lostTo(killedAt(41_000, 40_800))).toEqual([]);
+    expect(lostTo(killedAt(41_000, 40_700))).toContain('family_lost');
+  });
+
   describe('laid to one kill', () => {
     const lostBy = (...kills: (Interruption | 'all')[]): Findings => {
       const ids = kills.map((_, place) => `i${place + 1}`);
