@@ -1,7 +1,7 @@
 import type { OrgId } from '@hub/domain';
 import { DatabaseError, type Pool } from 'pg';
 import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
-import { appDataSource } from './data-source';
+import { appDataSource, type ServerTimeouts } from './data-source';
 import { isOfForgottenOrg, OrgForgotten } from './org-forgotten';
 
 /** Classes of SQLSTATE by which a server says that it cannot serve now: connection, resources, an operator's hand. */
@@ -12,6 +12,8 @@ const SLOW_MS = 2_000;
 /** Binds the transaction to an org, and tells which server this is: it began at a moment when no other did. */
 const OPEN =
   "select set_config('hub.org_id', $1, true), extract(epoch from pg_postmaster_start_time())::text as server";
+/** The same where a transaction has times of its own: also behind a pooler that drops what an app sends at its start. */
+const OPEN_WITHIN = `${OPEN}, set_config('statement_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $3, true)`;
 
 /**
  * The two doors to the data. Row-level security sees the org of the running transaction and nothing else, so nobody
@@ -24,7 +26,11 @@ export class HubDatabase {
   private troublesSeen = 0;
   private server: string | undefined;
 
-  constructor(readonly dataSource: DataSource) {
+  /** @param timeouts what the server ends in a transaction here; without it, what the data source and the login say */
+  constructor(
+    readonly dataSource: DataSource,
+    private readonly timeouts?: ServerTimeouts,
+  ) {
     // an idle connection has broken: there is always one (data-source.ts), so that no outage goes unnoticed
     (dataSource.driver as { master?: Pool }).master?.on('error', () => this.noteTrouble());
   }
@@ -58,7 +64,7 @@ export class HubDatabase {
     let isOpen = false;
     try {
       return await this.dataSource.transaction(async (manager) => {
-        const [opened]: { server: string }[] = await manager.query(OPEN, [orgId]);
+        const opened = await this.bind(manager, orgId);
         isOpen = true;
         this.noteServer(opened?.server);
         this.noteAnswer(startedMs);
@@ -90,6 +96,18 @@ export class HubDatabase {
   /** Lets go of every connection. */
   async close(): Promise<void> {
     await this.dataSource.destroy();
+  }
+
+  private async bind(manager: EntityManager, orgId: OrgId): Promise<{ server: string } | undefined> {
+    const { timeouts } = this;
+    const [opened]: { server: string }[] = timeouts
+      ? await manager.query(OPEN_WITHIN, [
+          orgId,
+          String(timeouts.statement_timeout),
+          String(timeouts.idle_in_transaction_session_timeout),
+        ])
+      : await manager.query(OPEN, [orgId]);
+    return opened;
   }
 
   /** Behind a pooler no connection of ours breaks with the server's: another server shows by what it says of itself. */

@@ -1,11 +1,11 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { settleDataSource } from './data-source';
+import { SETTLE_SERVER_TIMEOUTS, settleDataSource } from './data-source';
 import { HubDatabase } from './hub-database';
 import { RefreshLeaseRepository } from './refresh-lease.repository';
 
-/** The two doors once more, with connections of their own. */
+/** The two doors once more, with connections and times of their own. */
 class SettlingDatabase extends HubDatabase {}
 
 /** Leases of refreshes, for an app that refreshes; what it settles waits for no connection that claims and looks take. */
@@ -23,7 +23,10 @@ export class LeaseModule implements OnApplicationShutdown {
           provide: SettlingDatabase,
           inject: [HUB_CONFIG],
           useFactory: async (config: HubConfig) =>
-            new SettlingDatabase(await settleDataSource(config.databaseUrl, `hub-${name}`).initialize()),
+            new SettlingDatabase(
+              await settleDataSource(config.databaseUrl, `hub-${name}`).initialize(),
+              SETTLE_SERVER_TIMEOUTS,
+            ),
         },
         {
           provide: RefreshLeaseRepository,

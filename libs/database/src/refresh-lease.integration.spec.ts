@@ -13,7 +13,8 @@ import { aConnect, ADA, aFreshGrant, WORKER } from '../../../test/factories/chan
 import { FAILURES } from '../../../test/factories/integration';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { eventually } from '../../../test/support/eventually';
-import { appDataSource } from './data-source';
+import { TcpProxy } from '../../../test/support/tcp-proxy';
+import { appDataSource, SETTLE_SERVER_TIMEOUTS, settleDataSource } from './data-source';
 import { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
 import { RefreshLeaseRepository, type Lease } from './refresh-lease.repository';
@@ -459,6 +460,81 @@ describe('the lease of a refresh', () => {
         before,
       ]);
       expect(later).toBeDefined();
+    });
+  });
+
+  describe('is settled over a line that falls silent', () => {
+    let line: TcpProxy;
+    let door: HubDatabase;
+    let settling: RefreshLeaseRepository;
+
+    beforeEach(async () => {
+      const url = new URL(database.refreshWorkerUrl);
+      line = await TcpProxy.before(url.hostname, Number(url.port));
+      url.hostname = '127.0.0.1';
+      url.port = String(line.port);
+      door = new HubDatabase(await settleDataSource(url.href, 'test-silence').initialize(), SETTLE_SERVER_TIMEOUTS);
+      settling = new RefreshLeaseRepository(await database.as('refreshWorker'), door);
+    });
+    afterEach(async () => {
+      await door.close();
+      await line.shut();
+    });
+
+    /** As many connections as there may be stand idle. */
+    const fillPool = async (): Promise<void> => {
+      const orgId = randomUUID() as OrgId;
+      const sleeping = Array.from({ length: 4 }, () =>
+        door.withOrg(orgId, (manager) => manager.query('select pg_sleep(0.3)')),
+      );
+      await Promise.all(sleeping);
+    };
+    const saved = async (stored: Stored, lease: Lease, grant: SealedGrant): Promise<void> => {
+      const outcome = await settling.settle(lease, granted(lease.integration, grant), WORKER);
+      expect(outcome).toMatchObject({ kind: 'saved', integration: { expiresAt: grant.expiresAt } });
+      expect(await row(stored)).toMatchObject({ access_token: grant.accessToken, phase: 'idle', settled_epoch: 1 });
+      expect(await eventsOf(stored)).toEqual(['refresh.succeeded']);
+      expect(await inbox(stored)).toEqual([]);
+    };
+
+    it('by one more try over a new connection, though all of the pool are silent', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      await fillPool();
+      line.forget();
+      await saved(stored, lease, aFreshGrant());
+    });
+
+    it.each([
+      ['before the row is locked', 'START TRANSACTION'],
+      ['while the server holds the row for it', 'for update'],
+      ['when all but the commit is done', 'hub.append_event'],
+      ['when the commit is done, and its word is lost', 'COMMIT'],
+    ])('once: %s', async (_when, lastWord) => {
+      const stored = await due();
+      const lease = await held(stored);
+      line.forgetWhoSays(lastWord);
+      await saved(stored, lease, aFreshGrant());
+    });
+
+    it('as late, once, if the commit was done and the next attempt has come and gone meanwhile', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      const first = aFreshGrant();
+      await settling.settle(lease, granted(lease.integration, first), WORKER);
+      await change(stored, "next_refresh_at = now() - interval '1 second'");
+      const next = await held(stored);
+      expect(await settling.settle(lease, granted(lease.integration, first), WORKER)).toEqual({
+        kind: 'late',
+        epoch: 2,
+      });
+      expect(await inbox(stored)).toEqual([]);
+      const second = aFreshGrant({ issuedAt: new Date(first.issuedAt.getTime() + 1_000) });
+      await settling.settle(next, granted(next.integration, second), WORKER);
+      await settling.settle(lease, granted(lease.integration, first), WORKER);
+      expect(await row(stored)).toMatchObject({ access_token: second.accessToken, settled_epoch: 2 });
+      await change(stored, "next_refresh_at = now() - interval '1 second'");
+      expect(await held(stored)).toMatchObject({ lateGrant: null });
     });
   });
 

@@ -23,8 +23,12 @@ import { noticeDue } from './due-notices.client';
 import { IntegrationEntity, LateGrantEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { patchAssignments, toIntegration } from './integration-row';
+import { isOutOfTime } from './refused-statement';
 import { enqueueRevocation } from './revocation.repository';
 import { affected, selectOne } from './statements';
+
+/** For as long as the shortest lease lives, what is out of time is tried again at once. */
+const SETTLE_FOR_MS = 4_000;
 
 /** What fences a write: an epoch of an integration, with what is needed should the row be gone by then. */
 export interface Fence {
@@ -183,38 +187,18 @@ export class RefreshLeaseRepository {
     });
   }
 
-  /** Writes what an attempt decided, if its epoch still holds, with its events, and ends the lease. A grant that comes too late is kept. Safe to call again. */
+  /**
+   * Writes what an attempt decided, if its epoch still holds, with its events, and ends the lease. A grant that comes too
+   * late is kept. Safe to call again: where a line falls silent it is done so at once, over a new connection.
+   */
   async settle(fence: Fence, change: Change, actor: Actor): Promise<Settlement> {
-    return this.settling.withOrg(fence.orgId, async (manager) => {
-      const head = await lockHead(manager, fence.integrationId);
-      if (head && fence.dataKey) await putBackDataKey(manager, fence.dataKey);
-      if (head?.epoch !== fence.epoch) return keepLate(manager, fence, head, change.patch.grant, actor);
-      if (!change.patch.grant && (await newestLateGrant(manager, fence.integrationId)) !== null)
-        return lookAtLateGrantFirst(manager, fence, head, actor);
-      const set = patchAssignments(change.patch, 2);
-      const count = await affected(
-        manager,
-        `update public.integrations set ${set.sql.join(', ')}, phase = 'idle', lease_owner = null, lease_until = null,
-           settled_epoch = epoch, settled_at = clock_timestamp()
-         where id = $1 and settled_epoch < epoch`,
-        [fence.integrationId, ...set.values],
-      );
-      const row = await manager.findOneOrFail(IntegrationEntity, { where: { id: fence.integrationId } });
-      if (count !== 1) return { kind: 'saved', integration: toIntegration(row) }; // by this same attempt, whose first word of it was lost
-      if (change.patch.grant) await dropSuperseded(manager, fence.integrationId, change.patch.grant);
-      const { provider } = fence.integration;
-      await appendEvents(
-        manager,
-        change.events.map((event) => ({
-          ...event,
-          ...(event.name === 'refresh.succeeded' && { detail: { ...event.detail, epoch: fence.epoch } }),
-          provider,
-          integrationId: fence.integrationId,
-          actor,
-        })),
-      );
-      return { kind: 'saved', integration: toIntegration(row) };
-    });
+    const untilMs = performance.now() + SETTLE_FOR_MS;
+    for (;;)
+      try {
+        return await this.settleOnce(fence, change, actor);
+      } catch (error) {
+        if (!isOutOfTime(error) || performance.now() >= untilMs) throw error;
+      }
   }
 
   /** True if the row holds an older grant than this one, which was stored in it once: the database was set back to an earlier moment. */
@@ -257,6 +241,39 @@ export class RefreshLeaseRepository {
         [id, epoch, inDoubtSince],
       );
       if (count === 1) await noticeDue(manager, { kind: 'refresh', id, orgId, provider: integration.provider, epoch });
+    });
+  }
+
+  private async settleOnce(fence: Fence, change: Change, actor: Actor): Promise<Settlement> {
+    return this.settling.withOrg(fence.orgId, async (manager) => {
+      const head = await lockHead(manager, fence.integrationId);
+      if (head && fence.dataKey) await putBackDataKey(manager, fence.dataKey);
+      if (head?.epoch !== fence.epoch) return keepLate(manager, fence, head, change.patch.grant, actor);
+      if (!change.patch.grant && (await newestLateGrant(manager, fence.integrationId)) !== null)
+        return lookAtLateGrantFirst(manager, fence, head, actor);
+      const set = patchAssignments(change.patch, 2);
+      const count = await affected(
+        manager,
+        `update public.integrations set ${set.sql.join(', ')}, phase = 'idle', lease_owner = null, lease_until = null,
+           settled_epoch = epoch, settled_at = clock_timestamp()
+         where id = $1 and settled_epoch < epoch`,
+        [fence.integrationId, ...set.values],
+      );
+      const row = await manager.findOneOrFail(IntegrationEntity, { where: { id: fence.integrationId } });
+      if (count !== 1) return { kind: 'saved', integration: toIntegration(row) }; // by this same attempt, whose first word of it was lost
+      if (change.patch.grant) await dropSuperseded(manager, fence.integrationId, change.patch.grant);
+      const { provider } = fence.integration;
+      await appendEvents(
+        manager,
+        change.events.map((event) => ({
+          ...event,
+          ...(event.name === 'refresh.succeeded' && { detail: { ...event.detail, epoch: fence.epoch } }),
+          provider,
+          integrationId: fence.integrationId,
+          actor,
+        })),
+      );
+      return { kind: 'saved', integration: toIntegration(row) };
     });
   }
 }

@@ -1,8 +1,10 @@
 import { QueryFailedError } from 'typeorm';
+import { NO_ANSWER } from './data-source';
 
-/** As PostgreSQL says it (`deadlock_detected`, `insufficient_privilege`). */
+/** As PostgreSQL says it (`deadlock_detected`, `insufficient_privilege`, `query_canceled`). */
 const DEADLOCK = '40P01';
 const NO_RIGHT = '42501';
+const CANCELED = '57014';
 
 /** True if PostgreSQL has ended a transaction since it and another one were waiting for each other: it may be done anew. */
 export function isDeadlock(error: unknown): boolean {
@@ -12,6 +14,12 @@ export function isDeadlock(error: unknown): boolean {
 /** True if the login may not do what it has asked for. */
 export function isWithoutRight(error: unknown): boolean {
   return codeOf(error) === NO_RIGHT;
+}
+
+/** True if a statement was given up for its time, by the server or since no answer came: what it did then is not known. */
+export function isOutOfTime(error: unknown): boolean {
+  if (codeOf(error) === CANCELED) return true;
+  return error instanceof QueryFailedError && (error.driverError as Error).message === NO_ANSWER;
 }
 
 function codeOf(error: unknown): string | undefined {

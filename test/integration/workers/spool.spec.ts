@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../support/eventually';
 import { refreshWorker } from '../../support/running-worker';
+import { TcpProxy } from '../../support/tcp-proxy';
 import { WorkerStand, type Connected } from './worker-stand';
 
 let stand: WorkerStand;
@@ -66,6 +67,34 @@ it('nobody else asks a provider that takes a token once, although the lease is o
   expect(await due.stored.events()).toEqual(['refresh.succeeded']);
   expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
   await Promise.all([worker.stop(), other.stop()]);
+});
+
+it('an answer whose line falls silent is committed over a new one before the lease is over, and nobody asks a second time', async () => {
+  const url = new URL(stand.database.refreshWorkerUrl);
+  const line = await TcpProxy.before(url.hostname, Number(url.port));
+  url.hostname = '127.0.0.1';
+  url.port = String(line.port);
+  const [worker, other] = await Promise.all([
+    refreshWorker(stand.settings.workerConfig({ DATABASE_URL: url.href })),
+    refreshWorker(stand.settings.workerConfig({ SPOOL_DIR: `${stand.settings.spoolDir}-of-another` })),
+  ]);
+  // five seconds of a lease, as in a life of a minute
+  const due = await stand.due('shopify', { endsInSeconds: 20 }, { rotationGrace: 0 });
+  await stand.sandbox.admin.fault('shopify', { on: 'refresh', kind: 'latency', ms: 500, afterWork: true, times: 1 });
+  const work = await due.stored.work();
+  const refreshing = worker.refreshes.refresh(work);
+  await eventually('the call', async () => (await stand.sandbox.refreshes(due.account)).length === 1);
+  expect(line.forgetWhoSaid('hub-refresh-worker-settle')).toBeGreaterThan(0);
+  await eventually('a settlement', async () => {
+    await other.refreshes.refresh(work); // as a watch that never rests
+    return (await due.stored.row()).settled_epoch > 0;
+  });
+  expect(await refreshing).toMatchObject({ kind: 'saved' });
+  expect(await due.stored.row()).toMatchObject({ status: 'connected', phase: 'idle', epoch: 1, settled_epoch: 1 });
+  expect(await due.stored.events()).toEqual(['refresh.succeeded']);
+  expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+  await Promise.all([worker.stop(), other.stop()]);
+  await line.shut();
 });
 
 it('an answer is on the disk before a PostgreSQL that stands still has refused it', async () => {
