@@ -50,6 +50,7 @@ export const EVENT_NAMES = [
   'auth.forbidden',
   'limit.reached',
   'auth.foreign_org',
+  'egress.blocked',
   'denials.suppressed',
   'request.invalid',
   'seal.open_failed',
