@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { ConfigError, readConfig, type HubConfig } from '@hub/config';
+import { warnOfPrivate } from '@hub/outbound';
 import { configurableProviders } from '@hub/providers';
 import { HubLogger } from '@hub/telemetry';
 import { NestFactory } from '@nestjs/core';
@@ -34,10 +35,7 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', close);
   process.on('SIGINT', close);
-  if (config.outbound.allowPrivate)
-    logger.warning('hub.outbound.private_allowed', {
-      fix: 'unset OUTBOUND_ALLOW_PRIVATE anywhere but on your own machine',
-    });
+  warnOfPrivate(config.outbound, logger);
   await app.listen(config.port, config.host);
   logger.info('hub.gateway.started', { port: config.port, node: process.version });
 }

@@ -219,20 +219,21 @@ export class FlowRepository {
   }
 
   /**
-   * Ends a flow that was refused, with the event that says why. Its secrets go.
+   * Ends a flow that was refused, with the events that say why. Its secrets go.
    *
    * @param alongside what else belongs into the transaction, such as a grant's way back to its provider
    */
   async refuse<T = void>(
     flow: Pick<Flow, 'id' | 'orgId'>,
-    event: AuditEntry,
+    told: AuditEntry | readonly AuditEntry[],
     alongside?: (manager: EntityManager) => Promise<T>,
   ): Promise<T | undefined> {
-    return withTrailKey(this.vault, flow.orgId, tellsOfPeople(event), (sealer) =>
+    const events = [told].flat();
+    return withTrailKey(this.vault, flow.orgId, events.some(tellsOfPeople), (sealer) =>
       this.database.withOrg(flow.orgId, async (manager) => {
         await endIn(manager, flow.id, 'refused', ['awaiting_input', 'open', 'taken', 'parked']);
         const result = await alongside?.(manager);
-        await appendEvents(manager, [event], sealer);
+        await appendEvents(manager, events, sealer);
         return result;
       }),
     );

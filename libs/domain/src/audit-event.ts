@@ -51,6 +51,7 @@ export const EVENT_NAMES = [
   'auth.foreign_org',
   'limit.reached',
   'auth.foreign_org',
+  'egress.blocked',
   'denials.suppressed',
   'request.invalid',
   'seal.open_failed',

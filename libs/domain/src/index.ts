@@ -4,6 +4,7 @@ export * from './caller-scopes';
 export * from './change';
 export * from './connect-outcome';
 export * from './dead-letter';
+export * from './egress';
 export * from './failure';
 export * from './flow';
 export * from './hub-error';

@@ -1,5 +1,6 @@
 import type { EventDraft } from './audit-event';
 import type { Change, IntegrationPatch, SealedGrant } from './change';
+import { egressEvents } from './egress';
 import { endsGrant, type Failure } from './failure';
 import type { RefreshState } from './integration';
 import { firstRefreshAt, graceLeftMs, lifeMs, remainingMs } from './refresh-plan';
@@ -105,7 +106,7 @@ function tryAgain(
       inDoubtSince,
       refreshFailure: { code: failure.code, at: now },
     },
-    events: [failed(failure, attempts, ladderIsSpent(attempts))],
+    events: [failed(failure, attempts, ladderIsSpent(attempts)), ...egressEvents(failure)],
     next,
   };
 }

@@ -1,4 +1,5 @@
 import type { Change } from './change';
+import { egressEvents } from './egress';
 import { endsGrant, failure, type Failure } from './failure';
 import type { Account, RefreshState, SyncState } from './integration';
 import { giveUp } from './refresh-outcome';
@@ -89,8 +90,8 @@ export function afterSyncFailure(
   } as const;
   const patch = { nextSyncAt: next, failedSyncs: attempts, syncFailure: { code: failure.code, at: now } };
   if (integration.status === 'reauth_required')
-    return { patch: { ...patch, nextSyncAt: null }, events: [failed], next: null };
-  if (!endsGrant(failure)) return { patch, events: [failed], next };
+    return { patch: { ...patch, nextSyncAt: null }, events: [failed, ...egressEvents(failure)], next: null };
+  if (!endsGrant(failure)) return { patch, events: [failed, ...egressEvents(failure)], next };
   const end = giveUp(integration, failure, now);
   return { patch: { ...patch, ...end.patch, nextSyncAt: null }, events: [failed, ...end.events.slice(1)], next: null };
 }

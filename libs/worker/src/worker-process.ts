@@ -1,4 +1,5 @@
 import { ConfigError, type HubConfig } from '@hub/config';
+import { warnOfPrivate } from '@hub/outbound';
 import { HealthServer, HubLogger, type Readiness } from '@hub/telemetry';
 
 /** What a worker app hands to its process. */
@@ -57,6 +58,7 @@ class WorkerProcess {
 
   async live(config: HubConfig): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void this.onSignal(signal));
+    warnOfPrivate(config.outbound, this.logger);
     await this.health.listen(config.host, config.workerHealthPort);
     await this.app.start();
     if (this.state === 'starting') this.state = 'working';

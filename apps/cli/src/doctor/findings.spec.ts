@@ -3,6 +3,7 @@ import { databaseFindings, keyUseFinding } from './database-findings';
 import { bad, findingLine, good, warning, type Finding } from './finding';
 import { redisFindings } from './redis-findings';
 import { nodeFinding } from './runtime-findings';
+import { outboundFindings } from './settings-findings';
 
 const kindsOf = (findings: readonly Finding[]): string[] => findings.map(({ kind }) => kind);
 
@@ -26,6 +27,17 @@ describe('Node', () => {
     ['26.10.0', 'good'],
   ])('%s is %s', (version, kind) => {
     expect(nodeFinding(version).kind).toBe(kind);
+  });
+});
+
+describe('OUTBOUND_ALLOW_PRIVATE', () => {
+  const of = (allowPrivate: boolean, publicUrl: string): string[] =>
+    kindsOf(outboundFindings({ outbound: { allowPrivate, allowHosts: [], proxyUrl: null, noProxy: [] }, publicUrl }));
+
+  it('is worth a look on the machine of a developer, and to be mended anywhere else', () => {
+    expect(of(true, 'http://localhost:3000')).toEqual(['warning']);
+    expect(of(true, 'https://hub.example')).toEqual(['bad']);
+    expect(of(false, 'https://hub.example')).toEqual([]);
   });
 });
 

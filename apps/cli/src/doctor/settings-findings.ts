@@ -17,6 +17,7 @@ export function settingsFindings(config: HubConfig): Finding[] {
     publicUrlFinding(config),
     good(`Token keys: ${first?.id ?? 'none'} wraps${opening}`),
     auditSealFinding(config),
+    ...outboundFindings(config),
   ];
 }
 
@@ -34,6 +35,14 @@ function auditSealFinding({ auditSeal: { keys, dir } }: HubConfig): Finding {
     'The audit trail is not sealed: that its end was cut off would go unseen',
     'set AUDIT_SEAL_KEY and AUDIT_SEAL_DIR for the refresh worker and for this command line',
   );
+}
+
+/** On the machine of a developer loopback is where the sandbox is; anywhere else it is what an attacker wants to reach. */
+export function outboundFindings({ outbound, publicUrl }: Pick<HubConfig, 'outbound' | 'publicUrl'>): Finding[] {
+  if (!outbound.allowPrivate) return [];
+  const what = 'OUTBOUND_ALLOW_PRIVATE is set: the hub may be led to call what listens on this machine alone';
+  const mend = 'unset it anywhere but on your own machine';
+  return [isLoopback(new URL(publicUrl).hostname) ? warning(what, mend) : bad(what, mend)];
 }
 
 /** Which providers can be connected here, and what is to be registered at each. */

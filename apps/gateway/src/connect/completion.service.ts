@@ -10,6 +10,7 @@ import {
 } from '@hub/database';
 import {
   afterConnect,
+  egressEvents,
   formatScopes,
   isOtherAccount,
   missingScopes,
@@ -218,9 +219,10 @@ export class CompletionService {
     { flow }: SpendableCode,
     code: FailureCode,
     name: EventName,
-    detail: Readonly<Record<string, unknown>>,
+    detail: Readonly<{ reason: string }>,
   ): Promise<Completion> {
-    await this.flows.refuse(flow, flowEvent(flow, name, { ...detail, code }));
+    const blocked = egressEvents(detail).map((event) => flowEvent(flow, event.name, event.detail));
+    await this.flows.refuse(flow, [...blocked, flowEvent(flow, name, { ...detail, code })]);
     return { kind: 'refused', code };
   }
 
