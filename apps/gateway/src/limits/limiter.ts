@@ -22,6 +22,8 @@ export class Limiter {
   private readonly shared: RateLimiterRedis;
   /** Requests that Redis has counted ahead, by key. */
   private readonly slices = new Map<string, { left: number; readonly endsMs: number }>();
+  /** Slices that Redis is being asked for, by key: a crowd asks for one at a time, not each for its own. */
+  private readonly asked = new Map<string, Promise<Exceeded | undefined>>();
 
   /**
    * @param name  part of the keys in Redis
@@ -55,7 +57,27 @@ export class Limiter {
   async take(key: string, askRedis: boolean): Promise<Exceeded | undefined> {
     const alone = await this.consume(this.local, key, 1);
     if (alone) return alone;
-    if (!askRedis || this.takeFromSlice(key)) return undefined;
+    if (!askRedis) return undefined;
+    if (this.slice === 1) return this.askFor(key);
+    while (!this.takeFromSlice(key)) {
+      const all = await this.nextSlice(key);
+      if (all) return all;
+    }
+    return undefined;
+  }
+
+  private async nextSlice(key: string): Promise<Exceeded | undefined> {
+    const underWay = this.asked.get(key);
+    if (underWay) {
+      const all = await underWay;
+      return all && { ...all, isFirst: false };
+    }
+    const asking = this.askFor(key).finally(() => this.asked.delete(key));
+    this.asked.set(key, asking);
+    return asking;
+  }
+
+  private async askFor(key: string): Promise<Exceeded | undefined> {
     const all = await this.consume(this.shared, key, this.slice);
     if (all)
       await this.local.set(key, this.rate.count + 1, Math.ceil(all.retryAfterMs / 1_000)); // Redis need not say it again
@@ -108,6 +130,6 @@ export class Limiter {
       this.slices.delete(other);
     }
     this.slices.delete(key);
-    this.slices.set(key, { left: this.slice - 1, endsMs: now + this.rate.windowMs });
+    this.slices.set(key, { left: this.slice, endsMs: now + this.rate.windowMs });
   }
 }
