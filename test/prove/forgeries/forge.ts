@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 export const CALLBACKS = ['shopify', 'notion', 'google_drive', 'zapier'] as const;
 
 /** What has become of a flow before anything is forged of it. */
-export type Fate = 'open' | 'used' | 'refused' | 'expired' | 'cancelled' | 'parked' | 'awaiting input';
+export type Fate = 'open' | 'used' | 'refused' | 'expired' | 'cancelled' | 'parked' | 'deferred' | 'awaiting input';
 
 /** A real flow that forgers know all of: what its provider sent, and what its browser keeps. */
 export interface KnownFlow {

@@ -13,7 +13,7 @@ export type OAuthId = (typeof OAUTH)[number];
 export const PUBLIC_URL = 'http://hub.localhost:3000';
 export const SITE_URL = 'https://app.example';
 
-const FATES: readonly Fate[] = ['open', 'used', 'refused', 'expired', 'cancelled', 'parked'];
+const FATES: readonly Fate[] = ['open', 'used', 'refused', 'expired', 'cancelled', 'parked', 'deferred'];
 const AT_ONCE = 8;
 
 /** A connect as far as the provider has sent the browser back; the callback is not opened yet. */
@@ -41,10 +41,10 @@ export class Connects {
   }
 
   /** Somebody's flow, consented at the provider. */
-  async atCallback(provider: OAuthId): Promise<AtCallback> {
+  async atCallback(provider: OAuthId, completion: 'browser' | 'deferred' = 'browser'): Promise<AtCallback> {
     const { caller, person } = this.somebody();
     const account = ANYONES[provider]();
-    const authUrl = await person.starts(caller, account.order);
+    const authUrl = await person.starts(caller, { ...account.order, completion });
     return { caller, person, account, url: new URL(await person.consents(authUrl, account.choices)) };
   }
 
@@ -65,7 +65,7 @@ export class Connects {
   }
 
   private async flow(provider: OAuthId, fate: Fate): Promise<KnownFlow> {
-    const { caller, person, url } = await this.atCallback(provider);
+    const { caller, person, url } = await this.atCallback(provider, fate === 'deferred' ? fate : 'browser');
     const page = await this.meet(fate, provider, { caller, person, url });
     return {
       provider,
@@ -103,6 +103,11 @@ export class Connects {
       case 'cancelled':
         await caller.disconnect(provider);
         return undefined;
+      case 'deferred': {
+        const onward = (await person.get(url.href)).headers.get('location') ?? '';
+        if (!onward.includes('handle=')) throw new Error(`the code of ${provider} was not kept for a backend`);
+        return undefined;
+      }
       case 'parked': {
         const stranger = await this.somebody().person.get(url.href);
         const page = /\/integrations-confirm\/([\w-]+)$/.exec(stranger.headers.get('location') ?? '')?.[1];

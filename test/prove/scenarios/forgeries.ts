@@ -12,7 +12,8 @@ const BATCH = 5_000;
 const CONNECTIONS = 16;
 /** Below the gateway's limits for an address, 20 guesses and 300 requests in a minute. */
 const OF_AN_ADDRESS = { guesses: 15, others: 200 };
-const FLOOD = 500;
+/** Fewer than the 300 requests at which an address is told something else. */
+const FLOOD = 250;
 /** RATE_LIMIT_GUESSES, as it is by default. A gateway that Redis does not answer in time keeps to it by its own count. */
 const GUESSES_ANSWERED = 20;
 const GATEWAYS = 2;
@@ -24,7 +25,13 @@ const RACES_BESIDE = 4;
 const KEPT = ['public.integrations', 'public.revocations', 'public.token_inbox'] as const;
 
 /** What the trail tells of a state that is not good, of which an org or nobody is told. */
-const STATE_EVENTS = ['unknown', 'malformed', 'replayed', 'expired'].map((reason) => `flow.state_${reason}`);
+const STATE_EVENTS = [
+  'flow.state_unknown',
+  'flow.state_malformed',
+  'flow.state_replayed',
+  'flow.state_expired',
+  'flow.cancelled',
+];
 
 async function hubOf(surroundings: Surroundings): Promise<ProveHub> {
   const { atEnd, dist, logFolder, workFolder } = surroundings;
