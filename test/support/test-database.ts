@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, escapeIdentifier, type QueryResultRow } from 'pg';
+import { tableChecksums } from './table-checksums';
 import type { TestServers } from './test-servers';
 
 const CLONE_TRIES = 20;
@@ -53,17 +54,7 @@ export class TestDatabase {
 
   /** A checksum of each table but those of the audit trail, by name: changes with any column of any row. */
   async checksums(): Promise<Readonly<Record<string, string>>> {
-    const tables = await this.rows<{ name: string }>(
-      `select c.oid::regclass::text as name from pg_class c
-        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-          and c.relname not like 'audit\\_%' order by 1`,
-    );
-    const sums = tables.map(
-      ({ name }) =>
-        `select '${name}' as name, md5(coalesce(string_agg(t::text, e'\\n' order by t::text), '')) as sum from ${name} t`,
-    );
-    const rows = await this.rows<{ name: string; sum: string }>(sums.join(' union all '));
-    return Object.fromEntries(rows.map(({ name, sum }) => [name, sum]));
+    return tableChecksums((sql) => this.rows(sql));
   }
 
   async drop(): Promise<void> {

@@ -6,6 +6,7 @@ import type { Caller } from '../../support/caller';
 import { eventually } from '../../support/eventually';
 import type { Choices, Person } from '../../support/person';
 import type { Stack } from '../../support/stack';
+import { changedTables } from '../../support/table-checksums';
 
 /** Every provider that is connected by a callback. */
 export const OAUTH = ['shopify', 'notion', 'google_drive'] as const;
@@ -49,8 +50,7 @@ export class AttackStand {
   async changedBy(act: () => Promise<unknown>): Promise<string[]> {
     const before = await this.hub.database.checksums();
     await act();
-    const after = await this.hub.database.checksums();
-    return Object.keys(after).filter((table) => table !== 'data_keys' && after[table] !== before[table]);
+    return changedTables(before, await this.hub.database.checksums());
   }
 
   /**

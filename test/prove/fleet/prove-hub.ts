@@ -127,7 +127,7 @@ export class ProveHub {
         ...common,
         DATABASE_URL: database.urlFor('gateway'),
         PORT: String(port),
-        PUBLIC_URL: `http://localhost:${port}`,
+        PUBLIC_URL: options.settings?.['PUBLIC_URL'] ?? `http://localhost:${port}`,
         AUTH_JWT_SECRET: AUTH.secret,
         AUTH_ISSUER: AUTH.issuer,
         AUTH_AUDIENCE: AUTH.audience,

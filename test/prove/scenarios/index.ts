@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario';
 import { auditChain } from './audit-chain';
 import { canaries } from './canaries';
 import { clocks } from './clocks';
+import { forgeries } from './forgeries';
 import { herd } from './herd';
 import { keyRotation } from './key-rotation';
 import { kills } from './kills';
@@ -22,6 +23,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...auditChain,
   ...mutation,
   ...canaries,
+  ...forgeries,
   ...clocks,
   ...provider,
   ...manners,

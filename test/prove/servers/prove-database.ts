@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AppLogin } from '@hub/database';
 import { Client, escapeIdentifier, Pool, type QueryResultRow } from 'pg';
+import { tableChecksums } from '../../support/table-checksums';
 import type { OwnServers } from './own-servers';
 
 /** The hub's database as its superuser sees it; it survives restarts of the server. */
@@ -38,6 +39,11 @@ export class ProveDatabase {
 
   async rows<Row extends QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
     return (await this.pool.query<Row>(sql, [...values])).rows;
+  }
+
+  /** A checksum of each table but those of the audit trail, by name: changes with any column of any row. */
+  async checksums(): Promise<Readonly<Record<string, string>>> {
+    return tableChecksums((sql) => this.rows(sql));
   }
 
   /** The database's time, in milliseconds. */

@@ -16,12 +16,20 @@ export interface Denial {
 }
 
 const LOOK_EVERY_MS = 5_000;
+/** So many write at once, each for another org: a flood of denials must leave the connections to those who are served. */
+const WRITERS = 2;
+/** Entries of one org that are written in one transaction, which holds the head of its chain so long. */
+const MOST_AT_ONCE = 50;
+/** Of one org, while PostgreSQL is away or slower than they come. */
+const MOST_WAITING = 5_000;
 
 /** Writes denials into the audit trail: one by one within a budget, the rest of each minute as a count. */
 @Injectable()
 export class DenialsService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly budget = new DenialBudget<OrgId>();
-  private readonly pending = new Set<Promise<void>>();
+  private readonly waiting = new Map<OrgId, AuditEntry[]>();
+  private readonly beingWritten = new Set<OrgId>();
+  private readonly writers = new Set<Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -45,18 +53,53 @@ export class DenialsService implements OnApplicationBootstrap, OnApplicationShut
   }
 
   private write(orgId: OrgId | null, entry: AuditEntry): void {
-    const writing = this.audit
-      .append(orgId ?? SYSTEM_ORG, [entry])
-      .catch((error: unknown) => this.logger.failure('hub.audit.write_failed', error, { name: entry.name }))
-      .finally(() => this.pending.delete(writing));
-    this.pending.add(writing);
+    const org = orgId ?? SYSTEM_ORG;
+    const entries = this.waiting.get(org) ?? [];
+    this.waiting.set(org, entries);
+    if (entries.length < MOST_WAITING) entries.push(entry);
+    else this.lose(entry, new Error('too many denials wait to be written'));
+    if (this.beingWritten.size >= WRITERS) return; // one of them takes it up
+    const writer = this.writeWaiting().finally(() => this.writers.delete(writer));
+    this.writers.add(writer);
+  }
+
+  /** Writes what waits until there is nothing left, one org after the other, each org's entries in their order. */
+  private async writeWaiting(): Promise<void> {
+    for (let org = this.nextOrg(); org !== undefined; org = this.nextOrg()) {
+      const entries = this.waiting.get(org) ?? [];
+      const now = entries.splice(0, MOST_AT_ONCE);
+      if (entries.length === 0) this.waiting.delete(org);
+      this.beingWritten.add(org);
+      await this.append(org, now);
+      this.beingWritten.delete(org);
+    }
+  }
+
+  private nextOrg(): OrgId | undefined {
+    for (const org of this.waiting.keys()) if (!this.beingWritten.has(org)) return org;
+    return undefined;
+  }
+
+  /** What cannot be written together is tried one by one, so that an odd one costs no other. */
+  private async append(orgId: OrgId, entries: readonly AuditEntry[]): Promise<void> {
+    try {
+      await this.audit.append(orgId, entries);
+    } catch (error) {
+      const [first, ...rest] = entries;
+      if (rest.length > 0) for (const entry of entries) await this.append(orgId, [entry]);
+      else if (first) this.lose(first, error);
+    }
+  }
+
+  private lose({ name }: AuditEntry, error: unknown): void {
+    this.logger.failure('hub.audit.write_failed', error, { name });
   }
 
   /** Once the server has ended: what it has refused at last is told too. */
   async onApplicationShutdown(): Promise<void> {
     clearInterval(this.timer);
     this.writeCounts(this.budget.closeNow());
-    await Promise.all(this.pending);
+    await Promise.all(this.writers);
   }
 }
 

@@ -115,7 +115,7 @@ function problems(route: RouteSpec): Json {
     ...(route.scope === null ? [] : (['unauthorized', 'forbidden'] as const)),
     ...(route.path.includes(':provider') ? (['unknown_provider'] as const) : []),
     ...(route.limit === 'off' ? [] : (['rate_limited'] as const)),
-    ...(route.body || route.query || route.scope !== null ? (['invalid_request'] as const) : []),
+    'invalid_request', // a route that takes no parameters and no body refuses them
     'internal',
   ];
   const byStatus: Record<string, ProblemCode[]> = {};
