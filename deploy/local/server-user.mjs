@@ -13,16 +13,28 @@ export function serverUser(dataDir) {
   if (process.getuid?.() !== 0) return {};
   const owner = fs.statSync(dataDir, { throwIfNoEntry: false });
   if (owner && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
-  const users = fs
-    .readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .map((line) => line.split(':'));
+  const users = knownUsers();
   const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
   if (!user)
     throw new Refusal(
       'PostgreSQL does not run as root, and this system has no user "postgres" or "nobody": run the command as a plain user.',
     );
   return { uid: Number(user[2]), gid: Number(user[3]) };
+}
+
+/**
+ * @param {ServerUser} user
+ * @returns {string | undefined} what the system calls him; undefined when servers run as the current user
+ */
+export function serverUserName(user) {
+  return 'uid' in user ? knownUsers().find(([, , uid]) => Number(uid) === user.uid)?.[0] : undefined;
+}
+
+function knownUsers() {
+  return fs
+    .readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
 }
 
 /**

@@ -20,6 +20,22 @@ export async function load(
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
+  return resultOf(tookMs, startedAt);
+}
+
+/** Does one thing to each item, one after the other. The first failure ends it. */
+export async function eachOf<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<LoadResult> {
+  const tookMs: number[] = [];
+  const startedAt = performance.now();
+  for (const item of items) {
+    const begunAt = performance.now();
+    await act(item);
+    tookMs.push(performance.now() - begunAt);
+  }
+  return resultOf(tookMs, startedAt);
+}
+
+function resultOf(tookMs: number[], startedAt: number): LoadResult {
   const seconds = (performance.now() - startedAt) / 1_000;
   tookMs.sort((a, b) => a - b);
   return {

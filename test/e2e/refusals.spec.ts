@@ -111,6 +111,22 @@ describe('a caller', () => {
     expect(denied).toMatchObject({ actor: { type: 'user', id: 'bob' }, detail: { scope: 'integrations:write' } });
   });
 
+  it('is told apart by address, which other orgs and who tries all addresses do not find', async () => {
+    const [address, elsewhere] = ['203.0.113.7', '203.0.113.8'];
+    const marks = async (org: string, from: string) => {
+      const caller = hub.as(org, { scopes: ['audit:read', 'integrations:read'] });
+      const after = await hub.lastSeq(caller);
+      await caller.request('GET', '/functions/v1/integrations/dead-letters', { headers: { 'x-forwarded-for': from } });
+      return (await hub.event(caller, 'auth.forbidden', { after })).detail['address'];
+    };
+    const [one, other] = [randomUUID(), randomUUID()];
+    const mark = await marks(one, address);
+    expect(mark).toMatch(/^[0-9a-f]{16}$/);
+    expect(await marks(one, address)).toBe(mark);
+    expect(await marks(one, elsewhere)).not.toBe(mark);
+    expect(await marks(other, address)).not.toBe(mark);
+  });
+
   it('cannot see, use or end what another org has', async () => {
     const owner = hub.as();
     const account = ANYONES.notion();

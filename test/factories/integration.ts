@@ -87,4 +87,5 @@ export const FAILURES = {
   down: { code: 'provider_unavailable', kind: 'transient', reason: 'status_503' },
   throttled: { code: 'rate_limited', kind: 'transient', reason: 'status_429', retryAfterMs: 90_000 },
   wrongSecret: { code: 'provider_misconfigured', kind: 'ours', reason: 'invalid_client' },
+  unopened: { code: 'internal', kind: 'ours', reason: 'refresh_token_not_authentic' },
 } as const satisfies Record<string, Failure & { code: FailureCode }>;

@@ -4,7 +4,12 @@ import type { Scenario, Surroundings } from './scenario';
 /** All of the machine, in the weight of scenarios. */
 const ROOM = 4;
 
-/** Runs scenarios in their order, side by side where their weights allow it. */
+/**
+ * Runs scenarios side by side where their weights allow it, in their order: one that finds no room lets those behind it
+ * pass that do, so that none of the machine lies idle.
+ *
+ * @returns what came of them, in the order of the scenarios
+ */
 export async function runAll(
   scenarios: readonly Scenario[],
   surroundingsOf: (scenario: Scenario) => Surroundings & { readonly clear: () => Promise<void> },
@@ -12,9 +17,15 @@ export async function runAll(
 ): Promise<Outcome[]> {
   const outcomes = new Map<string, Outcome>();
   const running = new Set<Promise<void>>();
+  const waiting = [...scenarios];
   let taken = 0;
-  for (const scenario of scenarios) {
-    while (taken + scenario.weight > ROOM) await Promise.race(running);
+  while (waiting.length > 0) {
+    const next = waiting.findIndex(({ weight }) => taken + weight <= ROOM);
+    const [scenario] = next < 0 ? [] : waiting.splice(next, 1);
+    if (!scenario) {
+      await Promise.race(running);
+      continue;
+    }
     taken += scenario.weight;
     const run = runOne(scenario, surroundingsOf(scenario)).then((outcome) => {
       outcomes.set(scenario.name, outcome);

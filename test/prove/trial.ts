@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { JOBS } from '@hub/queues';
 import { seedFleet, type FleetOrder, type Member } from './fleet/fleet';
 import type { AppProcess } from './fleet/app-process';
 import { ProveHub, type HubOptions } from './fleet/prove-hub';
@@ -10,21 +11,25 @@ import type { History, Interruption, Limits, Outage, Recovery, Violation } from 
 import { LapseWatch } from './lapse-watch';
 import type { Claim, Row, Surroundings } from './scenario';
 
-/** A token that lives a minute leaves twenty seconds and more when its refresh first falls due. */
-export const LIMITS_OF_A_MINUTE: Limits = { marginMs: 20_000, longestRungMs: 10_000, reportedWithinMs: 60_000 };
-
-/** The limits for tokens of another life. */
-export function limitsFor(lifeSeconds: number): Limits {
-  const marginMs = (lifeSeconds * 1000) / 3;
-  return { marginMs, longestRungMs: Math.max(1_000, marginMs / 2), reportedWithinMs: 60_000 };
-}
-
 /** So long the watch looks at what has settled: at the least a few times. */
 const LOOKS_MS = 1_000;
 /** Everything due when the hub's own servers are back must be done with within this time. */
 const RECOVERED_WITHIN_MS = 30_000;
 /** A provider that was sick for long is probed once a minute at last, and then all who waited are asked for. */
 export const PROVIDER_RECOVERED_WITHIN_MS = 75_000;
+
+/** What a worker runs at once at one provider: jobs of its queue, and what its watch does beside that (libs/worker). */
+const MOST_CALLS = JOBS.refresh.concurrency + 8;
+
+/** A token that lives a minute leaves twenty seconds and more when its refresh first falls due. */
+export const LIMITS_OF_A_MINUTE: Limits = limitsFor(60);
+
+/** The limits for tokens of another life. @param recoveredWithinMs how long a recovery may take */
+export function limitsFor(lifeSeconds: number, recoveredWithinMs = RECOVERED_WITHIN_MS): Limits {
+  const marginMs = (lifeSeconds * 1000) / 3;
+  const longestRungMs = Math.max(1_000, marginMs / 2);
+  return { marginMs, longestRungMs, reportedWithinMs: 60_000, recoveredWithinMs, mostCallsOfWorker: MOST_CALLS };
+}
 
 /** One run of a scenario: a hub, its fleets, and what was written down meanwhile. */
 export class Trial {
@@ -36,6 +41,7 @@ export class Trial {
   private readonly fleets = new Map<string, Member[]>();
   private from = 0;
   private recovering: Recovery | null = null;
+  private settledAt: number | null = null;
 
   private constructor(
     readonly hub: ProveHub,
@@ -135,6 +141,7 @@ export class Trial {
       await sleep(200);
     }
     await sleep(LOOKS_MS);
+    this.settledAt = await this.hub.database.now();
     // workers that stop leave things due
     if (this.recovering) this.recovering = { ...this.recovering, until: Date.now() };
     await this.hub.stopWorkers();
@@ -186,6 +193,7 @@ export class Trial {
       outages: this.outages,
       samples: this.watch.samples.map((sample) => ({ ...sample, lapsed: sample.lapsed.filter((id) => ids.has(id)) })),
       recovery: this.recovering,
+      settledAt: this.settledAt,
       parked: this.recordsOf('hub.refresh.commit_failed'),
       ended: this.ended,
     };

@@ -28,18 +28,18 @@ class KmsError extends Error {
 
 /** Encrypt, Decrypt and ReEncrypt of AWS KMS by JSON 1.1, each request's Signature Version 4 verified. */
 export class AwsKmsServer {
-  readonly identity: AwsIdentity = {
-    accessKeyId: 'AKIDEXAMPLE',
-    secretAccessKey: randomBytes(30).toString('base64'),
-    region: 'eu-central-1',
-    service: 'kms',
-  };
+  readonly identity: AwsIdentity;
   /** What every request is answered instead, by its name. */
   ill: { readonly type: string; readonly status?: number } | 'silent' | undefined;
   readonly asked: Asked[] = [];
   private readonly keys = new Map<string, Buffer>();
   private readonly aliases = new Map<string, string>();
   private readonly web = new HttpStandIn((asked, response) => this.answer(asked, response));
+
+  /** @param region whose keys it holds; an owner of keys in several has the same credentials in each */
+  constructor(region = 'eu-central-1', secretAccessKey = randomBytes(30).toString('base64')) {
+    this.identity = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey, region, service: 'kms' };
+  }
 
   get url(): string {
     return this.web.url;
@@ -140,6 +140,22 @@ export class AwsKmsServer {
       throw new KmsError('InvalidCiphertextException');
     }
   }
+}
+
+const CREDENTIALS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_PROFILE'] as const;
+
+/** Gives this process an identity's credentials, where AWS's client looks for them. @returns what puts back those of before */
+export function wearCredentials({ accessKeyId, secretAccessKey }: AwsIdentity): () => void {
+  const before = CREDENTIALS.map((name) => [name, process.env[name]] as const);
+  for (const name of CREDENTIALS) delete process.env[name];
+  process.env['AWS_ACCESS_KEY_ID'] = accessKeyId;
+  process.env['AWS_SECRET_ACCESS_KEY'] = secretAccessKey;
+  return () => {
+    for (const [name, value] of before) {
+      delete process.env[name];
+      if (value !== undefined) process.env[name] = value;
+    }
+  };
 }
 
 /** Pairs in any order are the same context. */

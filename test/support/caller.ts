@@ -93,9 +93,8 @@ export class Caller {
     { body, raw, headers = {} }: Sending = {},
   ): Promise<Answer<Body>> {
     const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
-    this.bearer ??= bearerOf(this.claims);
     const usual = {
-      authorization: `Bearer ${await this.bearer}`,
+      authorization: await this.authorization(),
       'x-forwarded-for': this.address,
       ...(sent !== undefined && { 'content-type': 'application/json' }),
     };
@@ -120,6 +119,12 @@ export class Caller {
       text,
       body: (type.includes('json') && text !== '' ? JSON.parse(text) : undefined) as Body,
     };
+  }
+
+  /** Its Authorization header, for a request that is made by other means. */
+  async authorization(): Promise<string> {
+    this.bearer ??= bearerOf(this.claims);
+    return `Bearer ${await this.bearer}`;
   }
 
   get<Body = unknown>(path: string): Promise<Answer<Body>> {

@@ -55,6 +55,11 @@ export class HubProcess {
     ).catch((error: unknown) => Promise.reject(new Error(this.story((error as Error).message))));
   }
 
+  /** Its process id, `undefined` before its first start. */
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
   get isRunning(): boolean {
     return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null;
   }

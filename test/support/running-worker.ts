@@ -1,10 +1,12 @@
 import type { HubConfig } from '@hub/config';
+import type { JobOutcome, Work } from '@hub/queues';
 import { NestFactory } from '@nestjs/core';
 import { MetadataSyncWorkerModule } from '../../apps/metadata-sync-worker/src/metadata-sync-worker.module';
 import { MetadataSyncWorkerService } from '../../apps/metadata-sync-worker/src/metadata-sync-worker.service';
 import { SyncService } from '../../apps/metadata-sync-worker/src/sync/sync.service';
 import { RefreshWorkerModule } from '../../apps/refresh-worker/src/refresh-worker.module';
 import { RefreshWorkerService } from '../../apps/refresh-worker/src/refresh-worker.service';
+import { RefreshConsumer } from '../../apps/refresh-worker/src/refresh/refresh.consumer';
 import { RefreshService } from '../../apps/refresh-worker/src/refresh/refresh.service';
 import { RevocationService } from '../../apps/refresh-worker/src/revocation/revocation.service';
 
@@ -12,6 +14,8 @@ import { RevocationService } from '../../apps/refresh-worker/src/revocation/revo
 export interface RefreshWorkerInTest {
   readonly refreshes: RefreshService;
   readonly revocations: RevocationService;
+  /** Does a job, and tells the queue what became of it. */
+  run(work: Work): Promise<JobOutcome>;
   /** Begins to take work: jobs, scan and watch. Without it only what the test asks for is done. */
   start(): Promise<void>;
   /** As at SIGTERM. */
@@ -34,6 +38,7 @@ export async function refreshWorker(config: HubConfig): Promise<RefreshWorkerInT
   return {
     refreshes: context.get(RefreshService, { strict: false }),
     revocations: context.get(RevocationService, { strict: false }),
+    run: (work) => context.get(RefreshConsumer, { strict: false }).run(work),
     start: () => worker.start(),
     stop: async () => {
       await worker.drain();

@@ -32,6 +32,10 @@ export interface StackOptions {
   readonly env?: Readonly<Record<string, string | null>>;
   /** Scripts that are loaded before each app of the hub, relative to the checkout. */
   readonly preloads?: readonly string[];
+  /** By which URL an app reaches its database, made of the one that leads straight there. */
+  readonly databaseUrl?: (straight: string) => string;
+  /** What must be in the database before the apps start. */
+  readonly prepare?: (database: TestDatabase) => Promise<unknown>;
 }
 
 /** Which event is waited for. */
@@ -69,15 +73,22 @@ export class Stack {
     this.sandbox = new SandboxAdmin(`http://127.0.0.1:${sandboxPort}`);
   }
 
-  static async start({ apps = ['gateway', ...WORKERS], env = {}, preloads = [] }: StackOptions = {}): Promise<Stack> {
+  static async start({
+    apps = ['gateway', ...WORKERS],
+    env = {},
+    preloads = [],
+    databaseUrl = (straight) => straight,
+    prepare,
+  }: StackOptions = {}): Promise<Stack> {
     const servers = testServers();
     const [database, folder, port, sandboxPort, ...workerPorts] = await Promise.all([
       TestDatabase.clone(servers),
       mkdtemp(path.join(tmpdir(), 'hub-e2e-')),
-      freePort(),
+      env['PORT'] ? Number(env['PORT']) : freePort(),
       freePort(),
       ...WORKERS.map(freePort),
     ]);
+    await prepare?.(database);
     const redis = { url: servers.redisUrl, prefix: `e2e-${randomBytes(6).toString('hex')}` };
     const sandbox = new HubProcess({
       app: 'sandbox',
@@ -96,7 +107,7 @@ export class Stack {
           app,
           environment: {
             ...settings,
-            DATABASE_URL: database.urlFor(LOGIN_OF[app]),
+            DATABASE_URL: databaseUrl(database.urlFor(LOGIN_OF[app])),
             WORKER_HEALTH_PORT: String(healthPort),
           },
           readyUrl: `http://127.0.0.1:${healthPort}/health/ready`,
@@ -145,9 +156,9 @@ export class Stack {
     return new Caller(this.base, { org, ...claims }, this.conformity);
   }
 
-  /** Somebody with a browser that knows nothing yet. */
-  person(): Person {
-    return new Person({ publicUrl: this.publicUrl, base: this.base, sandboxBase: this.sandbox.base });
+  /** Somebody with a browser that knows nothing yet. @param others places beside hub and sandbox whose pages are walked */
+  person(...others: readonly string[]): Person {
+    return new Person({ publicUrl: this.publicUrl, base: this.base, sandboxBase: this.sandbox.base, others });
   }
 
   /**

@@ -230,6 +230,21 @@ const GATES: readonly (readonly [breach: string, sql: string])[] = [
      where c.relnamespace in ('public'::regnamespace, 'hub'::regnamespace) and c.relowner not in (select oid from pg_roles where rolname = 'hub_owner' or rolsuper)`,
   ],
   [
+    'is no plain index: its operators may be asked of rows that a policy hides',
+    `select c.relname as name from pg_index x join pg_class c on c.oid = x.indexrelid join pg_am am on am.oid = c.relam
+     where c.relnamespace in ('public'::regnamespace, 'audit'::regnamespace) and am.amname <> 'btree'
+     and exists (select from pg_attribute a where a.attrelid = x.indrelid and a.attname = 'org_id' and not a.attisdropped)`,
+  ],
+  [
+    'tells by "duplicate key" what another org has: it is unique without the org, and not random',
+    `select x.indexrelid::regclass::text as name from pg_index x join pg_class t on t.oid = x.indrelid
+     where x.indisunique and t.relnamespace in ('public'::regnamespace, 'audit'::regnamespace)
+     and exists (select from pg_attribute a where a.attrelid = t.oid and a.attname = 'org_id' and not a.attisdropped)
+     and exists (select from unnest(x.indkey) key (number) left join pg_attribute a on a.attrelid = t.oid and a.attnum = key.number
+                 where coalesce(a.atttypid, 0) not in ('uuid'::regtype, 'bytea'::regtype))
+     and not exists (select from pg_attribute a where a.attrelid = t.oid and a.attname = 'org_id' and a.attnum = any (x.indkey))`,
+  ],
+  [
     'is a view with its owner’s rights',
     `select c.relname as name from pg_class c where c.relnamespace in ('public'::regnamespace, 'hub'::regnamespace)
      and (c.relkind = 'm' or c.relkind = 'v' and not coalesce(c.reloptions && array['security_invoker=true', 'security_invoker=on'], false))`,

@@ -14,6 +14,7 @@ import { ProblemFilter } from './http/problem.filter';
 import { RequestChecks } from './http/request-checks.service';
 import { IntegrationsModule } from './integrations/integrations.module';
 import { LandingModule } from './landing/landing.module';
+import { LimitsModule } from './limits/limits.module';
 import { OpenApiModule } from './openapi/openapi.module';
 import { TokensModule } from './tokens/tokens.module';
 
@@ -31,6 +32,7 @@ export class GatewayModule {
         TokenVaultModule,
         ProvidersModule,
         CallersModule,
+        LimitsModule,
         ConnectModule,
         IntegrationsModule,
         TokensModule,

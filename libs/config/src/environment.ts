@@ -3,6 +3,12 @@ import { SETTINGS, type Setting, type SettingName } from './settings';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** So many in so long. */
+export interface Rate {
+  readonly count: number;
+  readonly windowMs: number;
+}
+
 /** Collects every mistake before anyone stops, so that an operator mends all of them at once. */
 export class Mistakes {
   private readonly sentences = new Set<string>();
@@ -104,6 +110,19 @@ export class SettingReader {
   /** The same, or `off`, which is 0. */
   durationOrOffMs(name: SettingName): number {
     return this.text(name) === 'off' ? 0 : this.durationMs(name);
+  }
+
+  /** A rate such as `20/1m`, or `off`, which is `null`. Its window is whole seconds. */
+  rateOrOff(name: SettingName): Rate | null {
+    const text = this.text(name) ?? '';
+    if (text === 'off') return null;
+    const [, count = '', window = ''] = /^([1-9]\d{0,8})\/(.+)$/.exec(text) ?? [];
+    const windowMs = parseDurationMs(window) ?? 0;
+    if (count === '' || windowMs < 1_000 || windowMs % 1_000 !== 0) {
+      this.mistakes.add(`${name} must be a rate such as 20/1m (so many in whole seconds, minutes or hours), or off`);
+      return null;
+    }
+    return { count: Number(count), windowMs };
   }
 
   /** An absolute URL of one of these protocols (`https:`), without user and fragment, no slash at the end; `''` if it is wrong. */

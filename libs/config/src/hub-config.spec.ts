@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,8 +6,8 @@ import { ConfigError, parseDurationMs } from './environment';
 import { isLoopback, readConfig, type ConfigNeeds } from './hub-config';
 import { SECRET_SETTINGS, SETTINGS } from './settings';
 
-const KEY = Buffer.from(Array.from({ length: 32 }, (_, place) => place * 7 + 1)).toString('base64');
-const OTHER_KEY = Buffer.from(Array.from({ length: 32 }, (_, place) => place * 5 + 3)).toString('base64');
+const KEY = createHash('sha256').update('one').digest('base64');
+const OTHER_KEY = createHash('sha256').update('another').digest('base64');
 
 /** The least that an app which answers callers needs. */
 const LEAST = {
@@ -62,7 +63,7 @@ describe('the least environment', () => {
       vaultTransit: null,
       awsKms: null,
       auditSeal: { keys: [], dir: null, everyMs: 60_000 },
-      outbound: { allowPrivate: false, allowHosts: [] },
+      outbound: { allowPrivate: false, allowHosts: [], proxyUrl: null, noProxy: [] },
       local: null,
       logLevel: 'info',
       auth: { jwksUrl: null, orgClaim: ['org_id'] },
@@ -87,6 +88,25 @@ describe('the least environment', () => {
       zapier: { credentials: null, scopes: null, endpoints: {} },
     });
   });
+
+  it('takes a proxy by the names of other programs, in small letters too', () => {
+    const proxyUrl = 'http://user:p%40ss@proxy.internal:3128';
+    const noProxy = ['.internal', '10.0.0.0/8'];
+    const outbound = { proxyUrl, noProxy };
+    expect(read({ HTTPS_PROXY: proxyUrl, NO_PROXY: '.internal, 10.0.0.0/8' })).toMatchObject({ outbound });
+    expect(read({ https_proxy: proxyUrl, no_proxy: '.internal,10.0.0.0/8' })).toMatchObject({ outbound });
+    expect(read({ HTTPS_PROXY: proxyUrl, https_proxy: 'http://other' }).outbound.proxyUrl).toBe(proxyUrl);
+  });
+
+  it.each(['proxy.internal:3128', 'socks5://proxy', 'http://user:100%@proxy', 'http://'])(
+    'takes no proxy that is none: %s',
+    (proxy) => {
+      const mistakes = mistakesOf({ HTTPS_PROXY: proxy });
+      expect(mistakes).toHaveLength(1);
+      expect(mistakes[0]).toMatch(/^HTTPS_PROXY must be/);
+      expect(mistakes[0]).not.toContain('100%');
+    },
+  );
 
   it('is frozen to its last leaf', () => {
     const frozen = (value: unknown): boolean =>
@@ -162,6 +182,15 @@ describe('every mistake', () => {
     expect(text).not.toMatch(/canary-[1235-7]/);
     expect(text).not.toContain(KEY);
   });
+
+  it.each(['20', '0/1m', '20/', '20/1', '20/500ms', '20/1500ms', '-1/1m', '2.5/1m', 'never'])(
+    'takes %s for no rate',
+    (rate) => {
+      expect(mistakesOf({ RATE_LIMIT_GUESSES: rate })).toEqual([
+        'RATE_LIMIT_GUESSES must be a rate such as 20/1m (so many in whole seconds, minutes or hours), or off',
+      ]);
+    },
+  );
 
   it.each([
     [{ PORT: '0' }, ['PORT must be a port from 1 to 65535']],
@@ -293,6 +322,15 @@ describe('the key providers', () => {
       { ...KMS, AWS_KMS_ENDPOINT: 'http://kms.internal' },
       ['AWS_KMS_ENDPOINT must be https: plain http is for this machine alone'],
     ],
+    [
+      { ...KMS, AWS_KMS_KEY_ID: 'arn:aws:kms:us-east-1:111122223333:key/1234abcd' },
+      ['AWS_REGION must be us-east-1, the region of the ARN in AWS_KMS_KEY_ID'],
+    ],
+    [{ ...KMS, AWS_KMS_KEY_ID: 'arn:aws:kms:eu-central-1:111122223333:alias/hub' }, []],
+    [
+      { KEY_PROVIDER: 'aws-kms', AWS_KMS_KEY_ID: 'arn:aws:kms:eu-central-1:111122223333:alias/hub' },
+      ['AWS_REGION is missing: the region of that KMS key'],
+    ],
   ])('%j: %j', (different, expected) => {
     expect([...mistakesOf(different)].sort()).toEqual([...expected].sort());
   });
@@ -388,6 +426,14 @@ describe('TOKEN_KEYS', () => {
       `k1:${Buffer.from('The quick brown fox jumps, 13 dogs').subarray(0, 32).toString('base64')}`,
       /not random/,
     ],
+    ['counts up', `k1:${base64(Array.from({ length: 32 }, (_, place) => place))}`, /not random/],
+    ['counts down', `k1:${base64(Array.from({ length: 32 }, (_, place) => 31 - place))}`, /not random/],
+    ['counts by sevens', `k1:${base64(Array.from({ length: 32 }, (_, place) => place * 7 + 1))}`, /not random/],
+    [
+      'is a phrase with its line break',
+      `k1:${Buffer.from('Sphinx of quartz judge my vow!!\n').toString('base64')}`,
+      /not random/,
+    ],
     ['is a repeated phrase', `k1:${Buffer.from('correct horse battery staple co!').toString('base64')}`, /not random/],
     ['has one id twice', `k1:${KEY},k1:${OTHER_KEY}`, /^TOKEN_KEYS names one id twice/],
     ['has one key under two ids', `k1:${KEY},k2:${KEY}`, /^TOKEN_KEYS holds one key under two ids/],
@@ -397,8 +443,15 @@ describe('TOKEN_KEYS', () => {
 });
 
 describe('AUDIT_SEAL_KEY', () => {
+  it('is no key of TOKEN_KEYS', () => {
+    expect(mistakesOf({ TOKEN_KEYS: `k1:${OTHER_KEY},k2:${KEY}`, AUDIT_SEAL_KEY: `s1:${KEY}` })).toEqual([
+      'AUDIT_SEAL_KEY and TOKEN_KEYS share a key: whoever may open tokens could forge seals. Make another one',
+    ]);
+  });
+
   it('is a list of keys as TOKEN_KEYS is, and may be missing', () => {
-    const { auditSeal } = read({ AUDIT_SEAL_KEY: `s2:${KEY},s1:${OTHER_KEY}`, AUDIT_SEAL_DIR: '/seals' });
+    const another = createHash('sha256').update('a third').digest('base64');
+    const { auditSeal } = read({ AUDIT_SEAL_KEY: `s2:${OTHER_KEY},s1:${another}`, AUDIT_SEAL_DIR: '/seals' });
     expect(auditSeal.keys.map(({ id }) => id)).toEqual(['s2', 's1']);
     expect(auditSeal).toMatchObject({ dir: '/seals', everyMs: 60_000 });
     expect(read().auditSeal.keys).toEqual([]);
@@ -406,7 +459,10 @@ describe('AUDIT_SEAL_KEY', () => {
 
   it.each([
     [KEY, /^AUDIT_SEAL_KEY, key 1: must be `id:base64`/],
-    [`s1:${KEY},s1:${OTHER_KEY}`, /^AUDIT_SEAL_KEY names one id twice/],
+    [
+      `s1:${OTHER_KEY},s1:${createHash('sha256').update('a third').digest('base64')}`,
+      /^AUDIT_SEAL_KEY names one id twice/,
+    ],
     ['s1:short', /^AUDIT_SEAL_KEY, key 1: the key must be/],
   ])('that cannot be used is told without it: %#', (AUDIT_SEAL_KEY, expected) => {
     const mistakes = mistakesOf({ AUDIT_SEAL_KEY });
@@ -485,6 +541,23 @@ describe('scopes of a provider', () => {
   });
 });
 
+describe('where notices are heard', () => {
+  it('is the database’s own URL, unless another is given', () => {
+    expect(read({}).databaseNoticesUrl).toBe(LEAST.DATABASE_URL);
+    const straight = 'postgres://a:b@postgres/d';
+    expect(read({ DATABASE_NOTICES_URL: straight })).toMatchObject({
+      databaseUrl: LEAST.DATABASE_URL,
+      databaseNoticesUrl: straight,
+    });
+  });
+
+  it('must be PostgreSQL, and what was given instead is not repeated', () => {
+    expect(mistakesOf({ DATABASE_NOTICES_URL: 'mysql://a:canary@c/d' })).toEqual([
+      'DATABASE_NOTICES_URL must be a URL that starts with postgres:// or postgresql://',
+    ]);
+  });
+});
+
 describe('the list of settings', () => {
   it('names each once, with a meaning', () => {
     const names = SETTINGS.map(({ name }) => name);
@@ -492,10 +565,15 @@ describe('the list of settings', () => {
     for (const { meaning } of SETTINGS) expect(meaning).not.toBe('');
   });
 
-  it.each(['DATABASE_URL', 'DATABASE_ADMIN_URL', 'REDIS_URL', 'AUTH_JWT_SECRET', 'TOKEN_KEYS', 'AUDIT_SEAL_KEY'])(
-    '%s is a secret',
-    (name) => {
-      expect(SECRET_SETTINGS).toContain(name);
-    },
-  );
+  it.each([
+    'DATABASE_URL',
+    'DATABASE_NOTICES_URL',
+    'DATABASE_ADMIN_URL',
+    'REDIS_URL',
+    'AUTH_JWT_SECRET',
+    'TOKEN_KEYS',
+    'AUDIT_SEAL_KEY',
+  ])('%s is a secret', (name) => {
+    expect(SECRET_SETTINGS).toContain(name);
+  });
 });

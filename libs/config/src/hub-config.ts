@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { parseOrgId, redirectEntryProblem, UNBOUND_POLICIES, type UnboundPolicy } from '@hub/domain';
-import { Mistakes, parseUrl, SettingReader, type Environment } from './environment';
+import { Mistakes, parseUrl, SettingReader, splitList, type Environment, type Rate } from './environment';
 import { readKeyProviders, type KeyProviderSettings } from './key-provider-settings';
 import { readProviderSettings, type ConfigurableProvider, type ProviderSettings } from './provider-settings';
 import { parseKeys, parseTokenKeys, type TokenKey } from './token-keys';
@@ -24,6 +24,22 @@ export interface OutboundConfig {
   readonly allowPrivate: boolean;
   /** Hosts that the operator vouches for, whatever their address. */
   readonly allowHosts: readonly string[];
+  /** `http:` or `https:`, with user and password if it asks for them; `null`: there is none. */
+  readonly proxyUrl: string | null;
+  /** What is called without the proxy: names with all below them, addresses, networks, `*`. */
+  readonly noProxy: readonly string[];
+}
+
+/** How many requests the gateway takes; `null`: as many as come. */
+export interface LimitsConfig {
+  /** Guesses of a secret from one address, of each kind. */
+  readonly guesses: Rate | null;
+  /** Requests without a caller from one address. */
+  readonly address: Rate | null;
+  /** Connects of one caller. */
+  readonly connects: Rate | null;
+  /** Requests of one caller. */
+  readonly caller: Rate | null;
 }
 
 /** How the audit trail is sealed outside the database. Without a key or a folder it is not. */
@@ -37,6 +53,8 @@ export interface AuditSealConfig {
 /** The hub's settings, read and checked once at start. */
 export interface HubConfig extends KeyProviderSettings {
   readonly databaseUrl: string;
+  /** Where notices are heard: PostgreSQL itself, where `databaseUrl` leads to a pooler. */
+  readonly databaseNoticesUrl: string;
   readonly redisUrl: string;
   readonly redisPrefix: string;
   readonly host: string;
@@ -48,6 +66,7 @@ export interface HubConfig extends KeyProviderSettings {
   /** Every return URL that is allowed, `SITE_URL` and `SITE_URL/integrations` included. */
   readonly redirectAllowList: readonly string[];
   readonly trustProxy: readonly string[];
+  readonly limits: LimitsConfig;
   /** `null` in apps that answer no callers. */
   readonly auth: AuthConfig | null;
   readonly tokenKeys: readonly TokenKey[];
@@ -75,6 +94,7 @@ export interface ConfigNeeds {
 }
 
 const SHORTEST_JWT_SECRET_BYTES = 32;
+const POSTGRES = ['postgres:', 'postgresql:'];
 
 /**
  * Reads the whole configuration.
@@ -91,8 +111,13 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
   const ownUrl = port > 0 ? `http://localhost:${port}` : undefined;
   const publicUrl = reader.webUrl('PUBLIC_URL', reader.raw('PUBLIC_URL') ?? ownUrl, ['https:', 'http:']);
   const siteUrl = reader.webUrl('SITE_URL', reader.raw('SITE_URL') ?? (publicUrl || undefined), ['https:', 'http:']);
+  const databaseUrl = reader.connectionUrl('DATABASE_URL', POSTGRES, 'npm start makes one for you');
   const config: HubConfig = {
-    databaseUrl: reader.connectionUrl('DATABASE_URL', ['postgres:', 'postgresql:'], 'npm start makes one for you'),
+    databaseUrl,
+    databaseNoticesUrl:
+      reader.raw('DATABASE_NOTICES_URL') === undefined
+        ? databaseUrl
+        : reader.connectionUrl('DATABASE_NOTICES_URL', POSTGRES, 'or leave it out'),
     redisUrl: reader.connectionUrl('REDIS_URL', ['redis:', 'rediss:'], 'npm start makes one for you'),
     redisPrefix: reader.text('REDIS_PREFIX') ?? 'hub',
     host,
@@ -102,6 +127,12 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     siteUrl,
     redirectAllowList: readRedirects(reader, siteUrl, reader.raw('SITE_URL')),
     trustProxy: readCidrs(reader),
+    limits: {
+      guesses: reader.rateOrOff('RATE_LIMIT_GUESSES'),
+      address: reader.rateOrOff('RATE_LIMIT_ADDRESS'),
+      connects: reader.rateOrOff('RATE_LIMIT_CONNECTS'),
+      caller: reader.rateOrOff('RATE_LIMIT_CALLER'),
+    },
     auth: needs.callers ? readAuth(reader) : null,
     tokenKeys: parseTokenKeys(reader.text('TOKEN_KEYS'), mistakes),
     ...readKeyProviders(reader, isLoopback),
@@ -112,13 +143,14 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     spoolDir: reader.text('SPOOL_DIR') ?? '',
     spoolKeepMs: reader.durationOrOffMs('SPOOL_KEEP'),
     auditSeal: readAuditSeal(reader),
-    outbound: {
-      allowPrivate: reader.flag('OUTBOUND_ALLOW_PRIVATE'),
-      allowHosts: reader.list('OUTBOUND_ALLOW_HOSTS').map((name) => name.toLowerCase()),
-    },
+    outbound: readOutbound(reader),
     local: readLocal(reader, host, publicUrl),
     logLevel: reader.oneOf('LOG_LEVEL', LOG_LEVELS),
   };
+  if (config.auditSeal.keys.some((seal) => config.tokenKeys.some(({ key }) => key.equals(seal.key))))
+    mistakes.add(
+      'AUDIT_SEAL_KEY and TOKEN_KEYS share a key: whoever may open tokens could forge seals. Make another one',
+    );
   mistakes.throwIfAny();
   return deepFreeze(config);
 }
@@ -130,6 +162,34 @@ export function readAuditSeal(reader: SettingReader): AuditSealConfig {
     dir: reader.text('AUDIT_SEAL_DIR') ?? null,
     everyMs: reader.durationMs('AUDIT_SEAL_EVERY'),
   };
+}
+
+/** The part of the settings that every call to another machine obeys. The proxy's names are those of other programs, small letters too. */
+export function readOutbound(reader: SettingReader): OutboundConfig {
+  return {
+    allowPrivate: reader.flag('OUTBOUND_ALLOW_PRIVATE'),
+    allowHosts: reader.list('OUTBOUND_ALLOW_HOSTS').map((name) => name.toLowerCase()),
+    proxyUrl: readProxy(reader),
+    noProxy: splitList(reader.raw('NO_PROXY') ?? reader.direct('no_proxy')),
+  };
+}
+
+function readProxy(reader: SettingReader): string | null {
+  const text = reader.raw('HTTPS_PROXY') ?? reader.direct('https_proxy');
+  if (text === undefined) return null;
+  const url = parseUrl(text);
+  if (url && ['http:', 'https:'].includes(url.protocol) && isDecodable(url.username + url.password)) return text;
+  reader.mistakes.add('HTTPS_PROXY must be an absolute http or https URL; %-escape what is special in its password');
+  return null;
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** `SITE_URL` as it is written is allowed too: entries are compared character for character. */

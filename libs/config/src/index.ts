@@ -1,4 +1,4 @@
-export { ConfigError, Mistakes, parseDurationMs, SettingReader, type Environment } from './environment';
+export { ConfigError, Mistakes, parseDurationMs, SettingReader, type Environment, type Rate } from './environment';
 export {
   isLoopback,
   LOG_LEVELS,
@@ -9,6 +9,7 @@ export {
   type AuthConfig,
   type BearerSettings,
   type HubConfig,
+  type LimitsConfig,
   type LogLevel,
   type OutboundConfig,
 } from './hub-config';

@@ -73,9 +73,15 @@ function readVaultTransit(reader: SettingReader, isLoopback: (host: string) => b
 
 function readAwsKms(reader: SettingReader, isLoopback: (host: string) => boolean): AwsKmsConfig {
   const endpoint = reader.text('AWS_KMS_ENDPOINT');
+  const keyId = reader.required('AWS_KMS_KEY_ID', 'id, ARN or alias of the KMS key that wraps data keys');
+  const region = reader.required('AWS_REGION', 'the region of that KMS key');
+  // KMS would answer NotFoundException, as it does for a key that is deleted
+  const home = /^arn:[\w-]+:kms:([\w-]+):/.exec(keyId)?.[1];
+  if (home !== undefined && region !== '' && home !== region)
+    reader.mistakes.add(`AWS_REGION must be ${home}, the region of the ARN in AWS_KMS_KEY_ID`);
   return {
-    keyId: reader.required('AWS_KMS_KEY_ID', 'id, ARN or alias of the KMS key that wraps data keys'),
-    region: reader.required('AWS_REGION', 'the region of that KMS key'),
+    keyId,
+    region,
     endpoint: endpoint === undefined ? null : keyServerUrl(reader, 'AWS_KMS_ENDPOINT', endpoint, isLoopback),
   };
 }

@@ -11,6 +11,12 @@ export interface Setting {
 /** Every setting but the providers' own (`<PREFIX>_CLIENT_ID`, `<PREFIX>_CLIENT_SECRET`, `<PREFIX>_SCOPES`). */
 export const SETTINGS = [
   { name: 'DATABASE_URL', meaning: "PostgreSQL, as the app's own role", default: null, secret: true },
+  {
+    name: 'DATABASE_NOTICES_URL',
+    meaning: 'PostgreSQL itself, as the same role, where DATABASE_URL leads to a pooler: workers listen there',
+    default: '{DATABASE_URL}',
+    secret: true,
+  },
   { name: 'DATABASE_ADMIN_URL', meaning: 'PostgreSQL for migrations and roles only', default: null, secret: true },
   { name: 'REDIS_URL', meaning: 'Redis or Valkey that carries the queues', default: null, secret: true },
   { name: 'REDIS_PREFIX', meaning: 'prefix of every Redis key, one per installation', default: 'hub' },
@@ -34,6 +40,22 @@ export const SETTINGS = [
   { name: 'AUTH_AUDIENCE', meaning: 'the `aud` that bearer tokens must have', default: null },
   { name: 'AUTH_ORG_CLAIM', meaning: 'dotted path of the claim that holds the org', default: 'org_id' },
   { name: 'TRUST_PROXY', meaning: 'CIDRs of proxies whose X-Forwarded-For is read, for limits only', default: '' },
+  {
+    name: 'RATE_LIMIT_GUESSES',
+    meaning: 'unknown states and page addresses, and bearers that are not valid, that an address may send, or `off`',
+    default: '20/1m',
+  },
+  {
+    name: 'RATE_LIMIT_ADDRESS',
+    meaning: 'requests without a caller that an address may send, or `off`',
+    default: '300/1m',
+  },
+  {
+    name: 'RATE_LIMIT_CONNECTS',
+    meaning: 'connects that a caller may start and complete, or `off`',
+    default: '60/1m',
+  },
+  { name: 'RATE_LIMIT_CALLER', meaning: 'requests that a caller may send, or `off`', default: '6000/1m' },
   {
     name: 'TOKEN_KEYS',
     meaning: '`id:base64` of 32 random bytes each, comma separated; the first wraps data keys, all unwrap',
@@ -89,6 +111,17 @@ export const SETTINGS = [
   {
     name: 'OUTBOUND_ALLOW_HOSTS',
     meaning: "hosts of the operator's own choice that may have private addresses, comma separated",
+    default: '',
+  },
+  {
+    name: 'HTTPS_PROXY',
+    meaning: 'proxy that outbound calls go through, with user and password if it asks for them',
+    default: null,
+    secret: true,
+  },
+  {
+    name: 'NO_PROXY',
+    meaning: 'names, addresses and networks that are called without the proxy, comma separated',
     default: '',
   },
   { name: 'HUB_LOCAL', meaning: 'set by `npm start` alone: the console signs itself in', default: 'false' },

@@ -58,12 +58,23 @@ function keyProblem(encoded: string): string | undefined {
   if (!/^[A-Za-z0-9+/_-]+=*$/.test(encoded)) return 'the key must be base64';
   const key = Buffer.from(encoded, 'base64');
   if (key.length !== KEY_BYTES) return `the key must be ${KEY_BYTES} bytes long, it has ${key.length}`;
-  if (new Set(key).size < FEWEST_DIFFERENT_BYTES || key.every(isPrintable))
+  if (new Set(key).size < FEWEST_DIFFERENT_BYTES || isText(key) || isCounted(key))
     return 'the key is not random: make one with `openssl rand -base64 32`';
   return undefined;
 }
 
-/** 32 random bytes are all letters, digits and signs once in 10^13 draws; a password always is. */
-function isPrintable(byte: number): boolean {
-  return byte >= 0x20 && byte <= 0x7e;
+/** 30 and more of 32 random bytes are letters, digits, signs and white space once in 10^9 draws and more; a password with its line break always is. */
+function isText(key: Buffer): boolean {
+  const written = key.filter((byte) => (byte >= 0x20 && byte <= 0x7e) || (byte >= 0x09 && byte <= 0x0d));
+  return written.length >= KEY_BYTES - 2;
+}
+
+/** Bytes that count up or down, as in examples: most steps between neighbours are one and the same. */
+function isCounted(key: Buffer): boolean {
+  const steps = new Map<number, number>();
+  for (let place = 1; place < key.length; place += 1) {
+    const step = ((key[place] ?? 0) - (key[place - 1] ?? 0)) & 0xff;
+    steps.set(step, (steps.get(step) ?? 0) + 1);
+  }
+  return Math.max(...steps.values()) > key.length / 2;
 }

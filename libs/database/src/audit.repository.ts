@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { SYSTEM_ORG, type AuditEntry, type OrgId } from '@hub/domain';
-import type { DetailSealer, SealedDetail } from '@hub/token-vault';
+import type { AuditVault, DetailSealer, SealedDetail } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
 import { AuditEventEntity } from './entities';
 import type { HubDatabase } from './hub-database';
+import { selectOne } from './statements';
 
 /** One line of the trail as callers read it. */
 export interface AuditLine {
@@ -49,30 +50,62 @@ export async function appendEvents(
 }
 
 /** Whether an event tells of people, so that a sealer is worth its key. */
-export function tellsOfPeople({ personal }: Pick<AuditEntry, 'personal'>): boolean {
-  return Object.values(personal ?? {}).some((value) => value !== null);
+export function tellsOfPeople({ personal, pseudonyms }: Pick<AuditEntry, 'personal' | 'pseudonyms'>): boolean {
+  return [...Object.values(personal ?? {}), ...Object.values(pseudonyms ?? {})].some((value) => value !== null);
+}
+
+/** Gets the key for the trail before the transaction, and only where there is something to seal: a key is made by its first use. */
+export async function withTrailKey<T>(
+  vault: AuditVault | undefined,
+  orgId: OrgId,
+  isNeeded: boolean,
+  work: (sealer?: DetailSealer) => Promise<T>,
+): Promise<T> {
+  return vault && isNeeded ? vault.withSealer(orgId, work) : work();
 }
 
 function sealedDetail(
-  { personal, provider }: AuditEntry,
+  { personal, pseudonyms, provider }: AuditEntry,
   id: string,
   sealer: DetailSealer | undefined,
-): Record<string, SealedDetail | null> {
-  const seal = (field: string, value: string): SealedDetail =>
-    sealer?.seal({ id, provider }, field, value) ?? { withheld: true };
-  return Object.fromEntries(
-    Object.entries(personal ?? {}).map(([field, value]) => [field, value === null ? null : seal(field, value)]),
-  );
+): Record<string, SealedDetail | string | null> {
+  const withheld = { withheld: true } as const;
+  const sealed = Object.entries(personal ?? {}).map(([field, value]) => [
+    field,
+    value === null ? null : (sealer?.seal({ id, provider }, field, value) ?? withheld),
+  ]);
+  const marked = Object.entries(pseudonyms ?? {}).map(([field, value]) => [
+    field,
+    sealer?.mark(field, value) ?? withheld,
+  ]);
+  return Object.fromEntries([...sealed, ...marked]) as Record<string, SealedDetail | string | null>;
 }
 
 /** The audit trail of an org. */
 export class AuditRepository {
-  constructor(private readonly database: HubDatabase) {}
+  /** @param vault of what entries tell of people; without one it is withheld */
+  constructor(
+    private readonly database: HubDatabase,
+    private readonly vault?: AuditVault,
+  ) {}
 
   /** Writes entries that tell of no other write: denials, reads. */
   async append(orgId: OrgId, entries: readonly AuditEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    await this.database.withOrg(orgId, (manager) => appendEvents(manager, entries));
+    await withTrailKey(this.vault, orgId, entries.some(tellsOfPeople), (sealer) =>
+      this.database.withOrg(orgId, (manager) => appendEvents(manager, entries, sealer)),
+    );
+  }
+
+  /** Whether this login may write the trail. */
+  async mayAppend(): Promise<boolean> {
+    return this.database.asSystem('what this login may do', async (manager) => {
+      const { may } = await selectOne<{ may: boolean }>(
+        manager,
+        "select has_function_privilege('hub.append_event(uuid, text, text, uuid, text, text, jsonb)', 'execute') as may",
+      );
+      return may;
+    });
   }
 
   /** Writes an entry that belongs to no org, such as a callback with an unknown state. */

@@ -1,6 +1,6 @@
 import { probeDelayMs, TALLY_WINDOW_MS, type OrgId, type VerdictTally } from '@hub/domain';
 import type { HubDatabase } from './hub-database';
-import { affected, selectOne } from './statements';
+import { affected, allInPieces, selectOne } from './statements';
 
 /** Why a breaker opened: the provider is away, it refuses our registration, or it refuses so many grants at once that its word is not believed. */
 export type BreakerReason = 'outage' | 'refused_client' | 'mass_verdict';
@@ -80,6 +80,23 @@ export class BreakerRepository {
     return row && { probeInMs: Math.max(0, row.probe_in_ms) };
   }
 
+  /**
+   * For how long refreshes of a provider are put off, in milliseconds: until the next probe, whatever the registration.
+   *
+   * @returns `undefined` if none is, or its hour has come
+   */
+  async putOffMs(provider: string): Promise<number | undefined> {
+    const { ms } = await this.database.asSystem('breakers belong to no org', (manager) =>
+      selectOne<{ ms: number | null }>(
+        manager,
+        `select extract(epoch from max(probe_at) - now())::float8 * 1000 as ms from public.provider_breakers
+         where provider = $1 and closed_at is null and probe_at > now()`,
+        [provider],
+      ),
+    );
+    return ms ?? undefined;
+  }
+
   /** Opens a breaker; one that is open stays as it is. @returns true if this call opened it */
   async open({ provider, clientId }: Registration, reason: BreakerReason): Promise<boolean> {
     const rows: unknown[] = await this.database.asSystem('breakers belong to no org', (manager) =>
@@ -131,25 +148,43 @@ export class BreakerRepository {
 
   /**
    * Closes a breaker, since a probe got through. Verdicts that were passed just before it opened and while it stood open
-   * are tried once more. One statement: a crash leaves both undone.
+   * are tried once more, each with an event in its transaction: a mass of them in pieces, the last of which goes with the
+   * closing. After a crash between them the breaker still stands open, and its next probe goes on.
    *
    * @returns how many; `undefined` if it was closed already
    */
-  async close({ provider, clientId }: Registration): Promise<number | undefined> {
+  async close(registration: Registration): Promise<number | undefined> {
+    const inPieces = await allInPieces((most) => this.reopen(registration, most));
+    const { provider, clientId } = registration;
     const rows: { reopened: number }[] = await this.database.asSystem('breakers belong to no org', (manager) =>
       manager.query(
         `with closed as (
            update public.provider_breakers set closed_at = now(), probe_at = now()
            where provider = $1 and client_id = $2 and closed_at is null returning reason, opened_at)
          select case when reason = 'mass_verdict'
-           then hub.reopen_verdicts($1, opened_at - make_interval(secs => $3)) else 0 end as reopened from closed`,
+           then hub.reopen_verdicts($1, opened_at - make_interval(secs => $3), null) else 0 end as reopened from closed`,
         [provider, clientId, TALLY_WINDOW_MS / 1000],
       ),
     );
-    return rows[0]?.reopened;
+    return rows[0] && inPieces + rows[0].reopened;
   }
 
-  /** How many grants of a provider were refused for good lately. */
+  /** Takes some of the verdicts back that a breaker stands open for. @returns how many */
+  private async reopen({ provider, clientId }: Registration, most: number): Promise<number> {
+    const rows: { reopened: number }[] = await this.database.asSystem(
+      'verdicts of one provider over all orgs',
+      (manager) =>
+        manager.query(
+          `select hub.reopen_verdicts(provider, opened_at - make_interval(secs => $3), $4) as reopened
+         from public.provider_breakers
+         where provider = $1 and client_id = $2 and closed_at is null and reason = 'mass_verdict'`,
+          [provider, clientId, TALLY_WINDOW_MS / 1000, most],
+        ),
+    );
+    return rows[0]?.reopened ?? 0;
+  }
+
+  /** How many grants of a provider were refused for good lately, and on how many accounts. */
   async recentVerdicts(provider: string): Promise<VerdictTally> {
     return this.database.asSystem('verdicts of one provider over all orgs', (manager) =>
       selectOne<VerdictTally>(manager, 'select * from hub.recent_verdicts($1, make_interval(secs => $2))', [

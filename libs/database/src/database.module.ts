@@ -4,6 +4,7 @@ import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '
 import { ModuleRef } from '@nestjs/core';
 import { AuditChainRepository } from './audit-chain.repository';
 import { AuditRepository } from './audit.repository';
+import { AwaitedWork } from './awaited-work.service';
 import { BreakerRepository } from './breaker.repository';
 import { DataKeyRepository } from './data-key.repository';
 import { DeadLetterRepository } from './dead-letter.repository';
@@ -18,16 +19,17 @@ import { SyncRepository } from './sync.repository';
 
 const REPOSITORIES = [
   AuditChainRepository,
-  AuditRepository,
   BreakerRepository,
   DataKeyRepository,
   DeadLetterRepository,
   DueRepository,
-  FlowRepository,
   KeyRotationRepository,
   RevocationRepository,
   SyncRepository,
 ];
+
+/** Those whose events tell of people: they need a key for the trail, where the app has a vault. */
+const TELLING_OF_PEOPLE = [AuditRepository, FlowRepository, IntegrationRepository];
 
 /** The data for an app: the two doors, and a repository for each conversation. */
 @Global()
@@ -47,18 +49,24 @@ export class DatabaseModule implements OnApplicationShutdown {
         },
         {
           provide: DueNotices,
-          inject: [HUB_CONFIG],
-          useFactory: (config: HubConfig) => new DueNotices(config.databaseUrl, `hub-${name}-notices`),
+          inject: [HUB_CONFIG, HubDatabase],
+          useFactory: (config: HubConfig, database: HubDatabase) =>
+            new DueNotices(config.databaseNoticesUrl, `hub-${name}-notices`, database),
         },
         ...REPOSITORIES.map((repository) => ({
           provide: repository,
           inject: [HubDatabase],
           useFactory: (database: HubDatabase) => new repository(database),
         })),
-        {
-          provide: IntegrationRepository,
+        ...TELLING_OF_PEOPLE.map((repository) => ({
+          provide: repository,
           inject: [HubDatabase, { token: AuditVault, optional: true }],
-          useFactory: (database: HubDatabase, vault?: AuditVault) => new IntegrationRepository(database, vault),
+          useFactory: (database: HubDatabase, vault?: AuditVault) => new repository(database, vault),
+        })),
+        {
+          provide: AwaitedWork,
+          inject: [IntegrationRepository],
+          useFactory: (integrations: IntegrationRepository) => new AwaitedWork(integrations),
         },
         {
           provide: AUDIT_KEY_STORE,
@@ -67,7 +75,15 @@ export class DatabaseModule implements OnApplicationShutdown {
         },
         { provide: DATA_KEY_STORE, useExisting: DataKeyRepository },
       ],
-      exports: [HubDatabase, DueNotices, DATA_KEY_STORE, AUDIT_KEY_STORE, IntegrationRepository, ...REPOSITORIES],
+      exports: [
+        HubDatabase,
+        DueNotices,
+        DATA_KEY_STORE,
+        AUDIT_KEY_STORE,
+        AwaitedWork,
+        ...TELLING_OF_PEOPLE,
+        ...REPOSITORIES,
+      ],
     };
   }
 

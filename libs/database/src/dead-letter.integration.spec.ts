@@ -134,7 +134,7 @@ describe('the first failure of an integration', () => {
     const syncs = new SyncRepository(syncWorker);
     const target = await syncs.load(of.orgId, of.id);
     if (!target) throw new Error('gone');
-    await syncs.settle(target, decide(target.integration, at), WORKER);
+    await syncs.settle(target, (current) => decide(current, at), WORKER);
   }
   const down: Decide = (before, now) => afterFailure(before, FAILURES.down, now);
   const granted: Decide = (before, now) => afterRefresh(before, aFreshGrant(), now, 0);

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { EntityManager } from 'typeorm';
 import type { DueKind } from './due.repository';
+import type { HubDatabase } from './hub-database';
 
 /** Work that somebody waits for. Ids only: whoever is connected to the database hears it, and what is due the row says. */
 export interface DueNotice {
@@ -19,6 +21,8 @@ const KEEP_ALIVE_MS = 10_000;
 const GOODBYE_MS = 1_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
+/** An echo comes within milliseconds, or never. */
+const ECHO_WITHIN_MS = 5_000;
 
 /** Tells the workers at the end of this transaction that something is due which its caller waits for, also where Redis is away. */
 export async function noticeDue(
@@ -35,21 +39,37 @@ export async function noticeDue(
  */
 export class DueNotices {
   private readonly hearers: ((notice: DueNotice) => void)[] = [];
+  private readonly triers: ((isHeard: boolean) => void)[] = [];
+  private isUnheard = false;
+  private echo: { readonly word: string; readonly heard: () => void } | undefined;
   private client: Client | undefined;
   private timer: NodeJS.Timeout | undefined;
   private pauseMs = FIRST_PAUSE_MS;
   private isClosed = false;
 
-  /** @param name shown in `pg_stat_activity` */
+  /**
+   * @param databaseUrl leads to PostgreSQL itself, or to a pooler that keeps a connection for each session
+   * @param name shown in `pg_stat_activity`
+   * @param door the way by which others notice: each new connection is tried over it
+   */
   constructor(
     private readonly databaseUrl: string,
     private readonly name: string,
+    private readonly door: HubDatabase,
   ) {}
 
   /** Calls `hear` for each notice from now on. Connects at the first call, and again whenever the connection is lost. */
   listen(hear: (notice: DueNotice) => void): void {
     this.hearers.push(hear);
     if (this.hearers.length === 1) void this.connect();
+  }
+
+  /**
+   * Calls `tell` once a new connection has been tried, with whether it hears what is noticed. That it does not is told once,
+   * also where there is no connection while the door is open.
+   */
+  whenTried(tell: (isHeard: boolean) => void): void {
+    this.triers.push(tell);
   }
 
   async close(): Promise<void> {
@@ -75,10 +95,39 @@ export class DueNotices {
       await client.connect();
       await client.query(`listen ${CHANNEL}`);
       this.pauseMs = FIRST_PAUSE_MS;
+      void this.tryOut(client);
     } catch {
       client.end().catch(() => undefined);
       this.connectLater();
+      if (await this.notice('nobody listens')) this.report(false);
     }
+  }
+
+  /** A pooler takes LISTEN without a word, and gives the notices to nobody: only an echo shows that they arrive. */
+  private async tryOut(client: Client): Promise<void> {
+    const word = randomUUID();
+    const echoed = new Promise<true>((resolve) => (this.echo = { word, heard: () => resolve(true) }));
+    if (!(await this.notice(word))) return; // the next connection is tried again
+    const isHeard = await Promise.race([echoed, sleep(ECHO_WITHIN_MS, false, { ref: false })]);
+    if (this.client === client) this.report(isHeard);
+  }
+
+  /** Notices something that is no work, as others notice work. @returns false while the database is away */
+  private notice(echo: string): Promise<boolean> {
+    return this.door
+      .asSystem('a notice to itself, of no org', (manager) =>
+        manager.query('select pg_notify($1, $2)', [CHANNEL, JSON.stringify({ echo })]),
+      )
+      .then(
+        () => true,
+        () => false,
+      );
+  }
+
+  private report(isHeard: boolean): void {
+    if (this.isClosed || (this.isUnheard && !isHeard)) return;
+    this.isUnheard = !isHeard;
+    for (const tell of this.triers) tell(isHeard);
   }
 
   private connectLater(): void {
@@ -89,6 +138,7 @@ export class DueNotices {
   }
 
   private tell(payload: string): void {
+    if (this.echo && payload.includes(this.echo.word)) this.echo.heard();
     const notice = parsed(payload);
     if (notice && !this.isClosed) for (const hear of this.hearers) hear(notice);
   }

@@ -4,25 +4,31 @@ import { aConnect, ADA } from '../../../test/factories/change';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { eventually } from '../../../test/support/eventually';
 import { DueNotices, type DueNotice } from './due-notices.client';
+import type { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
-import { SyncRepository } from './sync.repository';
+import { RefreshLeaseRepository } from './refresh-lease.repository';
 
 const PROVIDER = 'notion' as ProviderId;
 
 let database: OwnDatabase;
 let gateway: IntegrationRepository;
+let door: HubDatabase;
 let notices: DueNotices;
 let heard: DueNotice[];
+let tried: boolean[];
 
 beforeAll(async () => {
   database = await cloneDatabase();
   gateway = new IntegrationRepository(await database.as('gateway'));
+  door = await database.as('refreshWorker');
 });
 afterAll(() => database.drop());
 
 beforeEach(async () => {
   heard = [];
-  notices = new DueNotices(database.refreshWorkerUrl, 'test-notices');
+  tried = [];
+  notices = new DueNotices(database.refreshWorkerUrl, 'test-notices', door);
+  notices.whenTried((isHeard) => tried.push(isHeard));
   notices.listen((notice) => heard.push(notice));
   await listening();
 });
@@ -59,8 +65,20 @@ it.each([
 
 it('a refresh that a sync waits for is noticed, too', async () => {
   const { orgId, id } = await stored();
-  await new SyncRepository(await database.as('syncWorker')).askForRefresh(orgId, id);
+  await new IntegrationRepository(await database.as('syncWorker')).requestRefresh(orgId, PROVIDER);
   expect(await first()).toMatchObject({ kind: 'refresh', id });
+});
+
+it('a refresh whose lease is given back is noticed, so that somebody takes it over at once', async () => {
+  const { orgId, id } = await stored();
+  await gateway.requestRefresh(orgId, PROVIDER);
+  await first();
+  const leases = new RefreshLeaseRepository(await database.as('refreshWorker'));
+  const lease = await leases.claim(orgId, id, 'worker');
+  if ('reason' in lease) throw new Error(lease.reason);
+  await leases.release(lease);
+  const second = await eventually('another notice', () => Promise.resolve(heard[1]));
+  expect(second).toEqual({ kind: 'refresh', id, orgId, provider: PROVIDER, epoch: lease.epoch });
 });
 
 it('notices are heard again after the database was away', async () => {
@@ -72,6 +90,15 @@ it('notices are heard again after the database was away', async () => {
   const { orgId, id } = await eventually('a connection that holds', () => stored().catch(() => undefined));
   await gateway.requestRefresh(orgId, PROVIDER);
   expect(await first()).toMatchObject({ id });
+});
+
+it('each new connection is tried, and the trial is no notice', async () => {
+  await eventually('the trial', () => Promise.resolve(tried[0]));
+  const before = await listening();
+  await database.sql('select pg_terminate_backend($1)', [before]);
+  await eventually('another trial', () => Promise.resolve(tried[1]));
+  expect(tried).toEqual([true, true]);
+  expect(heard).toEqual([]);
 });
 
 it('what is no notice is passed over', async () => {

@@ -11,8 +11,9 @@ import {
   type ProviderId,
   type Sealed,
 } from '@hub/domain';
+import type { AuditVault } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
-import { appendEvents } from './audit.repository';
+import { appendEvents, tellsOfPeople, withTrailKey } from './audit.repository';
 import { FlowEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { affected, selectOne } from './statements';
@@ -72,7 +73,11 @@ const ENDS_WITH_CODE = 'expires_at = least(expires_at, now() + make_interval(sec
 
 /** Flows: single use, ten minutes, secrets only as hashes. */
 export class FlowRepository {
-  constructor(private readonly database: HubDatabase) {}
+  /** @param vault of what events tell of people; without one it is withheld */
+  constructor(
+    private readonly database: HubDatabase,
+    private readonly vault?: AuditVault,
+  ) {}
 
   /** Stores a new flow: on its way to the provider, or waiting on the hub's own page for an input. */
   async begin(flow: NewFlow, start: { opened: OpenedFlow } | { pageHash: Buffer }, event: AuditEntry): Promise<void> {
@@ -223,12 +228,14 @@ export class FlowRepository {
     event: AuditEntry,
     alongside?: (manager: EntityManager) => Promise<T>,
   ): Promise<T | undefined> {
-    return this.database.withOrg(flow.orgId, async (manager) => {
-      await endIn(manager, flow.id, 'refused', ['awaiting_input', 'open', 'taken', 'parked']);
-      const result = await alongside?.(manager);
-      await appendEvents(manager, [event]);
-      return result;
-    });
+    return withTrailKey(this.vault, flow.orgId, tellsOfPeople(event), (sealer) =>
+      this.database.withOrg(flow.orgId, async (manager) => {
+        await endIn(manager, flow.id, 'refused', ['awaiting_input', 'open', 'taken', 'parked']);
+        const result = await alongside?.(manager);
+        await appendEvents(manager, [event], sealer);
+        return result;
+      }),
+    );
   }
 
   private async load(orgId: OrgId, id: FlowId): Promise<FlowWithSecrets | undefined> {

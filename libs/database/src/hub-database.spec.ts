@@ -17,8 +17,8 @@ function said(code: string): QueryFailedError {
 /** A database that answers, unless it is told how to fail. */
 function setUp() {
   const pool = new EventEmitter();
-  const state: { failure: Error | undefined } = { failure: undefined };
-  const query = () => (state.failure ? Promise.reject(state.failure) : Promise.resolve([]));
+  const state: { failure: Error | undefined; server: string } = { failure: undefined, server: 'the first' };
+  const query = () => (state.failure ? Promise.reject(state.failure) : Promise.resolve([{ server: state.server }]));
   const manager = { query };
   const source = {
     driver: { master: pool },
@@ -53,6 +53,19 @@ describe('for how long a database has answered', () => {
     await sleep(20);
     expect(database.answeringForMs).toBeGreaterThan(10);
     expect(database.answeringForMs).toBeLessThan(550);
+  });
+
+  it('begins anew with another server, though no connection broke: a pooler stood between', async () => {
+    const { database, state, ask } = setUp();
+    await ask();
+    await ask();
+    expect([database.troubles, database.answeringForMs]).toEqual([0, Infinity]);
+    state.server = 'another';
+    await ask();
+    expect(database.troubles).toBe(1);
+    expect(database.answeringForMs).toBeLessThan(60_000);
+    await ask();
+    expect(database.troubles).toBe(1);
   });
 
   it('begins anew with an idle connection that breaks', () => {

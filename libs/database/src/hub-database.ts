@@ -9,6 +9,10 @@ const CANNOT_SERVE = /^(08|53|57)/;
 /** A door that opens only after so long was closed for a while. */
 const SLOW_MS = 2_000;
 
+/** Binds the transaction to an org, and tells which server this is: it began at a moment when no other did. */
+const OPEN =
+  "select set_config('hub.org_id', $1, true), extract(epoch from pg_postmaster_start_time())::text as server";
+
 /**
  * The two doors to the data. Row-level security sees the org of the running transaction and nothing else, so nobody
  * queries the data source itself (lint holds it).
@@ -18,6 +22,7 @@ export class HubDatabase {
   private answeringSinceMs = -Infinity;
   private isTroubled = false;
   private troublesSeen = 0;
+  private server: string | undefined;
 
   constructor(readonly dataSource: DataSource) {
     // an idle connection has broken: there is always one (data-source.ts), so that no outage goes unnoticed
@@ -53,8 +58,9 @@ export class HubDatabase {
     let isOpen = false;
     try {
       return await this.dataSource.transaction(async (manager) => {
-        await manager.query("select set_config('hub.org_id', $1, true)", [orgId]);
+        const [opened]: { server: string }[] = await manager.query(OPEN, [orgId]);
         isOpen = true;
+        this.noteServer(opened?.server);
         this.noteAnswer(startedMs);
         return work(manager);
       });
@@ -84,6 +90,12 @@ export class HubDatabase {
   /** Lets go of every connection. */
   async close(): Promise<void> {
     await this.dataSource.destroy();
+  }
+
+  /** Behind a pooler no connection of ours breaks with the server's: another server shows by what it says of itself. */
+  private noteServer(server: string | undefined): void {
+    if (this.server !== undefined && this.server !== server) this.noteTrouble();
+    this.server = server;
   }
 
   private noteAnswer(startedMs: number): void {

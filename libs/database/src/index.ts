@@ -26,6 +26,7 @@ export { AuditSealService, type Sealed } from './audit-seal.service';
 export { sealedPlace, type Head, type Seal, type SealDraft, type SealKey } from './audit-seal';
 export { AuditVerificationService, type AuditVerdict } from './audit-verification.service';
 export { appendEvents, AuditRepository, type AuditLine, type AuditPage } from './audit.repository';
+export { AwaitedWork, type Requested, type WaitEnd } from './awaited-work.service';
 export {
   BreakerRepository,
   type BreakerReason,
@@ -34,7 +35,7 @@ export {
   type Registration,
 } from './breaker.repository';
 export { ChainCheck, type ChainExpectations } from './chain-check';
-export { DataKeyRepository } from './data-key.repository';
+export { DataKeyRepository, type KeyPurpose } from './data-key.repository';
 export { appDataSource } from './data-source';
 export { DatabaseModule } from './database.module';
 export {
@@ -68,7 +69,8 @@ export {
   KeyRotationRepository,
   RESEALED_COLUMNS,
   type CellPlace,
-  type DataKeyCount,
+  type DataKeyFacts,
+  type KeyUse,
   type ResealedCell,
   type Rotation,
   type RotationProgress,
@@ -79,6 +81,7 @@ export { MIGRATIONS } from './migrations';
 export { OrgErasureRepository, type Erased, type Waiting } from './org-erasure.repository';
 export { OrgForgotten } from './org-forgotten';
 export { pruneAudit, type Pruned, type PruneOptions } from './prune-audit';
+export { isWithoutRight } from './refused-statement';
 export { provisionDatabase, type AppLogin, type Login, type ProvisionOptions } from './provision';
 export {
   RefreshLeaseRepository,
@@ -88,7 +91,8 @@ export {
   type Settlement,
   type StoredOnce,
 } from './refresh-lease.repository';
+export { RetiredKeyRepository, type RetiredKey } from './retired-key.repository';
 export { enqueueRevocation, RevocationRepository, type NewRevocation, type Revocation } from './revocation.repository';
 export { SealFolderRepository, type LatestSeal } from './seal-folder.repository';
-export { SealHistory } from './seal-history';
-export { SyncRepository, type SyncTarget } from './sync.repository';
+export { SealHistory, type ToldSeal } from './seal-history';
+export { SyncRepository, type SyncSettled, type SyncTarget } from './sync.repository';

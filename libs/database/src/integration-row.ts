@@ -71,6 +71,11 @@ export function patchAssignments(patch: IntegrationPatch, first: number): Assign
       `last_sync_at = greatest(date_trunc('milliseconds', $${first + values.length - 1}::timestamptz), last_sync_at + interval '1 millisecond')`,
     );
   }
+  // whoever lifts a verdict has the metadata synced again, also one who does not know that there was one
+  if (patch.status !== undefined && patch.status !== 'reauth_required' && patch.nextSyncAt === undefined)
+    sql.push(
+      "next_sync_at = case when status = 'reauth_required' then coalesce(next_sync_at, now()) else next_sync_at end",
+    );
   sql.push('updated_at = now()');
   return { sql, values };
 }

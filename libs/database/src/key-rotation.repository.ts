@@ -1,7 +1,8 @@
 import type { Actor, AuditEntry, IntegrationId, OrgId, ProviderId } from '@hub/domain';
-import type { WrappedDataKey } from '@hub/token-vault';
+import type { StoredDataKey, WrappedDataKey } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
+import type { KeyPurpose } from './data-key.repository';
 import { KeyRotationEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { affected, selectOne } from './statements';
@@ -39,10 +40,14 @@ export interface ResealedCell extends SealedCell {
   readonly anew: string;
 }
 
-/** An org's rotation: what is wished, and since when a new key seals. */
-export interface Rotation extends Pick<KeyRotationEntity, 'rewrap' | 'reseal' | 'replacedAt'> {
-  /** All of the org's but those that are shredded. */
+/** An org's rotation: what is wished, and since when each layer is replaced. */
+export interface Rotation extends Pick<KeyRotationEntity, 'rewrap' | 'reseal' | 'rewrappedAt' | 'replacedAt'> {
+  /** When it was wished for the last time, to the microsecond: what is done for this wish ends no later one. */
+  readonly wish: string;
+  /** Of all purposes, those that this wish has not wrapped anew yet; no shredded one. */
   readonly dataKeys: readonly WrappedDataKey[];
+  /** Whether a key of the org seals what its trail tells of people. */
+  readonly hasAuditKey: boolean;
 }
 
 /** How far all rotations have come, in orgs: not yet begun, sealing anew, waiting for the old key to retire. */
@@ -51,16 +56,44 @@ export interface RotationProgress {
   readonly waiting: number;
   readonly resealing: number;
   readonly retiring: number;
+  /** Data keys that were wrapped anew. */
+  readonly rewrappedKeys: number;
   readonly resealedCells: number;
   readonly unopenedCells: number;
 }
 
-/** Data keys of all orgs that the same key wraps. */
-export interface DataKeyCount {
+/** A data key, and the key that wraps it. */
+export interface DataKeyFacts {
+  readonly id: string;
+  readonly purpose: KeyPurpose;
+  readonly status: StoredDataKey['status'];
   readonly keyProvider: string;
   readonly wrappingKeyId: string;
-  readonly status: string;
-  readonly keys: number;
+}
+
+/** Values of an org in one column that the same key has sealed. */
+export interface KeyUse {
+  readonly orgId: OrgId;
+  /** `null`: the values name a key of `TOKEN_KEYS`, as an earlier release has sealed them, or one that nobody has. */
+  readonly dataKey: DataKeyFacts | null;
+  /** The key that the values name; empty: they are no sealed values, `null`: a data key opens nothing. */
+  readonly sealedBy: string | null;
+  /** Table and column, such as `integrations.access_token`; `null` where a data key opens nothing. */
+  readonly place: string | null;
+  readonly cells: number;
+}
+
+/** A row as `hub.key_uses` gives it. */
+interface KeyUseRow {
+  org_id: OrgId;
+  data_key: string | null;
+  purpose: KeyPurpose;
+  status: StoredDataKey['status'];
+  key_provider: string;
+  wrapping_key_id: string;
+  sealed_by: string | null;
+  place: string | null;
+  cells: number;
 }
 
 const EVERY_CELL = RESEALED_COLUMNS.map(
@@ -68,7 +101,8 @@ const EVERY_CELL = RESEALED_COLUMNS.map(
     `select ${place} as place, id, provider, ${integration} as "integrationId", ${column} as sealed from public.${table}`,
 ).join(' union all ');
 
-const ORGS_OF_A_PAGE = 1_000;
+/** So that a page is counted in a second or so. */
+const ORGS_OF_A_PAGE = 100;
 
 /** Replacing keys, org by org. */
 export class KeyRotationRepository {
@@ -90,18 +124,10 @@ export class KeyRotationRepository {
     return this.database.asSystem('how far the rotations of all orgs have come', (manager) =>
       selectOne<RotationProgress>(
         manager,
-        `select orgs, waiting, resealing, retiring, resealed_cells as "resealedCells", unopened_cells as "unopenedCells"
+        `select orgs, waiting, resealing, retiring, rewrapped_keys as "rewrappedKeys",
+           resealed_cells as "resealedCells", unopened_cells as "unopenedCells"
          from hub.rotation_progress($1)`,
         [orgId],
-      ),
-    );
-  }
-
-  /** Which keys wrap how many data keys of all orgs. */
-  async dataKeys(): Promise<DataKeyCount[]> {
-    return this.database.asSystem('which keys wrap the data keys of all orgs', (manager) =>
-      manager.query<DataKeyCount[]>(
-        'select key_provider as "keyProvider", wrapping_key_id as "wrappingKeyId", status, keys from hub.data_key_counts()',
       ),
     );
   }
@@ -117,6 +143,14 @@ export class KeyRotationRepository {
       yield page.map(({ orgId }) => orgId);
       after = last.orgId;
     }
+  }
+
+  /** Which keys the orgs have, and how many values of which columns each opens; for one page of `orgs()`. */
+  async uses(orgs: readonly OrgId[]): Promise<KeyUse[]> {
+    const rows = await this.database.asSystem('hub.key_uses sets each of these orgs itself', (manager) =>
+      manager.query<KeyUseRow[]>('select * from hub.key_uses($1)', [orgs]),
+    );
+    return rows.map(toUse);
   }
 
   /** Takes up rotations that are due; each is the caller's for a minute. */
@@ -136,18 +170,32 @@ export class KeyRotationRepository {
     return this.database.withOrg(orgId, async (manager) => {
       const row = await manager.findOneBy(KeyRotationEntity, { orgId });
       if (!row || row.finishedAt) return undefined;
-      const { rewrap, reseal, replacedAt } = row;
+      const { rewrap, reseal, rewrappedAt, replacedAt } = row;
+      const { wish, hasAuditKey } = await selectOne<Pick<Rotation, 'wish' | 'hasAuditKey'>>(
+        manager,
+        `select requested_at::text as wish,
+           exists (select from public.data_keys where purpose = 'audit' and status = 'active') as "hasAuditKey"
+         from public.key_rotations`,
+      );
       const dataKeys: WrappedDataKey[] = await manager.query(
         `select id, org_id as "orgId", key_provider as "keyProvider", wrapping_key_id as "wrappingKeyId", wrapped_key as wrapped
-         from public.data_keys where status <> 'shredded' order by id`,
+         from public.data_keys where status <> 'shredded' and (rewrapped_at is null or rewrapped_at < $1::timestamptz) order by id`,
+        [wish],
       );
       const begun = await affected(
         manager,
         'update public.key_rotations set started_at = now() where started_at is null',
         [],
       );
-      if (begun === 1) await append(manager, actor, 'key.rotation_started', { rewrap, reseal });
-      return { rewrap, reseal, replacedAt, dataKeys };
+      if (begun === 1) {
+        const { values } = await selectOne<{ values: number }>(
+          manager,
+          `select count(*) as values from (${EVERY_CELL}) as cells where sealed is not null`,
+        );
+        const detail = { rewrap, reseal, dataKeys: dataKeys.length, values };
+        await append(manager, actor, 'key.rotation_started', detail);
+      }
+      return { rewrap, reseal, rewrappedAt, replacedAt, wish, dataKeys, hasAuditKey };
     });
   }
 
@@ -160,13 +208,35 @@ export class KeyRotationRepository {
         [before.id, before.wrapped, after.keyProvider, after.wrappingKeyId, after.wrapped],
       );
       if (!done) return;
+      await manager.query(
+        "update public.key_rotations set rewrapped_keys = rewrapped_keys + 1, next_at = now() + interval '1 minute'",
+      );
       const detail = { key: before.id, from: before.wrappingKeyId, to: after.wrappingKeyId, by: after.keyProvider };
       await append(manager, actor, 'key.rewrapped', detail);
     });
   }
 
-  /** A new key seals from here on, and the one before only opens. */
-  async replace(before: string, key: WrappedDataKey, actor: Actor): Promise<void> {
+  /** Every data key is wrapped anew, as far as this wish goes. */
+  async allRewrapped(orgId: OrgId, { wish }: Rotation): Promise<void> {
+    await this.database.withOrg(orgId, (manager) =>
+      manager.query('update public.key_rotations set rewrapped_at = now() where requested_at = $1::timestamptz', [
+        wish,
+      ]),
+    );
+  }
+
+  /**
+   * New keys seal from here on, and those before only open.
+   *
+   * @param before   the key that seals now
+   * @param auditKey the one that is to seal for the trail; `undefined` where none does yet
+   */
+  async replace(
+    before: string,
+    key: WrappedDataKey,
+    auditKey: WrappedDataKey | undefined,
+    actor: Actor,
+  ): Promise<void> {
     await this.database.withOrg(key.orgId, async (manager) => {
       // the row is locked from here on: another worker that is at it as well finds that it is done
       const isFirst = await affected(
@@ -181,7 +251,10 @@ export class KeyRotationRepository {
         [before, key.id, key.keyProvider, key.wrappingKeyId, key.wrapped],
       );
       if (!done) throw new Error('another data key seals by now');
-      await append(manager, actor, 'key.rotated', { from: before, to: key.id });
+      const auditKeyBefore = auditKey && (await replaceAuditKey(manager, auditKey));
+      await append(manager, actor, 'key.rotated', { purpose: 'tokens', from: before, to: key.id });
+      if (auditKey && auditKeyBefore)
+        await append(manager, actor, 'key.rotated', { purpose: 'audit', from: auditKeyBefore, to: auditKey.id });
     });
   }
 
@@ -228,52 +301,99 @@ export class KeyRotationRepository {
   }
 
   /**
-   * Retires the keys that nothing needs any more. Where one is left that retires, the rotation is looked at again.
+   * Retires the keys that nothing has needed for ten minutes. Where one of the org's tokens is left that retires, the
+   * rotation is looked at again. One that the trail needs is not waited for: it retires with a rotation to come.
    *
-   * @param afterMs   for so long after its replacement somebody may still have sealed with a key
    * @param unopened  so many values did not open
    * @param againInMs when to look again
    * @returns whether the rotation is finished
    */
   async settle(
     orgId: OrgId,
-    { afterMs, unopened, againInMs }: { afterMs: number; unopened: number; againInMs: number },
+    { wish }: Rotation,
+    { unopened, againInMs }: { unopened: number; againInMs: number },
     actor: Actor,
   ): Promise<boolean> {
     return this.database.withOrg(orgId, async (manager) => {
-      const retired: { id: string }[] = await manager.query(
-        'select hub.retire_data_keys(make_interval(secs => $1)) as id',
-        [afterMs / 1000],
-      );
+      const retired: { id: string }[] = await manager.query('select hub.retire_data_keys() as id');
       const { left } = await selectOne<{ left: boolean }>(
         manager,
-        "select exists (select from public.data_keys where status = 'retiring') as left",
+        "select exists (select from public.data_keys where status = 'retiring' and purpose = 'tokens') as left",
       );
-      await manager.query('update public.key_rotations set resealed_at = coalesce(resealed_at, now())');
-      await putOff(manager, unopened, left ? againInMs : null);
+      await manager.query(
+        `update public.key_rotations set resealed_at = coalesce(resealed_at, now()), unopened_cells = $1, next_at = ${IN_MS('$2')}
+         where requested_at = $3::timestamptz`,
+        [unopened, againInMs, wish],
+      );
+      const outcome = left ? undefined : await end(manager, wish);
       if (retired.length > 0) await append(manager, actor, 'key.retired', { keys: retired.map(({ id }) => id) });
-      return !left;
+      if (outcome) await append(manager, actor, 'key.rotation_finished', { ...outcome });
+      return outcome !== undefined;
     });
   }
 
   /** The rotation cannot go on now. */
   async putOff(orgId: OrgId, againInMs: number): Promise<void> {
-    await this.database.withOrg(orgId, (manager) => putOff(manager, 0, againInMs));
+    await this.database.withOrg(orgId, (manager) =>
+      manager.query(`update public.key_rotations set next_at = ${IN_MS('$1')}`, [againInMs]),
+    );
   }
 
-  /** There is nothing left to do. */
-  async finish(orgId: OrgId): Promise<void> {
-    await this.database.withOrg(orgId, (manager) => putOff(manager, 0, null));
+  /**
+   * There is nothing left to do.
+   *
+   * @param rotation for whose wish; `undefined`: for any, since the org is forgotten
+   */
+  async finish(orgId: OrgId, rotation: Rotation | undefined, actor: Actor): Promise<void> {
+    await this.database.withOrg(orgId, async (manager) => {
+      const outcome = await end(manager, rotation?.wish ?? null);
+      if (outcome) await append(manager, actor, 'key.rotation_finished', { ...outcome });
+    });
   }
 }
 
-/** @param againInMs `null`: it is finished */
-async function putOff(manager: EntityManager, unopened: number, againInMs: number | null): Promise<void> {
-  await manager.query(
-    `update public.key_rotations set unopened_cells = $1, next_at = now() + make_interval(secs => $2),
-       finished_at = case when $3 then now() end`,
-    [unopened, (againInMs ?? 0) / 1000, againInMs === null],
+/** SQL of a time to come. */
+const IN_MS = (parameter: string): string => `now() + make_interval(secs => ${parameter}::double precision / 1000)`;
+
+/** What a rotation has done from its begin to its end. */
+interface Outcome {
+  readonly rewrappedKeys: number;
+  readonly resealedValues: number;
+  readonly unopenedValues: number;
+}
+
+/** Ends the rotation, once. @returns `undefined` if it has ended before, or something else was wished meanwhile */
+async function end(manager: EntityManager, wish: string | null): Promise<Outcome | undefined> {
+  const [[outcome]] = await manager.query<[Outcome[], number]>(
+    `update public.key_rotations set finished_at = now()
+     where finished_at is null and requested_at = coalesce($1::timestamptz, requested_at)
+     returning rewrapped_keys as "rewrappedKeys", resealed_cells as "resealedValues", unopened_cells as "unopenedValues"`,
+    [wish],
   );
+  return outcome;
+}
+
+/** @returns the key before; `null` if the org has none, so that it needs none */
+async function replaceAuditKey(manager: EntityManager, key: WrappedDataKey): Promise<string | null> {
+  const { before } = await selectOne<{ before: string | null }>(
+    manager,
+    'select hub.replace_audit_key($1, $2, $3, $4) as before',
+    [key.id, key.keyProvider, key.wrappingKeyId, key.wrapped],
+  );
+  return before;
+}
+
+function toUse(row: KeyUseRow): KeyUse {
+  const {
+    org_id: orgId,
+    data_key: id,
+    purpose,
+    status,
+    key_provider: keyProvider,
+    wrapping_key_id: wrappingKeyId,
+  } = row;
+  const dataKey = id === null ? null : { id, purpose, status, keyProvider, wrappingKeyId };
+  return { orgId, dataKey, sealedBy: row.sealed_by, place: row.place, cells: row.cells };
 }
 
 async function append(

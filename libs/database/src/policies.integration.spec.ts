@@ -99,6 +99,16 @@ describe('what the apps’ logins may do', () => {
         'drop function hub.spy()',
       ],
       [
+        'an index whose operators are not leakproof',
+        'create index spy on public.integrations using gin (metadata)',
+        'drop index public.spy',
+      ],
+      [
+        'a unique key across orgs of what may be guessed',
+        'create unique index spy on public.integrations (provider, account_id)',
+        'drop index public.spy',
+      ],
+      [
         'a table of no org that nobody has thought about',
         'create table public.strangers (id uuid)',
         'drop table public.strangers',

@@ -126,6 +126,38 @@ describe('provisioning a database', () => {
     expect(seen).toEqual([{ me: user }]);
   });
 
+  it('leaves what the server keeps of a password as it is, for poolers that know it, until the password changes', async () => {
+    const database = newDatabase();
+    const made = newLogins();
+    const kept = () =>
+      ask<{ name: string; secret: string }>(
+        adminUrl,
+        'select rolname as name, rolpassword as secret from pg_authid where rolname = any($1) order by 1',
+        [Object.values(made).map(({ user }) => user)],
+      );
+    await provisionDatabase({ adminUrl: url({ database }), logins: made });
+    const before = await kept();
+    await provisionDatabase({ adminUrl: url({ database }), logins: made });
+    expect(await kept()).toEqual(before);
+    const gateway = { ...made.gateway, password: 'another' };
+    await provisionDatabase({ adminUrl: url({ database }), logins: { ...made, gateway } });
+    const changed = (await kept()).filter(({ secret }, place) => secret !== before[place]?.secret);
+    expect(changed.map(({ name }) => name)).toEqual([gateway.user]);
+  });
+
+  it('has the server end what takes too long, whatever an app or a pooler says at its start', async () => {
+    const database = newDatabase();
+    const made = newLogins();
+    await provisionDatabase({ adminUrl: url({ database }), logins: made });
+    for (const { user, password } of [made.refreshWorker, made.syncWorker])
+      expect(
+        await ask(
+          url({ database, user, password }),
+          `select current_setting('statement_timeout') as statement, current_setting('idle_in_transaction_session_timeout') as idle`,
+        ),
+      ).toEqual([{ statement: '10s', idle: '10s' }]);
+  });
+
   it('lets the logins read which migrations ran, and write none', async () => {
     const database = newDatabase();
     const made = newLogins();

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { providerCatalog } from '@hub/providers';
 import { Client, escapeIdentifier, escapeLiteral } from 'pg';
-import { migrationDataSource } from './data-source';
-import { scramVerifier } from './scram';
+import { migrationDataSource, SERVER_TIMEOUTS } from './data-source';
+import { saltOf, scramVerifier } from './scram';
 
 /** A login that an app connects with. */
 export interface Login {
@@ -83,6 +83,7 @@ const ROLE_PAUSE_MS = 100;
 export async function provisionDatabase({ adminUrl, logins }: ProvisionOptions): Promise<{ migrations: string[] }> {
   const admin = await connectOrCreate(adminUrl);
   try {
+    await refusePooler(admin, adminUrl);
     await takeTurn(admin);
     await checkServer(admin);
     await makeRoles(admin);
@@ -147,6 +148,21 @@ function refusal(error: unknown, adminUrl: string): Error {
   return new Error(
     `The database at ${url.host}${url.pathname} refuses the admin login: ${code ? `${code}, ` : ''}${message ?? 'unknown reason'}. Check DATABASE_ADMIN_URL (or DATABASE_URL).`,
     { cause: error },
+  );
+}
+
+/**
+ * A lock that a session holds, and the role that a session takes on at its start, belong to nobody behind a pooler that
+ * hands connections round: migrations would run as somebody else than the tables' owner. A pooler shows by the process
+ * that it names to its clients, which is not the server's.
+ */
+async function refusePooler(admin: Client, adminUrl: string): Promise<void> {
+  const { rows } = await admin.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const { processID: toldPid } = admin as Client & { readonly processID?: number };
+  if (rows[0]?.pid === toldPid) return;
+  const { host, pathname } = new URL(adminUrl);
+  throw new Error(
+    `At ${host}${pathname} a pooler stands before PostgreSQL: migrations and logins need PostgreSQL itself. Set DATABASE_ADMIN_URL to its own address.`,
   );
 }
 
@@ -249,9 +265,32 @@ async function makeLogin(admin: Client, roles: readonly (typeof ROLES)[number][]
   await admin.query(`do $$ begin
     create role ${user} login nosuperuser nobypassrls nocreaterole nocreatedb inherit;
   exception when duplicate_object or unique_violation then null; end $$`);
-  await admin.query(`alter role ${user} login password ${escapeLiteral(scramVerifier(login.password))}`);
+  if (!(await hasPassword(admin, login)))
+    await admin.query(`alter role ${user} login password ${escapeLiteral(scramVerifier(login.password))}`);
+  for (const [name, ms] of Object.entries(SERVER_TIMEOUTS))
+    await admin.query(`alter role ${user} set ${name} = '${ms}ms'`);
   await admin.query(`grant ${roles.join(', ')} to ${user}`);
   await admin.query(
     `do $$ begin execute format('grant connect on database %I to ${user.replaceAll("'", "''")}', current_database()); end $$`,
   );
+}
+
+/**
+ * Whether the server keeps this very password already. A verifier that changes with each provision would keep out a pooler
+ * that knows the one before.
+ *
+ * @returns false, too, if this administrator may not see what the server keeps
+ */
+async function hasPassword(admin: Client, { user, password }: Login): Promise<boolean> {
+  try {
+    const { rows } = await admin.query<{ kept: string | null }>(
+      'select rolpassword as kept from pg_authid where rolname = $1',
+      [user],
+    );
+    const kept = rows[0]?.kept ?? '';
+    return kept !== '' && scramVerifier(password, saltOf(kept)) === kept;
+  } catch (error) {
+    if (codeOf(error) === NO_RIGHT) return false;
+    throw error;
+  }
 }

@@ -1,5 +1,6 @@
 import {
   afterLateGrant,
+  type EventDraft,
   graceLeftMs,
   isDue,
   leaseMs,
@@ -18,6 +19,7 @@ import type { WrappedDataKey } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
 import { putBackDataKey } from './data-key.repository';
+import { noticeDue } from './due-notices.client';
 import { IntegrationEntity, LateGrantEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { patchAssignments, toIntegration } from './integration-row';
@@ -112,17 +114,21 @@ export class RefreshLeaseRepository {
    * Claims a refresh that is due. One short transaction: nobody holds a lock while the provider is asked.
    *
    * @param graceMs for how long the provider takes a spent refresh token again, `null` where it names no time
+   * @param knownTroubles the database's troubles that the caller has looked into: after another one it is `awaited`, since
+   *   what answers now may have forgotten what was spent
    */
   async claim(
     orgId: OrgId,
     integrationId: IntegrationId,
     owner: string,
     graceMs: number | null = null,
+    knownTroubles: number = this.database.troubles,
   ): Promise<Lease | NoLease> {
     const claimedMs = performance.now();
     return this.database.withOrg(orgId, async (manager) => {
       const head = await lockHead(manager, integrationId);
       if (!head) return { reason: 'gone', dueInMs: null, epoch: null };
+      if (this.database.troubles !== knownTroubles) return { reason: 'awaited', dueInMs: 0, epoch: head.epoch };
       const lease = leaseWithinGraceMs(
         leaseMs(remainingMs({ expiresAt: head.expires_at }, head.at)),
         graceLeftMs(head.in_doubt_since, graceMs, head.at),
@@ -184,7 +190,7 @@ export class RefreshLeaseRepository {
       if (head && fence.dataKey) await putBackDataKey(manager, fence.dataKey);
       if (head?.epoch !== fence.epoch) return keepLate(manager, fence, head, change.patch.grant, actor);
       if (!change.patch.grant && (await newestLateGrant(manager, fence.integrationId)) !== null)
-        return lookAtLateGrantFirst(manager, fence, head);
+        return lookAtLateGrantFirst(manager, fence, head, actor);
       const set = patchAssignments(change.patch, 2);
       const count = await affected(
         manager,
@@ -199,7 +205,13 @@ export class RefreshLeaseRepository {
       const { provider } = fence.integration;
       await appendEvents(
         manager,
-        change.events.map((event) => ({ ...event, provider, integrationId: fence.integrationId, actor })),
+        change.events.map((event) => ({
+          ...event,
+          ...(event.name === 'refresh.succeeded' && { detail: { ...event.detail, epoch: fence.epoch } }),
+          provider,
+          integrationId: fence.integrationId,
+          actor,
+        })),
       );
       return { kind: 'saved', integration: toIntegration(row) };
     });
@@ -221,25 +233,31 @@ export class RefreshLeaseRepository {
       const head = await lockHead(manager, integrationId);
       if (!head || !(await isOlder(manager, integrationId, grant))) return undefined;
       if (stored.dataKey) await putBackDataKey(manager, stored.dataKey);
-      await putIntoInbox(manager, { ...stored, epoch: head.epoch }, head, grant);
+      const reopened = await putIntoInbox(manager, { ...stored, epoch: head.epoch }, head, grant);
       const detail = { kept: 'inbox', epoch: head.epoch, why: 'database_set_back' };
-      await appendEvents(manager, [
-        { name: 'refresh.in_doubt', detail, provider: integration.provider, integrationId, actor },
-      ]);
+      const place = { provider: integration.provider, integrationId, actor };
+      await appendEvents(
+        manager,
+        [{ name: 'refresh.in_doubt', detail } as const, ...reopened].map((event) => ({ ...event, ...place })),
+      );
       return head.epoch;
     });
   }
 
-  /** Gives a lease back without a word about the grant; what is in doubt stays so. */
-  async release(lease: Lease): Promise<void> {
-    await this.database.withOrg(lease.orgId, (manager) =>
-      manager.query(
-        `update public.integrations set phase = 'idle', in_doubt_since = $3, lease_owner = null, lease_until = null,
-           settled_epoch = epoch, settled_at = clock_timestamp()
+  /**
+   * Gives a lease back without a word about the grant; what is in doubt stays so. Nothing has settled by that: the row is
+   * due as before, others hear of it at once, and whoever waits for its refresh waits for theirs.
+   */
+  async release({ orgId, integrationId: id, epoch, inDoubtSince, integration }: Lease): Promise<void> {
+    await this.database.withOrg(orgId, async (manager) => {
+      const count = await affected(
+        manager,
+        `update public.integrations set phase = 'idle', in_doubt_since = $3, lease_owner = null, lease_until = null
          where id = $1 and epoch = $2`,
-        [lease.integrationId, lease.epoch, lease.inDoubtSince],
-      ),
-    );
+        [id, epoch, inDoubtSince],
+      );
+      if (count === 1) await noticeDue(manager, { kind: 'refresh', id, orgId, provider: integration.provider, epoch });
+    });
   }
 }
 
@@ -325,11 +343,22 @@ async function dropSuperseded(manager: EntityManager, id: IntegrationId, grant: 
 }
 
 /** Nothing else is written: the next claim finds the late grant, and it is due at once. */
-async function lookAtLateGrantFirst(manager: EntityManager, fence: Fence, head: ClaimHead): Promise<Settlement> {
-  const set = patchAssignments(afterLateGrant({ status: head.status }, head.at).patch, 2);
+async function lookAtLateGrantFirst(
+  manager: EntityManager,
+  fence: Fence,
+  head: ClaimHead,
+  actor: Actor,
+): Promise<Settlement> {
+  const { patch, events } = afterLateGrant({ status: head.status }, head.at);
+  const set = patchAssignments(patch, 2);
   await manager.query(
     `update public.integrations set ${set.sql.join(', ')}, phase = 'idle', lease_owner = null, lease_until = null where id = $1`,
     [fence.integrationId, ...set.values],
+  );
+  const place = { provider: fence.integration.provider, integrationId: fence.integrationId, actor };
+  await appendEvents(
+    manager,
+    events.map((event) => ({ ...event, ...place })),
   );
   return { kind: 'late_grant_waits', epoch: fence.epoch };
 }
@@ -349,18 +378,26 @@ async function keepLate(
   const isStored = head?.issued_at.getTime() === grant?.issuedAt.getTime(); // the first word of its commit was lost
   if (!grant || isStored) return head ? { kind: 'late', epoch: head.epoch } : { kind: 'gone' };
   const isErased = !head && (await isOrgErased(manager));
-  if (head) await putIntoInbox(manager, fence, head, grant);
-  else if (!isErased) await giveBack(manager, fence, grant);
+  const reopened = head ? await putIntoInbox(manager, fence, head, grant) : [];
+  if (!head && !isErased) await giveBack(manager, fence, grant);
   const detail = isErased
     ? { kept: 'nothing', epoch: fence.epoch, why: 'org_forgotten' }
     : { kept: head ? 'inbox' : 'revocation', epoch: fence.epoch };
-  await appendEvents(manager, [
-    { name: 'refresh.in_doubt', detail, provider, integrationId: fence.integrationId, actor },
-  ]);
+  const place = { provider, integrationId: fence.integrationId, actor };
+  await appendEvents(
+    manager,
+    [{ name: 'refresh.in_doubt', detail } as const, ...reopened].map((event) => ({ ...event, ...place })),
+  );
   return head ? { kind: 'late', epoch: head.epoch } : { kind: 'gone' };
 }
 
-async function putIntoInbox(manager: EntityManager, fence: Fence, head: ClaimHead, grant: SealedGrant): Promise<void> {
+/** @returns what is to be told: a verdict that has fallen without the grant is lifted */
+async function putIntoInbox(
+  manager: EntityManager,
+  fence: Fence,
+  head: ClaimHead,
+  grant: SealedGrant,
+): Promise<readonly EventDraft[]> {
   await manager.query(
     `insert into public.token_inbox (org_id, provider, integration_id, epoch, access_token, refresh_token, scope, issued_at, expires_at, refresh_expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
@@ -379,12 +416,14 @@ async function putIntoInbox(manager: EntityManager, fence: Fence, head: ClaimHea
   );
   const isBusy = head.lease_until !== null && head.lease_until > head.at;
   // whoever is at it looks into the inbox before anything but a grant is written; theirs is the newer one
-  if (isBusy || (await newestLateGrant(manager, fence.integrationId)) === null) return;
-  const set = patchAssignments(afterLateGrant({ status: head.status }, head.at).patch, 2);
+  if (isBusy || (await newestLateGrant(manager, fence.integrationId)) === null) return [];
+  const { patch, events } = afterLateGrant({ status: head.status }, head.at);
+  const set = patchAssignments(patch, 2);
   await manager.query(`update public.integrations set ${set.sql.join(', ')} where id = $1`, [
     fence.integrationId,
     ...set.values,
   ]);
+  return events;
 }
 
 async function isOrgErased(manager: EntityManager): Promise<boolean> {

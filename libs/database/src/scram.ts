@@ -13,3 +13,8 @@ export function scramVerifier(password: string, salt: Buffer = randomBytes(16)):
   const serverKey = createHmac('sha256', salted).update('Server Key').digest();
   return `SCRAM-SHA-256$${ITERATIONS}:${salt.toString('base64')}$${storedKey.toString('base64')}:${serverKey.toString('base64')}`;
 }
+
+/** The salt of a verifier; empty if it is none of SCRAM-SHA-256. */
+export function saltOf(verifier: string): Buffer {
+  return Buffer.from(/^SCRAM-SHA-256\$\d+:([^$]*)\$/.exec(verifier)?.[1] ?? '', 'base64');
+}

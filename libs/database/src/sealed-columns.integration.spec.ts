@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { OrgId } from '@hub/domain';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { sampleRow } from '../../../test/support/sample-row';
+import { appendEvents } from './audit.repository';
 import { RESEALED_COLUMNS } from './key-rotation.repository';
 
 /** Text of the tables with orgs that is no sealed value. A new column of text has its place here or among the sealed ones. */
@@ -37,7 +39,7 @@ const PLAIN_TEXT = [
   'token_inbox.provider',
   'token_inbox.scope',
 ];
-/** Structures and bytes that hold no value which a rotation seals anew: the trail is insert-only, and has a key of its own. */
+/** Structures and bytes that hold no value which a rotation seals anew: the trail is insert-only, and has keys of its own. */
 const PLAIN_STRUCTURES = [
   'audit_checkpoints.export_sha256',
   'audit_checkpoints.hash',
@@ -74,12 +76,12 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-/** A retiring key of an org of its own. */
+/** A key of an org of its own that has been retiring, and unneeded, for long. */
 async function aKey(): Promise<{ orgId: string; id: string }> {
   const orgId = randomUUID();
   const [row] = await database.sql<{ id: string }>(
-    `insert into public.data_keys (org_id, key_provider, wrapping_key_id, wrapped_key, status)
-     values ($1, 'local', 'k1', 'wrapped', 'retiring') returning id`,
+    `insert into public.data_keys (org_id, key_provider, wrapping_key_id, wrapped_key, status, unneeded_since)
+     values ($1, 'local', 'k1', 'wrapped', 'retiring', now() - interval '1 hour') returning id`,
     [orgId],
   );
   return { orgId, id: row?.id ?? '' };
@@ -109,5 +111,25 @@ describe('the columns with sealed values', () => {
     await expect(retire()).rejects.toMatchObject({ code: '55006' });
     await database.sql(`delete from public.${table} where org_id = $1`, [orgId]);
     await retire();
+  });
+
+  it('keep one of the trail from being retired: audit_events.detail, in whatever field', async () => {
+    const { orgId, id } = await aKey();
+    const doors = await database.as('refreshWorker');
+    const detail = { again: false, anybody: { sealed: `hub1.${id}.abc` } };
+    await doors.withOrg(orgId as OrgId, (manager) =>
+      appendEvents(manager, [
+        {
+          name: 'integration.connected',
+          detail,
+          provider: null,
+          integrationId: null,
+          actor: { type: 'user', id: 'ada' },
+        },
+      ]),
+    );
+    await expect(
+      database.sql("update public.data_keys set status = 'retired' where id = $1", [id]),
+    ).rejects.toMatchObject({ code: '55006' });
   });
 });

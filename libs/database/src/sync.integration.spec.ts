@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterSync, afterSyncFailure, type IntegrationId, type OrgId, type ProviderId } from '@hub/domain';
+import {
+  afterSync,
+  afterSyncFailure,
+  type Integration,
+  type IntegrationId,
+  type OrgId,
+  type ProviderId,
+} from '@hub/domain';
 import { aConnect, ADA, WORKER } from '../../../test/factories/change';
 import { FAILURES } from '../../../test/factories/integration';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
@@ -44,7 +51,9 @@ describe('a metadata sync', () => {
     if (!target) throw new Error('gone');
     return target;
   }
-  const synced = () => afterSync({ metadata: { workspaceName: 'Ada' }, account: null }, new Date(), HOUR, 0);
+  const synced = () => () => afterSync({ metadata: { workspaceName: 'Ada' }, account: null }, new Date(), HOUR, 0);
+
+  const revoked = (current: Integration, at: Date) => afterSyncFailure(current, FAILURES.revoked, at, HOUR);
 
   it('loads the integration with its sealed access token, and whether there is a refresh token', async () => {
     const of = await stored();
@@ -68,8 +77,8 @@ describe('a metadata sync', () => {
   it('writes metadata and schedule, and nothing of the refresh', async () => {
     const of = await stored();
     const before = await row(of);
-    const integration = await syncs.settle(await loaded(of), synced(), WORKER);
-    expect(integration).toMatchObject({ metadata: { workspaceName: 'Ada' }, lastSyncAt: expect.any(Date) });
+    const settled = await syncs.settle(await loaded(of), synced(), WORKER);
+    expect(settled?.integration).toMatchObject({ metadata: { workspaceName: 'Ada' }, lastSyncAt: expect.any(Date) });
     const after = await row(of);
     for (const column of [
       'access_token',
@@ -117,7 +126,7 @@ describe('a metadata sync', () => {
   it('may end the grant by the provider’s definite word', async () => {
     const of = await stored();
     const target = await loaded(of);
-    await syncs.settle(target, afterSyncFailure(target.integration, FAILURES.revoked, new Date(), HOUR), WORKER);
+    await syncs.settle(target, revoked, WORKER);
     expect(await row(of)).toMatchObject({ status: 'reauth_required', next_sync_at: null, next_refresh_at: null });
   });
 
@@ -125,42 +134,8 @@ describe('a metadata sync', () => {
     const of = await stored();
     const target = await loaded(of);
     await change(of, "access_token = 'sealed-newer'");
-    const verdict = afterSyncFailure(target.integration, FAILURES.revoked, new Date(), HOUR);
-    expect(await syncs.settle(target, verdict, WORKER)).toBeUndefined();
+    expect(await syncs.settle(target, revoked, WORKER)).toBeUndefined();
     expect((await row(of)).status).toBe('connected');
-  });
-
-  describe('that needs a fresh token', () => {
-    it('makes the refresh due and knows whose end to wait for', async () => {
-      const of = await stored();
-      const asked = await syncs.askForRefresh(of.orgId, of.id);
-      expect(asked).toEqual({ epoch: 1 });
-      const [due] = await database.sql('select 1 from public.integrations where id = $1 and next_refresh_at <= now()', [
-        of.id,
-      ]);
-      expect(due).toBeDefined();
-      expect(await syncs.hasSettled(of.orgId, of.id, 1)).toBe(false);
-      await change(of, 'epoch = 1, settled_epoch = 1');
-      expect(await syncs.hasSettled(of.orgId, of.id, 1)).toBe(true);
-    });
-
-    it('waits for the refresh that is under way', async () => {
-      const of = await stored();
-      await change(of, "epoch = 5, settled_epoch = 4, phase = 'sending', lease_until = now() + interval '1 minute'");
-      expect(await syncs.askForRefresh(of.orgId, of.id)).toEqual({ epoch: 5 });
-    });
-
-    it('waits for the next one where the last was given back with its answer in doubt', async () => {
-      const of = await stored();
-      await change(of, "epoch = 5, settled_epoch = 5, phase = 'sending', lease_until = null");
-      expect(await syncs.askForRefresh(of.orgId, of.id)).toEqual({ epoch: 6 });
-    });
-
-    it('waits for nothing once the row is gone', async () => {
-      const of = { orgId: randomUUID() as OrgId, id: randomUUID() as IntegrationId };
-      expect(await syncs.askForRefresh(of.orgId, of.id)).toBeUndefined();
-      expect(await syncs.hasSettled(of.orgId, of.id, 9)).toBe(true);
-    });
   });
 
   describe('refused by an API that refuses many', () => {
@@ -173,6 +148,13 @@ describe('a metadata sync', () => {
       );
       return of;
     };
+
+    const trailOf = ({ orgId }: Stored) =>
+      database.sql(
+        `select name, provider, integration_id, actor_type, actor_id, detail from public.audit_events
+         where org_id = $1 and name <> 'integration.connected' order by seq`,
+        [orgId],
+      );
 
     beforeEach(() => database.sql('delete from public.integrations'));
 
@@ -206,6 +188,17 @@ describe('a metadata sync', () => {
         next_refresh_at: expect.any(Date),
         next_sync_at: expect.any(Date),
       });
+      expect(await trailOf(lately)).toEqual([
+        {
+          name: 'integration.reopened',
+          provider: PROVIDER,
+          integration_id: lately.id,
+          actor_type: 'worker',
+          actor_id: 'metadata-sync-worker',
+          detail: { from: 'reauth_required', reason: 'refused_with_many_others' },
+        },
+      ]);
+      for (const kept of [before, byRefresh]) expect(await trailOf(kept)).toEqual([]);
       for (const kept of [before, byRefresh]) expect(await row(kept)).toMatchObject({ status: 'reauth_required' });
     });
 

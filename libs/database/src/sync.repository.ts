@@ -1,10 +1,9 @@
 import type { Actor, Change, Integration, IntegrationId, OrgId, RefusalTally, Sealed } from '@hub/domain';
 import { appendEvents } from './audit.repository';
-import { noticeDue } from './due-notices.client';
 import { IntegrationEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { patchAssignments, toIntegration } from './integration-row';
-import { affected, selectOne } from './statements';
+import { affected, allInPieces, selectOne } from './statements';
 
 /** An integration as a sync loads it. */
 export interface SyncTarget {
@@ -17,6 +16,12 @@ export interface SyncTarget {
   readonly loadedAt: Date;
   readonly loadedMs: number;
   readonly hasRefreshToken: boolean;
+}
+
+/** What a sync came to: the integration as it stands then, and what was written. */
+export interface SyncSettled {
+  readonly integration: Integration;
+  readonly change: Change;
 }
 
 /** Integrations as the metadata sync reads and writes them: only the sync's own columns. */
@@ -49,14 +54,24 @@ export class SyncRepository {
   }
 
   /**
-   * Writes what a sync decided, with its events, unless the org has connected anew or disconnected meanwhile. A verdict
+   * Writes what a sync decides, with its events, unless the org has connected anew or disconnected meanwhile. A verdict
    * about the grant is written only while the refused access token is still the one in the row.
    *
+   * @param decide gets the integration as it stands, locked until the change is written, and the database's time: a
+   *               refresh may have begun or settled since the sync loaded it
    * @returns `undefined` if nothing was written
    */
-  async settle(target: SyncTarget, change: Change, actor: Actor): Promise<Integration | undefined> {
+  async settle(
+    target: SyncTarget,
+    decide: (current: Integration, at: Date) => Change,
+    actor: Actor,
+  ): Promise<SyncSettled | undefined> {
     const { orgId, id, provider } = target.integration;
     return this.database.withOrg(orgId, async (manager) => {
+      const before = await manager.findOne(IntegrationEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
+      if (!before) return undefined;
+      const { at } = await selectOne<{ at: Date }>(manager, 'select clock_timestamp() as at');
+      const change = decide(toIntegration(before), at);
       const set = patchAssignments(change.patch, 5);
       // a Date holds milliseconds only
       const count = await affected(
@@ -71,7 +86,7 @@ export class SyncRepository {
         manager,
         change.events.map((event) => ({ ...event, provider, integrationId: id, actor })),
       );
-      return toIntegration(row);
+      return { integration: toIntegration(row), change };
     });
   }
 
@@ -90,42 +105,17 @@ export class SyncRepository {
     );
   }
 
-  /** Has grants tried once more that syncs of a provider have judged lately. @returns how many */
+  /** Has grants tried once more that syncs of a provider have judged lately, each told by an event, a mass of them in pieces. @returns how many */
   async reopenVerdicts(provider: string, withinMs: number): Promise<number> {
-    const { reopened } = await this.database.asSystem('verdicts of one provider over all orgs', (manager) =>
-      selectOne<{ reopened: number }>(
-        manager,
-        'select hub.reopen_sync_verdicts($1, make_interval(secs => $2)) as reopened',
-        [provider, withinMs / 1000],
-      ),
-    );
-    return reopened;
-  }
-
-  /**
-   * Asks the refresh worker for a fresh token, since the provider refused the one in hand.
-   *
-   * @returns the epoch whose end to wait for
-   */
-  async askForRefresh(orgId: OrgId, id: IntegrationId): Promise<{ epoch: number } | undefined> {
-    return this.database.withOrg(orgId, async (manager) => {
-      await manager.query(
-        `update public.integrations set next_refresh_at = least(next_refresh_at, now())
-         where id = $1 and status <> 'reauth_required' and (lease_until is null or lease_until < now())`,
-        [id],
+    return allInPieces(async (most) => {
+      const { reopened } = await this.database.asSystem('verdicts of one provider over all orgs', (manager) =>
+        selectOne<{ reopened: number }>(
+          manager,
+          'select hub.reopen_sync_verdicts($1, make_interval(secs => $2), $3) as reopened',
+          [provider, withinMs / 1000, most],
+        ),
       );
-      const row = await manager.findOne(IntegrationEntity, { where: { id } });
-      if (row) await noticeDue(manager, { ...toIntegration(row), kind: 'refresh' });
-      // what is under way already is as good as a new one
-      return row ? { epoch: row.settledEpoch < row.epoch ? row.epoch : row.epoch + 1 } : undefined;
-    });
-  }
-
-  /** Whether the refresh of that epoch has come to an end. */
-  async hasSettled(orgId: OrgId, id: IntegrationId, epoch: number): Promise<boolean> {
-    return this.database.withOrg(orgId, async (manager) => {
-      const row = await manager.findOne(IntegrationEntity, { where: { id } });
-      return !row || row.settledEpoch >= epoch;
+      return reopened;
     });
   }
 }

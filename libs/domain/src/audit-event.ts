@@ -6,6 +6,7 @@ export const EVENT_NAMES = [
   'integration.disconnected',
   'integration.reauth_required',
   'integration.recovered',
+  'integration.reopened',
   'integration.account_mismatch',
   'refresh.succeeded',
   'refresh.failed',
@@ -48,6 +49,8 @@ export const EVENT_NAMES = [
   'auth.failed',
   'auth.forbidden',
   'auth.foreign_org',
+  'limit.reached',
+  'auth.foreign_org',
   'denials.suppressed',
   'request.invalid',
   'seal.open_failed',
@@ -56,6 +59,8 @@ export const EVENT_NAMES = [
   'key.rewrapped',
   'key.rotated',
   'key.retired',
+  'key.rotation_finished',
+  'key.destroyed',
   'org.forget_started',
   'org.forgotten',
 ] as const;
@@ -75,6 +80,8 @@ export interface EventDraft {
   readonly detail?: Readonly<Record<string, unknown>>;
   /** Facts that may name a person: part of the detail, sealed under the org's key, so that forgetting the org shreds them. */
   readonly personal?: Readonly<Record<string, string | null>>;
+  /** Facts that may name a person and only have to be told apart: part of the detail, as pseudonyms under the org's key. */
+  readonly pseudonyms?: Readonly<Record<string, string>>;
 }
 
 /** A draft with what the trail needs to place it. */

@@ -1,10 +1,14 @@
+import fc from 'fast-check';
 import {
   isConfirmedVerdict,
   isMassVerdict,
   isOutage,
   probeDelayMs,
+  refusesRegistration,
   speaksAgainstProvider,
   TALLY_WINDOW_MS,
+  type CallTally,
+  type FailedCalls,
 } from './breaker';
 import { failure } from './failure';
 
@@ -15,26 +19,94 @@ describe('what speaks against a provider', () => {
     ['a refused client', failure('provider_misconfigured', 'invalid_client'), true],
     ['a throttle', failure('rate_limited', 'http_429'), false],
     ['a dead grant', failure('invalid_grant', 'invalid_grant'), false],
+    ['a bug of the hub', failure('internal', 'unexpected_error'), false],
+    ['a refused shop', failure('provider_misconfigured', 'shop_not_permitted', { concerns: 'integration' }), false],
   ])('%s: %p', (_name, refusal, speaks) => expect(speaksAgainstProvider(refusal)).toBe(speaks));
+
+  test.each([
+    ['a refused client is', failure('provider_misconfigured', 'invalid_client'), true],
+    ['an outage is not', failure('provider_unavailable', 'http_503'), false],
+    ['a refused shop is not', failure('provider_misconfigured', 'x', { concerns: 'integration' }), false],
+    ['a bug of the hub is not', failure('internal', 'unexpected_error'), false],
+  ])('%s a refusal of the registration', (_name, refusal, refuses) =>
+    expect(refusesRegistration(refusal)).toBe(refuses),
+  );
 });
 
 describe('an outage', () => {
-  test.each([
-    ['four failures in a row are bad luck', { calls: 4, failures: 4, failuresInARow: 4 }, false],
-    ['five in a row are not', { calls: 5, failures: 5, failuresInARow: 5 }, true],
-    ['half of twenty calls', { calls: 20, failures: 10, failuresInARow: 1 }, true],
-    ['less than half of twenty', { calls: 20, failures: 9, failuresInARow: 4 }, false],
-    ['half of nineteen calls', { calls: 19, failures: 10, failuresInARow: 1 }, false],
+  /** Failed calls of so many integrations at one host for all, or each at a shop of its own. */
+  const failed = (calls: number, integrations = calls, hosts: number | null = null): FailedCalls => ({
+    calls,
+    integrations,
+    hosts,
+  });
+  const inARow = (row: FailedCalls): CallTally => ({ calls: row.calls, failed: row, failedInARow: row });
+  const ofCalls = (calls: number, all: FailedCalls): CallTally => ({ calls, failed: all, failedInARow: failed(1) });
+
+  test.each<[string, CallTally, boolean]>([
+    ['four failures in a row are bad luck', inARow(failed(4)), false],
+    ['five in a row are not', inARow(failed(5)), true],
+    ['five in a row of two integrations are theirs', inARow(failed(5, 2)), false],
+    ['five in a row of three are not', inARow(failed(5, 3)), true],
+    ['fifty in a row of one integration are its own', inARow(failed(50, 1)), false],
+    ['five in a row of five orgs at two shops are of those shops', inARow(failed(5, 5, 2)), false],
+    ['five in a row at three shops are not', inARow(failed(5, 5, 3)), true],
+    ['five in a row of two orgs that have three shops between them are theirs', inARow(failed(5, 2, 3)), false],
+    ['half of twenty calls', ofCalls(20, failed(10)), true],
+    ['less than half of twenty', ofCalls(20, failed(9)), false],
+    ['half of nineteen calls', ofCalls(19, failed(10)), false],
+    ['half of twenty calls, all of two integrations', ofCalls(20, failed(10, 2)), false],
+    ['half of twenty calls, of three integrations', ofCalls(20, failed(10, 3)), true],
+    ['half of twenty calls, all at two shops', ofCalls(20, failed(10, 10, 2)), false],
+    ['half of twenty calls, at three shops', ofCalls(20, failed(10, 10, 3)), true],
+    [
+      'five in a row of one integration, after failures of others that a success has ended',
+      { calls: 10, failed: failed(9, 5), failedInARow: failed(5, 1) },
+      false,
+    ],
   ])('%s', (_name, tally, opens) => expect(isOutage(tally)).toBe(opens));
+
+  const counts = fc.nat(300);
+  const breadth = fc.record({ calls: counts, integrations: counts, hosts: fc.option(counts) });
+
+  it('is never said by fewer than three integrations, nor by fewer than three hosts of tenants', () => {
+    const narrow = fc.oneof(
+      breadth.map((all) => ({ ...all, integrations: all.integrations % 3 })),
+      breadth.map((all) => ({ ...all, hosts: (all.hosts ?? 0) % 3 })),
+    );
+    fc.assert(
+      fc.property(counts, narrow, narrow, (calls, all, row) => {
+        expect(isOutage({ calls, failed: all, failedInARow: row })).toBe(false);
+      }),
+    );
+  });
+
+  it('stays one where more fail, of more integrations and at more hosts', () => {
+    const more = (some: FailedCalls, by: number): FailedCalls => ({
+      calls: some.calls + by,
+      integrations: some.integrations + by,
+      hosts: some.hosts === null ? null : some.hosts + by,
+    });
+    fc.assert(
+      fc.property(counts, breadth, breadth, fc.nat(20), (others, all, row, by) => {
+        const tally = { calls: all.calls + others, failed: all, failedInARow: row };
+        fc.pre(isOutage(tally));
+        const worse = { calls: tally.calls + by, failed: more(all, by), failedInARow: more(row, by) };
+        expect(isOutage(worse)).toBe(true);
+      }),
+    );
+  });
 });
 
 test('what is older than five minutes says nothing about now', () => expect(TALLY_WINDOW_MS).toBe(300_000));
 
 describe('a mass verdict', () => {
   test.each([
-    ['nineteen dead grants may have died by themselves', { definite: 19, settled: 19 }, false],
-    ['twenty of forty may not', { definite: 20, settled: 40 }, true],
-    ['twenty of forty-one may', { definite: 20, settled: 41 }, false],
+    ['nineteen dead grants may have died by themselves', { definite: 19, settled: 19, accounts: 19 }, false],
+    ['twenty of forty may not', { definite: 20, settled: 40, accounts: 20 }, true],
+    ['twenty of forty-one may', { definite: 20, settled: 41, accounts: 20 }, false],
+    ['a hundred on two accounts are those of two people', { definite: 100, settled: 100, accounts: 2 }, false],
+    ['twenty on three accounts may not', { definite: 20, settled: 20, accounts: 3 }, true],
   ])('%s', (_name, tally, held) => expect(isMassVerdict(tally)).toBe(held));
 });
 

@@ -5,7 +5,7 @@
  * - `in_doubt`: asked, and no usable answer came: the grant may or may not have been spent.
  * - `transient`: surely not carried out (nothing was sent, or a throttle, or an outage page): try again later.
  * - `ours`: the provider refuses the hub itself (client secret, redirect, grant type), or the hub fails on its own (a
- *   sealed token that does not open): an operator mends it.
+ *   sealed token that does not open, a credential that is not set, a bug): an operator mends it.
  */
 export type FailureKind = 'definite' | 'in_doubt' | 'transient' | 'ours';
 
@@ -31,6 +31,8 @@ export interface Failure {
   readonly reason: string;
   /** How long the provider asks us to wait, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** Of kind `ours`: it is about this integration alone, such as its shop or its scopes; absent: about the registration. */
+  readonly concerns?: 'integration';
 }
 
 /** The kind that a code has unless its reader says otherwise. */
@@ -51,7 +53,7 @@ const USUAL_KIND: Record<FailureCode, FailureKind> = {
 export function failure(
   code: FailureCode,
   reason: string,
-  more: Partial<Pick<Failure, 'kind' | 'retryAfterMs'>> = {},
+  more: Partial<Pick<Failure, 'kind' | 'retryAfterMs' | 'concerns'>> = {},
 ): Failure {
   return { code, kind: USUAL_KIND[code], reason, ...more };
 }

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { aGrant, anIntegration, FAILURES, minutesFromNoon, NOON } from '../../../test/factories/integration';
 import type { Change } from './change';
+import { deadLetterKindsOf } from './dead-letter';
 import { endsGrant, failure, FAILURE_CODES, type Failure, type FailureKind } from './failure';
 import type { RefreshState, Status } from './integration';
-import { afterFailure, afterLateGrant, afterRefresh, afterVerification } from './refresh-outcome';
+import { afterFailure, afterLateGrant, afterPutOff, afterRefresh, afterVerification } from './refresh-outcome';
 import { STATUSES } from './integration';
 
 const names = (change: Change): string[] => change.events.map(({ name }) => name);
@@ -75,8 +76,11 @@ describe('a grant that came late', () => {
   });
 
   it('lifts a verdict that fell without it, and with it the end of its syncs', () => {
-    const { patch } = afterLateGrant(anIntegration({ status: 'reauth_required' }), NOON);
+    const { patch, events } = afterLateGrant(anIntegration({ status: 'reauth_required' }), NOON);
     expect(patch).toEqual({ nextRefreshAt: NOON, status: 'refresh_failing', nextSyncAt: NOON });
+    expect(events).toEqual([
+      { name: 'integration.reopened', detail: { from: 'reauth_required', reason: 'late_grant' } },
+    ]);
   });
 });
 
@@ -109,7 +113,8 @@ describe('a refresh that fails', () => {
     { what: 'an outage', cause: FAILURES.down, status: 'refresh_failing', attempts: 3 },
     { what: 'a lost answer', cause: FAILURES.lost, status: 'refresh_failing', attempts: 3 },
     { what: 'a throttle', cause: FAILURES.throttled, status: 'refresh_failing', attempts: 3 },
-    { what: 'a wrong client secret', cause: FAILURES.wrongSecret, status: 'refresh_failing', attempts: 2 },
+    { what: 'a wrong client secret', cause: FAILURES.wrongSecret, status: 'refresh_failing', attempts: 3 },
+    { what: 'a seal that does not open', cause: FAILURES.unopened, status: 'refresh_failing', attempts: 3 },
     { what: 'a revoked grant', cause: FAILURES.revoked, status: 'reauth_required', attempts: 3 },
   ] as const)('by $what leaves it $status with $attempts failures', ({ cause, status, attempts }) => {
     const { patch } = afterFailure(anIntegration({ status: 'refresh_failing' }), cause, NOON);
@@ -175,6 +180,53 @@ describe('a refresh that fails', () => {
   it('by invalid_grant that is only in doubt does not end the grant either', () => {
     const { patch } = afterFailure(anIntegration(), failure('invalid_grant', 'x', { kind: 'in_doubt' }), NOON);
     expect(patch.status).toBe('refresh_failing');
+  });
+});
+
+describe('a failure of our own', () => {
+  it.each(['wrongSecret', 'unopened'] as const)(
+    '%s is a dead letter after the fourth retry, until a grant',
+    (cause) => {
+      let state: RefreshState = anIntegration({ status: 'connected' });
+      const dead: boolean[] = [];
+      for (let attempt = 1; attempt <= 6; attempt += 1) {
+        const { patch } = afterFailure(state, FAILURES[cause], NOON);
+        state = { ...state, status: patch.status!, failedRefreshes: patch.failedRefreshes! };
+        dead.push(deadLetterKindsOf({ ...state, failedSyncs: 0 }).includes('refresh'));
+      }
+      expect(dead).toEqual([false, false, false, false, true, true]);
+      const { patch } = afterRefresh(state, aGrant(), NOON, 0);
+      expect(patch).toMatchObject({ status: 'connected', failedRefreshes: 0, refreshFailure: null });
+    },
+  );
+});
+
+describe('a refresh that waits for what all wait for', () => {
+  it.each([
+    { failed: 0, minutes: 1, dead: false },
+    { failed: 3, minutes: 4, dead: false },
+    { failed: 5, minutes: 8, dead: true },
+  ])('stays on rung $failed, and comes again in $minutes min', ({ failed, minutes, dead }) => {
+    const change = afterPutOff(anIntegration({ failedRefreshes: failed }), FAILURES.unopened, NOON);
+    expect(change.patch).toEqual({
+      status: 'refresh_failing',
+      nextRefreshAt: minutesFromNoon(minutes),
+      failedRefreshes: failed,
+      inDoubtSince: null,
+      refreshFailure: { code: 'internal', at: NOON },
+    });
+    expect(change.events).toEqual([
+      { name: 'refresh.failed', detail: { ...FAILURES.unopened, attempts: failed, deadLetter: dead } },
+    ]);
+    expect(change.next).toEqual(minutesFromNoon(minutes));
+  });
+
+  it('comes again within the provider’s grace for spent tokens, where one is in doubt', () => {
+    const inDoubt = anIntegration({ inDoubtSince: new Date(NOON.getTime() - 20_000) });
+    const { next, patch } = afterPutOff(inDoubt, FAILURES.wrongSecret, NOON, 30_000);
+    expect(next).toEqual(new Date(NOON.getTime() + 5_000));
+    expect(patch.inDoubtSince).toEqual(inDoubt.inDoubtSince);
+    expect(minutesUntil(afterPutOff(inDoubt, FAILURES.wrongSecret, NOON).next)).toBe(1);
   });
 });
 
@@ -257,11 +309,9 @@ describe('whatever happens to a token in a month', () => {
       else expect(change.patch.status === 'reauth_required' || step.lifeMs === null).toBe(true);
     }));
 
-  it('failures are counted up by one, or not at all where the hub is to blame, and to nothing by a grant', () =>
+  it('failures are counted up by one, whoever is to blame, and to nothing by a grant', () =>
     always(({ before, step, change }) => {
-      const blameless = step.failure?.kind === 'ours' && !endsGrant(step.failure);
-      const expected = step.failure ? before.failedRefreshes + (blameless ? 0 : 1) : 0;
-      expect(change.patch.failedRefreshes).toBe(expected);
+      expect(change.patch.failedRefreshes).toBe(step.failure ? before.failedRefreshes + 1 : 0);
     }));
 
   it('a grant makes connected and leaves no failure standing', () =>

@@ -44,13 +44,16 @@ export function afterLateGrant(integration: Pick<RefreshState, 'status'>, now: D
   return {
     // a verdict that a sync has passed ended the syncs as well
     patch: { nextRefreshAt: now, ...(isJudged && { status: 'refresh_failing', nextSyncAt: now }) },
-    events: [],
+    events: isJudged
+      ? [{ name: 'integration.reopened', detail: { from: integration.status, reason: 'late_grant' } }]
+      : [],
     next: now,
   };
 }
 
 /**
- * The provider refused, or no usable answer came.
+ * The provider refused, no usable answer came, or the hub failed on its own. Whoever is to blame, the token was not
+ * refreshed: the ladder is climbed, and past its last rung the refresh is a dead letter until a success.
  *
  * @param graceMs for how long the provider takes a spent refresh token again, `null` where it names no time
  */
@@ -61,8 +64,33 @@ export function afterFailure(
   graceMs: number | null = null,
 ): Change {
   if (endsGrant(failure)) return giveUp(integration, failure, now);
-  // the hub itself is refused (its secret, its registration): the grant is not to blame, so no attempt is counted
-  const attempts = integration.failedRefreshes + (failure.kind === 'ours' ? 0 : 1);
+  return tryAgain(integration, failure, now, integration.failedRefreshes + 1, graceMs);
+}
+
+/**
+ * The refresh waits for something that all wait for and that is watched elsewhere: the key provider is away, the breaker
+ * stands open and this was its probe, a verdict is held. Nothing was learnt about this integration, so no attempt is
+ * counted: else a trouble of all would make a dead letter of each. A doubt stands as it is.
+ *
+ * @param failure what it waits for; its kind is never `definite`
+ * @param graceMs as for `afterFailure`
+ */
+export function afterPutOff(
+  integration: RefreshState,
+  failure: Failure,
+  now: Date,
+  graceMs: number | null = null,
+): Change {
+  return tryAgain(integration, failure, now, integration.failedRefreshes, graceMs);
+}
+
+function tryAgain(
+  integration: RefreshState,
+  failure: Failure,
+  now: Date,
+  attempts: number,
+  graceMs: number | null,
+): Change {
   const inDoubtSince = integration.inDoubtSince ?? (failure.kind === 'in_doubt' ? now : null);
   const delay = withinGraceMs(
     refreshDelayMs(attempts, lifeMs(integration), remainingMs(integration, now), failure.retryAfterMs),

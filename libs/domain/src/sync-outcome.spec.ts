@@ -98,6 +98,19 @@ describe('a sync that fails', () => {
     expect(change.events[0]?.detail).toMatchObject({ attempts: 10, deadLetter: false });
   });
 
+  it('while a refresh is due or under way is no word about the grant', () => {
+    const due = anIntegration({ nextRefreshAt: NOON });
+    const change = afterSyncFailure(due, FAILURES.revoked, NOON, HOUR);
+    expect(change.patch).toEqual({
+      nextSyncAt: minutesFromNoon(1),
+      failedSyncs: 1,
+      syncFailure: { code: 'provider_unavailable', at: NOON },
+    });
+    expect(change.events.map(({ name, detail }) => [name, detail?.['reason']])).toEqual([
+      ['sync.failed', 'refresh_comes_first'],
+    ]);
+  });
+
   it('of a dead grant is told of and leaves the verdict as it fell', () => {
     const change = afterSyncFailure(anIntegration({ status: 'reauth_required' }), FAILURES.revoked, NOON, HOUR);
     expect(change).toEqual({

@@ -1,7 +1,8 @@
 import type { Change } from './change';
-import { endsGrant, type Failure } from './failure';
+import { endsGrant, failure, type Failure } from './failure';
 import type { Account, RefreshState, SyncState } from './integration';
 import { giveUp } from './refresh-outcome';
+import { isDue } from './refresh-plan';
 import { ladderIsSpent, retryDelayMs } from './retry-policy';
 
 /** What a sync learnt. */
@@ -61,16 +62,23 @@ export function afterSync(synced: SyncedMetadata, now: Date, everyMs: number, ch
   };
 }
 
+/** A word against the grant while a refresh is due or under way: what that comes to says more, and may be a new grant. */
+const REFRESH_COMES_FIRST = failure('provider_unavailable', 'refresh_comes_first');
+
 /**
- * The provider did not tell its metadata. Only its definite word about the grant touches the status; the tokens and
- * their schedule stay as they are.
+ * The provider did not tell its metadata. Only its definite word about the grant touches the status, and only while no
+ * refresh is due: one that is under way stays due until it has settled. The tokens and their schedule stay as they are.
+ *
+ * @param integration as it stands when the change is written, not as it was when the provider was asked: somebody may
+ *                    have judged the grant, or lifted a verdict, meanwhile
  */
 export function afterSyncFailure(
-  integration: SyncState & Pick<RefreshState, 'failedRefreshes'>,
-  failure: Failure,
+  integration: SyncState & Pick<RefreshState, 'failedRefreshes' | 'nextRefreshAt'>,
+  heard: Failure,
   now: Date,
   everyMs: number,
 ): Change {
+  const failure = endsGrant(heard) && isDue(integration, now) ? REFRESH_COMES_FIRST : heard;
   const attempts = integration.failedSyncs + 1;
   const spent = ladderIsSpent(attempts);
   const next = new Date(now.getTime() + (spent ? everyMs : retryDelayMs(attempts)));

@@ -94,6 +94,17 @@ describe('the endpoints of a provider', () => {
     expect(() => new ProviderRegistry({}).find('shopify')?.endpointsFor(inputs)).toThrow('normalised');
   });
 
+  it('tell the token endpoints of tenants apart, and are one for all elsewhere', () => {
+    const endpoints = { tokenUrl: 'http://localhost:9/{shop}/token' };
+    const hostOf = (id: string, inputs: Record<string, string>, settings = {}) =>
+      new ProviderRegistry({ [id]: { ...none, ...settings } }).find(id)?.tenantHost(inputs);
+    expect(hostOf('shopify', { shop })).toBe('https://a-shop.myshopify.com/admin/oauth/access_token');
+    expect(hostOf('shopify', { shop }, { endpoints })).toBe('http://localhost:9/a-shop.myshopify.com/token');
+    expect(hostOf('shopify', { shop }, { endpoints: { tokenUrl: 'https://proxy.example/token' } })).toBeNull();
+    expect(hostOf('google_drive', {})).toBeNull();
+    expect(hostOf('zapier', {})).toBeNull();
+  });
+
   it('of a webhook provider are only where hooks are sent', () => {
     expect(new ProviderRegistry({}).find('zapier')?.endpointsFor({})).toEqual({
       authorizeUrl: '',

@@ -45,6 +45,10 @@ function register(definition: ProviderDefinition, settings: ProviderSettings): R
     requestedScopes,
     requiredScopes: definition.authMode === 'oauth2' ? definition.scopes.normalise(requestedScopes) : [],
     endpointsFor: (inputs) => endpointsFor(definition, settings, inputs),
+    tenantHost: (inputs) =>
+      hasPlaceholders(templatesOf(definition, settings).tokenUrl)
+        ? endpointsFor(definition, settings, inputs).tokenUrl
+        : null,
   };
 }
 
@@ -56,20 +60,36 @@ function scopesToRequest(definition: ProviderDefinition, settings: ProviderSetti
 /** A webhook provider has no OAuth addresses: an empty one can only fail. */
 const NO_OAUTH = { authorizeUrl: '', tokenUrl: '', revokeUrl: null };
 
+/** The operator's addresses where he names them, the definition's own otherwise. */
+function templatesOf(definition: ProviderDefinition, { endpoints: replaced }: ProviderSettings): EndpointTemplates {
+  const own: EndpointTemplates = { ...NO_OAUTH, ...definition.endpoints };
+  return {
+    authorizeUrl: replaced.authorizeUrl ?? own.authorizeUrl,
+    tokenUrl: replaced.tokenUrl ?? own.tokenUrl,
+    revokeUrl: replaced.revokeUrl ?? own.revokeUrl,
+    apiBaseUrl: replaced.apiBaseUrl ?? own.apiBaseUrl,
+  };
+}
+
 function endpointsFor(
   definition: ProviderDefinition,
-  { endpoints: replaced }: ProviderSettings,
+  settings: ProviderSettings,
   inputs: Readonly<Record<string, string>>,
 ): Endpoints {
-  const own: EndpointTemplates = { ...NO_OAUTH, ...definition.endpoints };
+  const { authorizeUrl, tokenUrl, revokeUrl, apiBaseUrl } = templatesOf(definition, settings);
   const filled = (template: string) => fillPlaceholders(template, definition.inputs, inputs);
-  const revokeUrl = replaced.revokeUrl ?? own.revokeUrl;
   return {
-    authorizeUrl: filled(replaced.authorizeUrl ?? own.authorizeUrl),
-    tokenUrl: filled(replaced.tokenUrl ?? own.tokenUrl),
+    authorizeUrl: filled(authorizeUrl),
+    tokenUrl: filled(tokenUrl),
     revokeUrl: revokeUrl === null ? null : filled(revokeUrl),
-    apiBaseUrl: filled(replaced.apiBaseUrl ?? own.apiBaseUrl).replace(/\/+$/, ''),
+    apiBaseUrl: filled(apiBaseUrl).replace(/\/+$/, ''),
   };
+}
+
+const PLACEHOLDER = /\{(\w+)\}/g;
+
+function hasPlaceholders(template: string): boolean {
+  return template.search(PLACEHOLDER) !== -1;
 }
 
 /** Only a value in its one kept spelling may become part of an address; anything else is a bug of the caller. */
@@ -78,7 +98,7 @@ function fillPlaceholders(
   definitions: readonly InputDefinition[],
   inputs: Readonly<Record<string, string>>,
 ): string {
-  return template.replaceAll(/\{(\w+)\}/g, (_placeholder, name: string) => {
+  return template.replaceAll(PLACEHOLDER, (_placeholder, name: string) => {
     const value = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
     const input = definitions.find((candidate) => candidate.name === name);
     if (value === undefined || input?.normalise(value) !== value)

@@ -18,6 +18,12 @@ export interface RegisteredProvider<Definition extends ProviderDefinition = Prov
    * @param inputs normalised, such as `{shop: 'x.myshopify.com'}`; those that an address needs must be there
    */
   endpointsFor(inputs: Readonly<Record<string, string>>): Endpoints;
+  /**
+   * What tells one tenant's token endpoint from another's, such as a shop's: its URL; `null` where one serves all.
+   *
+   * @param inputs as for `endpointsFor`
+   */
+  tenantHost(inputs: Readonly<Record<string, string>>): string | null;
 }
 
 /** A provider that speaks OAuth and has credentials here. */

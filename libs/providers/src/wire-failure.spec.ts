@@ -1,5 +1,5 @@
 import { anAnswer } from '../testing/scripted-wire';
-import type { OutboundOutcome } from './outbound/outbound-outcome';
+import type { OutboundOutcome } from '@hub/outbound';
 import type { Conversation, WireAnswer } from './provider-definition';
 import { isClientRefusal, oauthFailure, readAbsence, readRefusal, readUnusable, retryAfterMs } from './wire-failure';
 
@@ -109,6 +109,16 @@ describe('a refusal by status', () => {
     ['a redirect is no answer of the API', anAnswer(301), 'api', 'bad_provider_response', 'transient'],
   ])('%s', (_sentence, answer, conversation, code, kind) => {
     expect(readRefusal(answer, conversation)).toMatchObject({ code, kind });
+  });
+
+  it.each([
+    ['invalid_client', undefined],
+    ['unauthorized_client', undefined],
+    ['unsupported_grant_type', undefined],
+    ['invalid_scope', 'integration'],
+    ['invalid_request', 'integration'],
+  ])('%s concerns %s', (error, whom) => {
+    expect(readRefusal(anAnswer(400, { error }), 'refresh').concerns).toBe(whom);
   });
 
   it('repeats no text of the answer but known codes', () => {

@@ -1,6 +1,6 @@
 import { failure, type Failure } from '@hub/domain';
 import { textField } from './json-fields';
-import type { OutboundOutcome } from './outbound/outbound-outcome';
+import type { OutboundOutcome } from '@hub/outbound';
 import type { Conversation, WireAnswer } from './provider-definition';
 
 /**
@@ -25,6 +25,9 @@ const OAUTH_ERRORS: ReadonlyMap<string, Failure['code']> = new Map([
   ['temporarily_unavailable', 'provider_unavailable'],
   ['server_error', 'provider_unavailable'],
 ]);
+
+/** Those of them that may well be about one grant: another integration of the same registration need not meet them. */
+const ABOUT_ONE_GRANT: ReadonlySet<string> = new Set(['invalid_scope', 'invalid_request']);
 
 /** Outage pages of proxies and edges: the provider itself has not spoken. */
 const OUTAGES: ReadonlySet<number> = new Set([502, 503, 504, 529, 530]);
@@ -90,7 +93,8 @@ export function readOutage(answer: WireAnswer): Failure {
 /** The meaning of an OAuth error code; `undefined` if it is none that is known. */
 export function oauthFailure(code: string | undefined, wait: Pick<Failure, 'retryAfterMs'> = {}): Failure | undefined {
   const meaning = code === undefined ? undefined : OAUTH_ERRORS.get(code);
-  return code === undefined || meaning === undefined ? undefined : failure(meaning, code, wait);
+  if (code === undefined || meaning === undefined) return undefined;
+  return failure(meaning, code, { ...wait, ...(ABOUT_ONE_GRANT.has(code) && { concerns: 'integration' }) });
 }
 
 /** True if the hub's own secret was refused, so that the next one of a list is worth a try: nothing has been spent. */

@@ -1,6 +1,5 @@
 import { OAuthClient } from '../src/oauth/oauth.client';
-import type { OutboundClient, OutboundRequest } from '../src/outbound/outbound.client';
-import type { OutboundOutcome } from '../src/outbound/outbound-outcome';
+import type { OutboundClient, OutboundOutcome, OutboundRequest } from '@hub/outbound';
 import type { ApiClient, OAuthProvider, ProviderDefinition, WireAnswer } from '../src/provider-definition';
 import type { RegisteredProvider } from '../src/registered-provider';
 
@@ -43,6 +42,7 @@ export function registered(definition: ProviderDefinition, more: Partial<Registe
     requestedScopes: [],
     requiredScopes: [],
     endpointsFor: () => ({ authorizeUrl: '', tokenUrl: '', revokeUrl: null, apiBaseUrl: 'https://api.example' }),
+    tenantHost: () => null,
     ...more,
   };
 }

@@ -10,5 +10,5 @@ export {
   type Work,
 } from './queue-catalog';
 export { QueuesModule } from './queues.module';
-export { RedisConnections } from './redis-connections';
+export { isRedisTimeout, RedisConnections } from './redis-connections';
 export { RefreshScanScheduler } from './refresh-scan.scheduler';

@@ -3,7 +3,7 @@ import type { HubLogger } from '@hub/telemetry';
 import { Queue, type BulkJobOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { JOBS, jobOptions, queueName, type JobName, type Work } from './queue-catalog';
-import type { RedisConnections } from './redis-connections';
+import { isRedisTimeout, type RedisConnections } from './redis-connections';
 
 /**
  * What came of a ring: the work stands in its queue; or a job of its name runs already, or its worker has died and nobody
@@ -120,7 +120,7 @@ export class JobProducer {
       return await act(this.queue(queueName(job, provider)));
     } catch (error) {
       // a line that stands and says nothing costs each ring its whole patience, and a refresh waits for its ring
-      if (isTimeout(error)) this.deafUntilMs = performance.now() + DEAF_MS;
+      if (isRedisTimeout(error as Error)) this.deafUntilMs = performance.now() + DEAF_MS;
       this.logger.warning('queue.ring_lost', {
         queue: JOBS[job].queue,
         provider,
@@ -156,9 +156,4 @@ function entryOf(job: JobName, work: Work, delayMs: number): { name: string; dat
 /** A job that does not wait for its hour is not to be pulled forward: there is none of that name, or it runs already. */
 function ignoreUnlessLost(error: unknown): void {
   if (!/not in the delayed state|Missing key/i.test((error as Error).message)) throw error;
-}
-
-/** ioredis words it so when `commandTimeout` is over. */
-function isTimeout(error: unknown): boolean {
-  return (error as Error).message === 'Command timed out';
 }

@@ -285,6 +285,31 @@ describe('jobs', () => {
     expect(runs).toBe(0);
   });
 
+  it('that come again at once while their consumer drains are there for another', async () => {
+    const work = aWork();
+    let begin = (): void => undefined;
+    let end = (): void => undefined;
+    const begun = new Promise<void>((resolve) => (begin = resolve));
+    const mayEnd = new Promise<void>((resolve) => (end = resolve));
+    const consumer = bell.consume('refresh', async () => {
+      begin();
+      await mayEnd;
+      return { againInMs: 0 };
+    });
+    await bell.producer.ring('refresh', work);
+    await begun;
+    const drained = consumer.drain();
+    end();
+    await drained;
+    const taken: Work[] = [];
+    bell.consume('refresh', (item) => {
+      taken.push(item);
+      return Promise.resolve('done');
+    });
+    await eventually('the job', () => Promise.resolve(taken.length > 0));
+    expect(taken).toEqual([work]);
+  });
+
   it('under way are finished by a drain, which takes no more', async () => {
     let finished = 0;
     const consumer = bell.consume('refresh', async () => {

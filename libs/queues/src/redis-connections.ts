@@ -25,6 +25,11 @@ export class RedisConnections {
     return this.connect({ maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 2_000 });
   }
 
+  /** For counting requests, each of which waits for it: without Redis a call fails at once, and a slow one soon. */
+  forLimits(): Redis {
+    return this.connect({ maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 250 });
+  }
+
   /** For consumers: blocked commands wait as long as it takes (BullMQ requires `null`). */
   forConsumer(): Redis {
     return this.connect({ maxRetriesPerRequest: null });
@@ -74,4 +79,9 @@ export class RedisConnections {
   close(): void {
     for (const redis of this.open) redis.disconnect();
   }
+}
+
+/** Whether Redis did not answer a command in time; ioredis words it so when `commandTimeout` is over. */
+export function isRedisTimeout(error: Error): boolean {
+  return error.message === 'Command timed out';
 }

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import type { OrgId } from '@hub/domain';
 import { boundContext, type Cell } from './cell';
 import type { DataKeyStore } from './data-key-store';
@@ -5,6 +6,7 @@ import { DataKeys, type DataKey } from './data-keys';
 import { KeyUnavailable } from './key-provider';
 import { KeyProviders, type KeySettings } from './key-providers';
 import { openBytes, sealBytes } from './message-seal';
+import { hkdfSha256 } from './primitives';
 import { parseSealed } from './sealed-format';
 
 /** The event whose detail a value belongs to. Its id is drawn before it is written, so that the value can be bound to it. */
@@ -25,6 +27,8 @@ export type Unopened = 'forgotten' | 'withheld' | 'key_unavailable' | 'unreadabl
 /** Seals personal values of one org's events. It needs neither database nor key provider, and never fails. */
 export interface DetailSealer {
   seal(event: EventPlace, field: string, value: string): SealedDetail;
+  /** Makes a pseudonym of a value: within the org, alike values are told to be alike, and nothing else is told of them. */
+  mark(field: string, value: string): string | { readonly withheld: true };
 }
 
 /** Reads a value of a detail as what `seal` made, if it is that. */
@@ -41,11 +45,13 @@ const PATIENCE_MS = 2_000;
 /** An org whose key was not to be had is not asked for again so soon: denials come in crowds. */
 const REST_MS = 10_000;
 const MOST_RESTING = 10_000;
+const PSEUDONYM_KEY_BYTES = 32;
+const PSEUDONYM_DIGITS = 16;
 
 /**
  * Seals what the audit trail tells of people, under a data key of the org that seals nothing else. The trail is
- * insert-only, so that this key is never replaced; once it is shredded, what it has sealed is noise, and the trail's
- * hashes, which cover the sealed text, still fit.
+ * insert-only, so that a key which was replaced goes on opening what it has sealed; once it is shredded, that is noise,
+ * and the trail's hashes, which cover the sealed text, still fit.
  */
 export class AuditVault {
   private readonly resting = new Map<OrgId, number>();
@@ -75,6 +81,7 @@ export class AuditVault {
           key && isOpen
             ? { sealed: sealBytes(key, boundContext(cellOf(orgId, event, field), key.id), Buffer.from(value, 'utf8')) }
             : { withheld: true },
+        mark: (field, value) => (key && isOpen ? pseudonym(key.key, field, value) : { withheld: true }),
       });
     } finally {
       isOpen = false;
@@ -134,6 +141,19 @@ async function inTime(coming: Promise<DataKey>): Promise<DataKey | undefined> {
   const first = await Promise.race([coming, late]).finally(() => clearTimeout(timer));
   if (!first) void coming.then((key) => key.key.fill(0)).catch(() => undefined);
   return first;
+}
+
+/**
+ * A keyed hash: whoever has the trail alone cannot try all values. It ends with its key: another org, the org's next
+ * key for the trail, and an org that is forgotten have others.
+ */
+function pseudonym(dataKey: Buffer, field: string, value: string): string {
+  const key = hkdfSha256(dataKey, Buffer.alloc(0), `hub audit pseudonym ${field}`, PSEUDONYM_KEY_BYTES);
+  try {
+    return createHmac('sha256', key).update(value, 'utf8').digest('hex').slice(0, PSEUDONYM_DIGITS);
+  } finally {
+    key.fill(0);
+  }
 }
 
 function cellOf(orgId: OrgId, { id, provider }: EventPlace, field: string): Cell {

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { OrgId } from '@hub/domain';
-import { AwsKmsServer } from '../../../test/support/aws-kms-server';
+import { AwsKmsServer, wearCredentials } from '../../../test/support/aws-kms-server';
+import { ConnectProxy } from '../../../test/support/connect-proxy';
 import { AwsKmsKeyProvider } from './aws-kms-key-provider';
 import { KeyUnavailable, type DataKeyName } from './key-provider';
 import { KeyProviders } from './key-providers';
 
 const KEY = Buffer.from(Array.from({ length: 32 }, (_, place) => place * 7 + 1));
-const CREDENTIALS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_PROFILE'] as const;
-const before = Object.fromEntries(CREDENTIALS.map((setting) => [setting, process.env[setting]]));
 let name: DataKeyName;
 let server: AwsKmsServer;
 let arn: string;
 let provider: AwsKmsKeyProvider;
+let takeOff: () => void;
 
 const config = () => ({ keyId: 'alias/hub', region: 'eu-central-1', endpoint: server.url });
 
@@ -20,17 +20,12 @@ beforeEach(async () => {
   server = new AwsKmsServer();
   await server.start();
   arn = server.key('alias/hub');
-  for (const setting of CREDENTIALS) delete process.env[setting];
-  process.env['AWS_ACCESS_KEY_ID'] = server.identity.accessKeyId;
-  process.env['AWS_SECRET_ACCESS_KEY'] = server.identity.secretAccessKey;
+  takeOff = wearCredentials(server.identity);
   provider = await AwsKmsKeyProvider.of(config());
 });
 afterEach(async () => {
   await server.stop();
-  for (const setting of CREDENTIALS) {
-    delete process.env[setting];
-    if (before[setting] !== undefined) process.env[setting] = before[setting];
-  }
+  takeOff();
 });
 
 const asked = () => server.asked.map(({ headers }) => headers['x-amz-target']);
@@ -104,6 +99,38 @@ describe('AWS KMS that cannot be asked', () => {
   }
 
   it.each([
+    ['NotFoundException', 'there is no key AWS_KMS_KEY_ID in the region eu-central-1', 'set AWS_REGION to'],
+    ['DisabledException', 'the key is disabled', 'enable the key in AWS KMS'],
+    ['KMSInvalidStateException', 'the key’s deletion is scheduled', 'cancel the deletion'],
+    ['AccessDeniedException', 'the credentials may not use the key', 'allow them kms:Encrypt, kms:Decrypt'],
+    ['InvalidKeyUsageException', 'the key does not encrypt and decrypt', 'set AWS_KMS_KEY_ID to a symmetric key'],
+  ])('says what an operator mends about the key, and that it is about this key alone: %s', async (type, why, mend) => {
+    server.ill = { type };
+    const error = await provider.wrap(name, KEY).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      name: 'KeyUnavailable',
+      cause: { message: expect.stringContaining(`${type}: ${why}`) },
+      mend: expect.stringContaining(mend),
+      isOfOneKey: true,
+    });
+  });
+
+  it.each([
+    ['UnrecognizedClientException', 'give the apps AWS credentials that are valid now'],
+    ['ExpiredTokenException', 'give the apps AWS credentials that are valid now'],
+    [
+      'InvalidSignatureException',
+      'check the secret of the AWS credentials, and that AWS_KMS_ENDPOINT is in AWS_REGION',
+    ],
+    ['ThrottlingException', undefined],
+  ])('says what an operator mends about the way to KMS: %s', async (type, mend) => {
+    server.ill = { type };
+    const error = await provider.wrap(name, KEY).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'KeyUnavailable', isOfOneKey: false });
+    expect((error as KeyUnavailable).mend).toBe(mend);
+  });
+
+  it.each([
     ['ThrottlingException', 400],
     ['KMSInternalException', 500],
     ['DependencyTimeoutException', 503],
@@ -119,7 +146,7 @@ describe('AWS KMS that cannot be asked', () => {
   });
 
   it('is an outage once its time is over', async () => {
-    provider = await AwsKmsKeyProvider.of(config(), 300);
+    provider = await AwsKmsKeyProvider.of(config(), {}, 300);
     server.ill = 'silent';
     const from = performance.now();
     await expectAway();
@@ -135,6 +162,22 @@ describe('AWS KMS that cannot be asked', () => {
     await provider.health();
   });
 
+  it('is asked through the proxy, by its name, since its address may be known there alone', async () => {
+    const proxy = await ConnectProxy.open(() => 0);
+    proxy.instead = (socket) => void socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+    try {
+      provider = await AwsKmsKeyProvider.of({ ...config(), endpoint: null }, { proxyUrl: proxy.url() });
+      await expect(provider.wrap(name, KEY)).rejects.toMatchObject({
+        name: 'KeyUnavailable',
+        cause: { message: 'proxy: the proxy does not lead there' },
+        mend: 'check HTTPS_PROXY, or name the host in NO_PROXY',
+      });
+      expect(new Set(proxy.targets)).toEqual(new Set(['kms.eu-central-1.amazonaws.com:443']));
+    } finally {
+      await proxy.close();
+    }
+  });
+
   it('is an outage while the signature is not that of the key’s owner', async () => {
     process.env['AWS_SECRET_ACCESS_KEY'] = 'another';
     provider = await AwsKmsKeyProvider.of(config());
@@ -147,7 +190,59 @@ describe('AWS KMS that cannot be asked', () => {
     const error = await provider.wrap(name, KEY).catch((thrown: unknown) => thrown as KeyUnavailable);
     if (!(error instanceof KeyUnavailable)) throw new Error('it was to be away');
     expect(`${error.message} ${String(error.cause)}`).toBe(
-      'the key provider aws-kms cannot be reached Error: AccessDeniedException',
+      'the key provider aws-kms cannot be reached Error: AccessDeniedException: the credentials may not use the key',
     );
+  });
+});
+
+describe('AWS KMS of another region than the key’s', () => {
+  let there: AwsKmsServer;
+  let wrong: AwsKmsKeyProvider;
+  beforeEach(async () => {
+    there = new AwsKmsServer('us-east-1', server.identity.secretAccessKey);
+    await there.start();
+    wrong = await AwsKmsKeyProvider.of({ keyId: 'alias/hub', region: 'us-east-1', endpoint: there.url });
+  });
+  afterEach(() => there.stop());
+
+  it('is an outage with the setting to mend, for a wrapped key too: it is found as soon as the setting is right', async () => {
+    const wrapped = await provider.wrap(name, KEY);
+    const told = {
+      name: 'KeyUnavailable',
+      cause: {
+        message: 'NotFoundException: a data key is wrapped by a key of eu-central-1, and AWS_REGION is us-east-1',
+      },
+      mend: 'set AWS_REGION to eu-central-1',
+      isOfOneKey: true,
+    };
+    await expect(wrong.unwrap(name, wrapped)).rejects.toMatchObject(told);
+    await expect(wrong.rewrap(name, wrapped)).rejects.toMatchObject(told);
+    expect(there.asked.length).toBeGreaterThan(0);
+    expect(await provider.unwrap(name, wrapped)).toEqual(KEY);
+  });
+
+  it('has no such alias', async () => {
+    for (const ask of [() => wrong.wrap(name, KEY), () => wrong.health()])
+      await expect(ask()).rejects.toMatchObject({
+        name: 'KeyUnavailable',
+        cause: { message: 'NotFoundException: there is no key AWS_KMS_KEY_ID in the region us-east-1' },
+        mend: 'set AWS_REGION to the region of the key, or AWS_KMS_KEY_ID to a key that is there',
+      });
+  });
+
+  it('is not hidden by another key of the same alias: what was wrapped before still waits', async () => {
+    const wrapped = await provider.wrap(name, KEY);
+    there.key('alias/hub');
+    await wrong.health();
+    await expect(wrong.unwrap(name, wrapped)).rejects.toThrow(KeyUnavailable);
+  });
+
+  it('takes no signature of this one', async () => {
+    const astray = await AwsKmsKeyProvider.of({ ...config(), endpoint: there.url });
+    const error = await astray.wrap(name, KEY).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      name: 'KeyUnavailable',
+      cause: { message: expect.stringMatching(/^InvalidSignatureException/) },
+    });
   });
 });

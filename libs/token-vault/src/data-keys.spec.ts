@@ -323,6 +323,49 @@ describe('a key of an org', () => {
     expect(store.keys).toHaveLength(1);
   });
 
+  it('is drafted for a rotation: wrapped under its name, stored nowhere, its bytes wiped', async () => {
+    const { keys, store, provider, org } = setUp();
+    const orgId = org();
+    const wrap = jest.spyOn(provider, 'wrap');
+    const draft = await keys.draft(orgId);
+    const other = await keys.draft(orgId);
+    expect(draft).toEqual({
+      orgId,
+      id: expect.any(String),
+      keyProvider: 'local',
+      wrappingKeyId: 'k1',
+      wrapped: expect.any(String),
+    });
+    expect(other.id).not.toBe(draft.id);
+    expect(wrap.mock.calls.map(([, key]) => key)).toEqual([Buffer.alloc(32), Buffer.alloc(32)]);
+    expect(store.keys).toEqual([]);
+    expect(await provider.unwrap(draft, draft)).not.toEqual(await provider.unwrap(other, other));
+  });
+
+  it('is wrapped anew under the name that it has', async () => {
+    const { keys, store, provider, org } = setUp();
+    const key = await keys.active(org());
+    const [stored] = store.keys;
+    if (!stored) throw new Error('it is stored');
+    const { status: _status, ...before } = stored;
+    const after = await keys.rewrap(before);
+    expect(after).toEqual({ ...before, wrapped: expect.any(String) });
+    expect(after.wrapped).not.toBe(before.wrapped);
+    expect((await provider.unwrap(after, after)).toString('hex')).toBe(hex(key));
+  });
+
+  it('that was replaced seals nothing more, as soon as that is told', async () => {
+    const { keys, store, org } = setUp();
+    const orgId = org();
+    const old = await keys.active(orgId);
+    const draft = await keys.draft(orgId);
+    store.keys.splice(0, 1, ...store.keys.map((key) => ({ ...key, status: 'retiring' as const })));
+    await store.add(draft);
+    expect((await keys.active(orgId)).id).toBe(old.id);
+    keys.noteReplaced(orgId);
+    expect((await keys.active(orgId)).id).toBe(draft.id);
+  });
+
   it('is swept every minute, and no more once the vault is closed', async () => {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'performance'] });
     try {
@@ -343,6 +386,55 @@ describe('a key of an org', () => {
     } finally {
       jest.useRealTimers();
     }
+  });
+});
+
+describe('the sweep', () => {
+  it('forgets which key seals where the key itself is gone', async () => {
+    const { keys, store, clock, org } = setUp();
+    const [ours, theirs] = [org(), org()];
+    await keys.active(ours);
+    clock.ms = MINUTE_MS;
+    await keys.active(theirs);
+    let asked = 0;
+    const active = store.active.bind(store);
+    store.active = (of) => {
+      asked += 1;
+      return active(of);
+    };
+    clock.ms = 5 * MINUTE_MS;
+    await keys.sweep();
+    await keys.active(theirs);
+    expect(asked).toBe(0);
+    await keys.active(ours);
+    expect(asked).toBe(1);
+  });
+
+  it('leaves a key whose provider is away, and takes those of another provider that is well', async () => {
+    const { store, clock, org } = setUp();
+    const [one, other] = [new WatchedKeyProvider(), new WatchedKeyProvider()];
+    const ring = (wrapping: string) =>
+      new DataKeys(
+        store,
+        new KeyProviders(
+          wrapping,
+          (name) => Promise.resolve(name === 'one' ? one : other),
+          () => clock.ms,
+        ),
+        () => clock.ms,
+      );
+    const [ours, theirs] = [org(), org()];
+    const made = [
+      { orgId: ours, id: (await ring('one').active(ours)).id },
+      { orgId: theirs, id: (await ring('other').active(theirs)).id },
+    ];
+    const keys = ring('one');
+    for (const name of made) await keys.byId(name);
+    one.state = 'away';
+    clock.ms = 5 * MINUTE_MS;
+    await keys.sweep();
+    expect(one.opened[0]).not.toEqual(Buffer.alloc(32));
+    expect(other.opened[0]).toEqual(Buffer.alloc(32));
   });
 });
 
@@ -408,8 +500,64 @@ describe('while the key provider is away', () => {
   it('a store that is away as well does no harm to a key at hand', async () => {
     const { keys, store, clock, orgId, id, open } = await away();
     store.find = store.active = () => Promise.reject(new Error('the database is away'));
-    clock.ms = 6 * MINUTE_MS;
-    expect((await open())?.id).toBe(id);
-    expect((await keys.active(orgId)).id).toBe(id);
+    for (const ms of [6 * MINUTE_MS, 60 * MINUTE_MS, 600 * MINUTE_MS]) {
+      clock.ms = ms;
+      expect((await open())?.id).toBe(id);
+      expect((await keys.active(orgId)).id).toBe(id);
+    }
+  });
+
+  describe('a key that was replaced', () => {
+    /** Another process has made the key that seals now; this one has seen the old key confirmed for the last time at zero. */
+    async function replaced() {
+      const setting = await away();
+      const { store, provider, orgId, another } = setting;
+      provider.state = 'well';
+      const draft = await another().draft(orgId);
+      provider.state = 'away';
+      store.keys.splice(0, 1, ...store.keys.map((key) => ({ ...key, status: 'retiring' as const })));
+      await store.add(draft);
+      return { ...setting, newId: draft.id };
+    }
+
+    it('seals for eight minutes after the store has said for the last time that it seals, and opens for longer', async () => {
+      const { keys, clock, orgId, id, open } = await replaced();
+      for (const ms of [5 * MINUTE_MS, 7 * MINUTE_MS, 8 * MINUTE_MS - 1]) {
+        clock.ms = ms;
+        expect((await keys.active(orgId)).id).toBe(id);
+      }
+      for (const ms of [8 * MINUTE_MS, 9 * MINUTE_MS, 60 * MINUTE_MS]) {
+        clock.ms = ms;
+        await expect(keys.active(orgId)).rejects.toThrow(KeyUnavailable);
+        expect((await open())?.id).toBe(id);
+        await keys.sweep();
+      }
+    });
+
+    it('seals no more although it was never asked for in these eight minutes', async () => {
+      const { keys, clock, orgId } = await replaced();
+      clock.ms = 30 * MINUTE_MS;
+      await expect(keys.active(orgId)).rejects.toThrow(KeyUnavailable);
+    });
+
+    it('is followed by the new one as soon as the provider is back', async () => {
+      const { keys, provider, clock, orgId, newId } = await replaced();
+      clock.ms = 9 * MINUTE_MS;
+      await expect(keys.active(orgId)).rejects.toThrow(KeyUnavailable);
+      provider.state = 'well';
+      clock.ms += 2_000;
+      expect((await keys.active(orgId)).id).toBe(newId);
+    });
+
+    it('is not taken up again because the store goes away as well', async () => {
+      const { keys, store, clock, orgId, id } = await replaced();
+      clock.ms = 6 * MINUTE_MS;
+      expect((await keys.active(orgId)).id).toBe(id);
+      store.find = store.active = () => Promise.reject(new Error('the database is away'));
+      clock.ms = 7 * MINUTE_MS;
+      expect((await keys.active(orgId)).id).toBe(id);
+      clock.ms = 8 * MINUTE_MS;
+      await expect(keys.active(orgId)).rejects.toThrow('the database is away');
+    });
   });
 });

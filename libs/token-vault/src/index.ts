@@ -17,7 +17,7 @@ export {
 export { DataKeys, type DataKey } from './data-keys';
 export { sealGrant, tokenCell, type GrantOwner, type PlainGrant } from './grant-seal';
 export { KeyRefused, KeyUnavailable, type DataKeyName, type KeyProvider, type WrappedKey } from './key-provider';
-export { KeyProviders, type KeySettings } from './key-providers';
+export { KeyProviders, keyProvidersElsewhere, type Illness, type KeySettings } from './key-providers';
 export { LocalKeyProvider } from './local-key-provider';
 export type { VaultKey } from './message-seal';
 export { PlainToken } from './plain-token';

@@ -30,14 +30,36 @@ export interface KeyProvider {
   health(): Promise<void>;
 }
 
-/** A key provider that cannot be asked now: an outage, which passes by itself. What waits for it is tried again. */
+/**
+ * A key provider that cannot be asked now: an outage, which passes by itself or once an operator has mended what
+ * `options.mend` names. What waits for it is tried again.
+ */
 export class KeyUnavailable extends Error {
+  /** Which setting or right an operator mends, where that is known. */
+  readonly mend: string | undefined;
+  /** The provider has answered, about one of its keys: others may well be had from it. */
+  readonly isOfOneKey: boolean;
+
+  /** @param options `cause` says why, without a secret */
   constructor(
     readonly provider: string,
-    options: { readonly cause?: unknown } = {},
+    options: { readonly cause?: unknown; readonly mend?: string | undefined; readonly isOfOneKey?: boolean } = {},
   ) {
-    super(`the key provider ${provider} cannot be reached`, options);
+    super(`the key provider ${provider} cannot be reached`, 'cause' in options ? { cause: options.cause } : {});
     this.name = 'KeyUnavailable';
+    this.mend = options.mend;
+    this.isOfOneKey = options.isOfOneKey ?? false;
+  }
+
+  /** Why, in words without a secret, as the cause says it. */
+  get reason(): string | undefined {
+    const words = this.cause instanceof Error ? this.cause.message : '';
+    return words === '' ? undefined : words; // that a name's every address refuses is an error without a message of its own
+  }
+
+  /** Who is away, why, and what mends it, for a log record. */
+  get facts(): Readonly<Record<'key_provider' | 'reason' | 'fix', string | undefined>> {
+    return { key_provider: this.provider, reason: this.reason, fix: this.mend };
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { OrgId } from '@hub/domain';
 import { KeyRefused, KeyUnavailable, type DataKeyName, type KeyProvider } from './key-provider';
-import { KeyProviders } from './key-providers';
+import { KeyProviders, keyProvidersElsewhere } from './key-providers';
 import { LocalKeyProvider } from './local-key-provider';
 
 const KEYS = [{ id: 'k1', key: Buffer.from(Array.from({ length: 32 }, (_, place) => place * 7 + 1)) }];
@@ -71,6 +71,16 @@ describe('the key providers', () => {
     await providers.wrap(name, KEY);
   });
 
+  it('go on asking one whose answer is about a single key: the others have nothing to do with it', async () => {
+    const { providers, counts, failing } = setUp();
+    failing.with = new KeyUnavailable('local', { isOfOneKey: true });
+    const wrapped = { wrappingKeyId: 'k0', wrapped: 'x' };
+    counts.made = 1; // it is made well
+    await expect(providers.unwrap('local', name, wrapped)).rejects.toBe(failing.with);
+    failing.with = undefined;
+    await providers.wrap(name, KEY);
+  });
+
   it.each([
     [new KeyUnavailable('local', { cause: new Error('Vault answers 403') }), 'Vault answers 403'],
     [new KeyUnavailable('local'), 'the key provider local cannot be reached'],
@@ -81,7 +91,34 @@ describe('the key providers', () => {
     const { providers, failing } = setUp();
     expect(await providers.whyIll('local')).toBeUndefined();
     failing.with = error;
-    expect(await providers.whyIll('local')).toBe(told);
+    expect(await providers.whyIll('local')).toEqual({ why: told, mend: 'check TOKEN_KEYS' });
+  });
+
+  it('tell what mends one that is ill: its own answer, else what is usual for it', async () => {
+    const { providers, failing } = setUp();
+    expect(await providers.whyIll('local')).toBeUndefined();
+    failing.with = new KeyUnavailable('local', { cause: new Error('cut'), mend: 'mend the wire' });
+    expect(await providers.whyIll('local')).toEqual({ why: 'cut', mend: 'mend the wire' });
+    expect(await providers.whyIll('toString')).toMatchObject({ mend: 'check KEY_PROVIDER' });
+    const kms = { keyId: 'alias/hub', region: 'eu-central-1', endpoint: 'http://127.0.0.1:1' };
+    const settings = { tokenKeys: KEYS, keyProvider: 'aws-kms', awsKms: kms } as const;
+    expect(keyProvidersElsewhere(settings)).toEqual(['aws-kms']);
+    expect(keyProvidersElsewhere({ ...settings, awsKms: null })).toEqual([]);
+  });
+
+  it('wrap anew by the one that wraps: what another has wrapped is unwrapped by that, and wiped', async () => {
+    const [before, now] = [new LocalKeyProvider(KEYS), new LocalKeyProvider([{ id: 'k2', key: Buffer.alloc(32, 5) }])];
+    const providers = new KeyProviders('now', (wanted) => Promise.resolve(wanted === 'now' ? now : before));
+    const plain = Buffer.from(KEY);
+    const unwrap = jest.spyOn(before, 'unwrap').mockResolvedValueOnce(plain);
+    const first = await providers.rewrap('before', name, { wrappingKeyId: 'k1', wrapped: 'x' });
+    expect(unwrap).toHaveBeenCalledTimes(1);
+    expect(plain).toEqual(Buffer.alloc(32));
+    expect(await now.unwrap(name, first)).toEqual(KEY);
+    const rewrap = jest.spyOn(now, 'rewrap');
+    const second = await providers.rewrap('now', name, first);
+    expect(rewrap).toHaveBeenCalledWith(name, first);
+    expect(await now.unwrap(name, second)).toEqual(KEY);
   });
 
   it('go on asking one that says no', async () => {
@@ -116,6 +153,12 @@ describe('the key providers', () => {
       name: 'KeyUnavailable',
       message: 'the key provider x cannot be reached',
     });
+    const mended = { cause: new Error('cut'), mend: 'mend the wire', isOfOneKey: true };
+    expect(new KeyUnavailable('x', mended).facts).toEqual({ key_provider: 'x', reason: 'cut', fix: 'mend the wire' });
+    expect(new KeyUnavailable('x', mended)).toMatchObject({ isOfOneKey: true, cause: { message: 'cut' } });
+    expect(new KeyUnavailable('x').facts).toEqual({ key_provider: 'x', reason: undefined, fix: undefined });
+    expect(new KeyUnavailable('x').isOfOneKey).toBe(false);
+    expect(new KeyUnavailable('x', { cause: new Error('') }).reason).toBeUndefined();
     expect(new KeyRefused('x', 'unknown_key')).toMatchObject({
       name: 'KeyRefused',
       message: 'the key provider x refuses a key: unknown_key',

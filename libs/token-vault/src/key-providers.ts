@@ -6,7 +6,7 @@ import { VaultTransitKeyProvider } from './vault-transit-key-provider';
 
 /** What of the configuration decides about keys. */
 export type KeySettings = Pick<HubConfig, 'tokenKeys' | 'keyProvider'> &
-  Partial<Pick<HubConfig, 'vaultTransit' | 'awsKms'>>;
+  Partial<Pick<HubConfig, 'vaultTransit' | 'awsKms' | 'outbound'>>;
 
 /** A key provider that was away is left alone for so long: whoever needs it meanwhile hears at once that it is away. */
 const REST_MS = 2_000;
@@ -14,9 +14,29 @@ const REST_MS = 2_000;
 /** How each provider is made, which imports the client that it alone needs; `undefined` without its settings. */
 const MAKERS: Readonly<Record<KeyProviderName, (settings: KeySettings) => Promise<KeyProvider> | undefined>> = {
   local: ({ tokenKeys }) => Promise.resolve(new LocalKeyProvider(tokenKeys)),
-  'vault-transit': ({ vaultTransit }) => (vaultTransit ? VaultTransitKeyProvider.of(vaultTransit) : undefined),
-  'aws-kms': ({ awsKms }) => (awsKms ? AwsKmsKeyProvider.of(awsKms) : undefined),
+  'vault-transit': ({ vaultTransit, outbound }) =>
+    vaultTransit ? VaultTransitKeyProvider.of(vaultTransit, outbound) : undefined,
+  'aws-kms': ({ awsKms, outbound }) => (awsKms ? AwsKmsKeyProvider.of(awsKms, outbound) : undefined),
 };
+
+/** What an operator looks at where a key provider's own answer does not tell. */
+const MENDED_BY: Readonly<Record<KeyProviderName, string>> = {
+  local: 'check TOKEN_KEYS',
+  'vault-transit': 'check that Vault is unsealed, the VAULT_ settings, and that the token may encrypt and decrypt',
+  'aws-kms': 'check the AWS_ settings, the credentials, and that they may encrypt and decrypt with the key',
+};
+
+/** Why a key provider does not wrap and unwrap, in words without a secret. */
+export interface Illness {
+  readonly why: string;
+  /** What an operator does about it. */
+  readonly mend: string;
+}
+
+/** The key providers that have settings and are asked over the network. The keyring needs no asking. */
+export function keyProvidersElsewhere({ vaultTransit, awsKms }: KeySettings): KeyProviderName[] {
+  return [...(vaultTransit ? (['vault-transit'] as const) : []), ...(awsKms ? (['aws-kms'] as const) : [])];
+}
 
 /** All key providers: the configured one wraps, and each unwraps what it has wrapped once. */
 export class KeyProviders {
@@ -69,13 +89,13 @@ export class KeyProviders {
     return (await this.whyIll(name)) === undefined;
   }
 
-  /** Why a provider of this name cannot wrap and unwrap now, in words without a secret; `undefined` if it can. */
-  async whyIll(name: string): Promise<string | undefined> {
+  /** Why a provider of this name cannot wrap and unwrap now; `undefined` if it can. */
+  async whyIll(name: string): Promise<Illness | undefined> {
     try {
       await this.ask(name, (provider) => provider.health());
       return undefined;
     } catch (error) {
-      return wordsOf(error);
+      return { why: wordsOf(error), mend: mendOf(name, error) };
     }
   }
 
@@ -85,7 +105,8 @@ export class KeyProviders {
     try {
       return await question(await this.named(name));
     } catch (error) {
-      if (error instanceof KeyUnavailable) this.resting.set(name, { untilMs: this.nowMs() + REST_MS, error });
+      if (error instanceof KeyUnavailable && !error.isOfOneKey)
+        this.resting.set(name, { untilMs: this.nowMs() + REST_MS, error });
       throw error;
     }
   }
@@ -103,8 +124,11 @@ export class KeyProviders {
 
 /** An outage has its reason in its cause, which key providers keep free of secrets; of anything else the name is enough. */
 function wordsOf(error: unknown): string {
-  // that a name's every address refuses is an error without a message of its own
-  if (error instanceof KeyUnavailable && error.cause instanceof Error && error.cause.message !== '')
-    return error.cause.message;
-  return error instanceof KeyUnavailable || error instanceof KeyRefused ? error.message : 'unknown reason';
+  if (error instanceof KeyUnavailable) return error.reason ?? error.message;
+  return error instanceof KeyRefused ? error.message : 'unknown reason';
+}
+
+function mendOf(name: string, error: unknown): string {
+  const told = error instanceof KeyUnavailable ? error.mend : undefined;
+  return told ?? (Object.hasOwn(MENDED_BY, name) ? MENDED_BY[name as KeyProviderName] : 'check KEY_PROVIDER');
 }

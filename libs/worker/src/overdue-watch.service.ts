@@ -63,6 +63,10 @@ export class OverdueWatch {
     this.runs = new FairRuns(MOST_RUNS, MOST_RUNS_OF_A_PROVIDER, (error) =>
       this.logger.failure('hub.worker.run_failed', error),
     );
+    this.notices.whenTried((isHeard) => {
+      if (!isHeard)
+        this.logger.warning('hub.notices.unheard', { fix: 'set DATABASE_NOTICES_URL to PostgreSQL itself' });
+    });
   }
 
   /** Takes up a duty: looks at once, and then again and again; what somebody waits for is taken up as soon as it is noticed. */

@@ -51,7 +51,10 @@ function watchOver(
   const hearers: ((notice: DueNotice) => void)[] = [];
   const watch = new OverdueWatch(
     { shares } as unknown as DueRepository,
-    { listen: (hear: (notice: DueNotice) => void) => hearers.push(hear) } as unknown as DueNotices,
+    {
+      listen: (hear: (notice: DueNotice) => void) => hearers.push(hear),
+      whenTried: () => undefined,
+    } as unknown as DueNotices,
     producer as unknown as JobProducer,
     { idleMs: () => 0 } as unknown as JobConsumer,
     { available: isAvailable } as RedisConnections,

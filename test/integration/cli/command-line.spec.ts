@@ -8,6 +8,7 @@ import { Redis } from 'ioredis';
 import { WORKER } from '../../factories/change';
 import { FAILURES } from '../../factories/integration';
 import { hub } from '../../support/command-line';
+import { AwsKmsServer, wearCredentials } from '../../support/aws-kms-server';
 import { dataKeysIn, vaultSettings } from '../../support/data-keys';
 import { cloneDatabase, type OwnDatabase } from '../../support/database';
 import { eventually } from '../../support/eventually';
@@ -51,6 +52,25 @@ const store = (different: Partial<Wanted> = {}, by = vault) =>
     syncInSeconds: 1_800,
     ...different,
   });
+
+it.each([
+  [['keys', 'status'], 'of the gateway'],
+  [['keys', 'rotate', '--detach'], 'of the gateway'],
+  [['keys', 'status'], 'of the metadata sync worker'],
+] as const)('hub %j by the login %s names the one that it takes', async (args, login) => {
+  const { gatewayUrl, syncWorkerUrl } = database;
+  const answer = await hub(args, {
+    ...environment,
+    DATABASE_URL: login === 'of the gateway' ? gatewayUrl : syncWorkerUrl,
+  });
+  expect(answer).toEqual({
+    exitCode: 1,
+    out: '',
+    err: expect.stringMatching(
+      /^The login of DATABASE_URL, \w+, may not do this \(.*\)\. It takes the refresh worker’s login\.\n$/,
+    ),
+  });
+});
 
 describe('hub integrations list', () => {
   const list = (orgId: OrgId, ...more: string[]) => hub(['integrations', 'list', '--org', orgId, ...more], environment);
@@ -204,16 +224,34 @@ describe('hub refresh', () => {
     );
   });
 
-  it('does not take for a success that a worker has put it off, as while the provider is down for all', async () => {
+  it('waits on where a worker gives it back, and tells what the next one came to', async () => {
     const stored = await store();
     const leases = new RefreshLeaseRepository(await database.as('refreshWorker'));
     const answer = refresh(stored.orgId);
     await eventually('the row to be due', async () => ((await stored.row()).next_refresh_at ?? Infinity) <= new Date());
     const lease = await leases.claim(stored.orgId, stored.id, 'test');
-    if (!('reason' in lease)) await leases.release(lease);
-    const { exitCode, err } = await answer;
-    expect(exitCode).toBe(1);
-    expect(err).toMatch(/google_drive was put off: its provider is not asked just now\. It is tried again at/);
+    if ('reason' in lease) throw new Error(lease.reason);
+    await leases.release(lease);
+    await settle(leases, stored, ({ integration }) => afterFailure(integration, FAILURES.down, new Date()));
+    expect(await answer).toMatchObject({
+      exitCode: 1,
+      err: expect.stringMatching(/google_drive is refresh_failing: provider_unavailable/),
+    });
+  });
+
+  it('tells that it was put off, since the provider is in trouble for all', async () => {
+    const { orgId } = await store();
+    await database.sql(
+      `insert into public.provider_breakers (provider, client_id, reason, probe_at)
+       values ('google_drive', 'some-client', 'outage', now() + interval '5 minutes')`,
+    );
+    try {
+      const { exitCode, out, err } = await refresh(orgId);
+      expect([exitCode, out]).toEqual([1, '']);
+      expect(err).toMatch(/google_drive was put off: .* not asked just now\. The next probe goes through in \d+ s\./);
+    } finally {
+      await database.sql('delete from public.provider_breakers');
+    }
   });
 
   it('asks nothing where only a new connect helps', async () => {
@@ -424,7 +462,9 @@ describe('hub doctor', () => {
       /✓ Migrations are up to date/,
       /! A crash may forget commits/, // the servers of tests are in a hurry
       /✓ There is no standby that lags behind/,
+      /✓ The server ends a statement after 10 s/,
       /✓ The database's clock is -?\d+\.\d s ahead/,
+      /✓ Workers hear at once what somebody waits for/,
       /✓ Every sealed value in sight opens with a known key \(\d+ values\)/,
       /✓ Redis \d+\.\d+/,
       /Redis evicts nothing/,
@@ -433,6 +473,14 @@ describe('hub doctor', () => {
       /✓ Zapier needs no credentials/,
     ])
       expect(answer.out).toMatch(words);
+  });
+
+  it('tells where workers are to listen and do not hear what others notice', async () => {
+    const elsewhere = new URL(database.refreshWorkerUrl);
+    elsewhere.pathname = '/postgres'; // a server that answers, and where nobody notices anything
+    const answer = await doctor({ DATABASE_NOTICES_URL: elsewhere.href });
+    expect(answer.out).toMatch(/! Workers do not hear .* → .* set DATABASE_NOTICES_URL to PostgreSQL itself/);
+    expect(answer.exitCode).toBe(0);
   });
 
   it('shows no secret', async () => {
@@ -467,6 +515,35 @@ describe('hub doctor', () => {
       expect((await doctor(settings)).out).toContain('(Vault answers 400: the key’s type knows no associated data)');
     } finally {
       await vaultServer.stop();
+    }
+  });
+
+  it('asks AWS KMS too, and tells of a key in another region which setting to mend', async () => {
+    const kms = new AwsKmsServer();
+    await kms.start();
+    const takeOff = wearCredentials(kms.identity);
+    try {
+      const settings = {
+        KEY_PROVIDER: 'aws-kms',
+        AWS_KMS_KEY_ID: 'alias/hub',
+        AWS_REGION: kms.identity.region,
+        AWS_KMS_ENDPOINT: kms.url,
+      };
+      const answer = await doctor(settings);
+      expect(ill(answer)).toEqual([
+        expect.stringMatching(
+          /The key provider aws-kms does not wrap and unwrap \(NotFoundException: there is no key AWS_KMS_KEY_ID in the region eu-central-1\) → set AWS_REGION to the region of the key/,
+        ),
+      ]);
+      expect([answer.exitCode, answer.out + answer.err]).toEqual([
+        1,
+        expect.not.stringContaining(kms.identity.secretAccessKey),
+      ]);
+      kms.key('alias/hub');
+      expect((await doctor(settings)).out).toMatch(/✓ The key provider aws-kms wraps and unwraps/);
+    } finally {
+      takeOff();
+      await kms.stop();
     }
   });
 

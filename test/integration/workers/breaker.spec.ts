@@ -93,6 +93,20 @@ it('grants that were refused twice stay dead when another mass is refused', asyn
   for (const { account } of dead) expect(await stand.sandbox.refreshes(account)).toHaveLength(2);
 }, 120_000);
 
+it('many orgs on two shops that remove the app are believed at once', async () => {
+  const accounts = [stand.newAccount(PROVIDER), stand.newAccount(PROVIDER)];
+  const those: Connected[] = [];
+  for (let made = 0; made < MASS + 2; made += 1) {
+    const account = accounts[made % 2]!;
+    const grant = await stand.sandbox.grant(PROVIDER, account);
+    those.push(await stand.due(PROVIDER, { grant: { ...grant, account }, inputs: { shop: account } }));
+  }
+  for (const account of accounts) await stand.sandbox.admin.revoke(PROVIDER, account);
+  for (const one of those) await refresh(one);
+  expect(new Set(await statuses(those))).toEqual(new Set(['reauth_required']));
+  expect((await breakers.all()).open).toEqual([]);
+}, 60_000);
+
 it('the right to probe goes back where nobody was asked', async () => {
   const [sick, busy] = [await fleet(5), await stand.due(PROVIDER)];
   await stand.sandbox.admin.fault(PROVIDER, { on: 'refresh', kind: 'status', status: 503 });
@@ -105,6 +119,45 @@ it('the right to probe goes back where nobody was asked', async () => {
   expect(await refresh(busy)).toEqual({ kind: 'busy' });
   expect((await breakers.all()).open).toMatchObject([{ probes: 0 }]);
   expect((await breakers.all()).open[0]?.probeInMs).toBeLessThanOrEqual(0);
+});
+
+describe('what fails for one alone opens no breaker for all', () => {
+  const down = { on: 'refresh', kind: 'status', status: 503 } as const;
+  const isOpen = async () => (await breakers.all()).open.length > 0;
+  const again = async (one: Connected) => {
+    await stand.makeDue(one);
+    await refresh(one);
+  };
+
+  it.each(['shopify', 'google_drive'])('an integration of %s that is tried in a loop', async (provider) => {
+    const [broken, well] = [await stand.due(provider), await stand.due(provider)];
+    await stand.sandbox.admin.fault(provider, { ...down, account: broken.account });
+    for (let attempt = 1; attempt <= 8; attempt += 1) await again(broken);
+    expect(await broken.stored.row()).toMatchObject({ status: 'refresh_failing', failed_refreshes: 8 });
+    expect(await isOpen()).toBe(false);
+    expect(await refresh(well)).toMatchObject({ kind: 'saved' });
+    expect(await statusOf(well)).toBe('connected');
+  });
+
+  it('three integrations that fail five times in a row open it', async () => {
+    const those = [await stand.due('google_drive'), await stand.due('google_drive'), await stand.due('google_drive')];
+    await stand.sandbox.admin.fault('google_drive', down);
+    const [first, second, third] = those as [Connected, Connected, Connected];
+    for (const one of [first, first, second, second]) await again(one);
+    expect(await isOpen()).toBe(false);
+    await again(third);
+    expect((await breakers.all()).open).toMatchObject([{ provider: 'google_drive', reason: 'outage' }]);
+  });
+
+  it('many orgs on two dead shops do not, a third shop does', async () => {
+    await stand.sandbox.admin.fault(PROVIDER, down);
+    const [one, other] = [stand.newAccount(PROVIDER), stand.newAccount(PROVIDER)];
+    for (const shop of [one, one, one, other, other, one])
+      await refresh(await stand.due(PROVIDER, { inputs: { shop } }));
+    expect(await isOpen()).toBe(false);
+    await refresh(await stand.due(PROVIDER));
+    expect((await breakers.all()).open).toMatchObject([{ provider: PROVIDER, reason: 'outage' }]);
+  });
 });
 
 it('a verdict that is lifted brings the metadata sync back too', async () => {

@@ -1,12 +1,15 @@
+import { DeadLetterRepository } from '@hub/database';
 import { refreshWorker, type RefreshWorkerInTest } from '../../support/running-worker';
 import type { Row } from '../../support/stored-integration';
 import { WorkerStand, type Connected } from './worker-stand';
 
 let stand: WorkerStand;
 let worker: RefreshWorkerInTest;
+let letters: DeadLetterRepository;
 
 beforeAll(async () => {
   stand = await WorkerStand.set();
+  letters = new DeadLetterRepository(await stand.database.as('gateway'));
 });
 afterAll(() => stand.clear());
 // a worker of its own for each test: one that saw the failures of the test before would open a breaker
@@ -39,6 +42,15 @@ describe('a refresh', () => {
     expect(row.last_sync_at).not.toBeNull();
     expect(await due.stored.events()).toEqual(['refresh.succeeded']);
     expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+  });
+
+  it('that comes to a worker which ends is left as it is, and its job to another', async () => {
+    const due = await stand.due('shopify');
+    const before = await due.stored.row();
+    await worker.refreshes.drain();
+    expect(await worker.run(await due.stored.work())).toEqual({ againInMs: 0 });
+    expect(await due.stored.row()).toEqual(before);
+    expect(await stand.sandbox.refreshes(due.account)).toEqual([]);
   });
 
   it('keeps the old refresh token when the provider does not rotate it', async () => {
@@ -211,45 +223,132 @@ describe('a definite word of the provider', () => {
 });
 
 describe("the hub's own fault", () => {
+  /** The first try and all four retries fail: from then on it is a dead letter, and no breaker has opened by it. */
+  async function failFiveTimes(due: Connected, by = worker): Promise<void> {
+    for (let attempt = 1; attempt <= 5; attempt += 1) {
+      expect(await lettersOf(due)).toEqual([]);
+      await stand.makeDue(due);
+      expect(await by.refreshes.refresh(await due.stored.work())).toMatchObject({ kind: 'saved' });
+      expect(await due.stored.row()).toMatchObject({ status: 'refresh_failing', failed_refreshes: attempt });
+    }
+    expect(dueIn(await due.stored.row())).toBeGreaterThan(470);
+    const { refresh_failure_code: reason } = await due.stored.row();
+    expect(await lettersOf(due)).toMatchObject([{ kind: 'refresh', reason, attempts: 5 }]);
+    expect(await stand.database.sql('select provider from public.provider_breakers')).toEqual([]);
+  }
+
+  /** The next success clears it. */
+  async function mended(due: Connected): Promise<void> {
+    await stand.makeDue(due);
+    expect(await refresh(due)).toMatchObject({ kind: 'saved' });
+    expect(await due.stored.row()).toMatchObject({ status: 'connected', failed_refreshes: 0 });
+    expect(await lettersOf(due)).toEqual([]);
+  }
+
+  const lettersOf = async ({ stored: { orgId } }: Connected) => (await letters.page(orgId, { limit: 10 })).deadLetters;
+
   it.each(['shopify', 'google_drive'])('a wrong secret never costs %s its connection', async (provider) => {
     const due = await stand.due(provider);
     await stand.sandbox.admin.set(provider, { clientSecrets: ['another-secret-than-the-hub-has-now'] });
-    for (let attempt = 0; attempt < 6; attempt += 1) {
-      await refresh(due);
-      await stand.makeDue(due);
-    }
+    await failFiveTimes(due);
     expect(await due.stored.row()).toMatchObject({
       status: 'refresh_failing',
       refresh_failure_code: 'provider_misconfigured',
-      failed_refreshes: 0,
     });
     await stand.sandbox.admin.call('DELETE', `/settings/${provider}`);
+    await mended(due);
   });
 
   it('a provider without credentials here is not called', async () => {
     const credentials = { SHOPIFY_CLIENT_ID: '', SHOPIFY_CLIENT_SECRET: '' };
     const other = await refreshWorker(stand.settings.workerConfig(credentials));
+    const due = await stand.due('shopify');
     try {
-      const due = await stand.due('shopify');
-      await other.refreshes.refresh(await due.stored.work());
+      await failFiveTimes(due, other);
       expect(await due.stored.row()).toMatchObject({ refresh_failure_code: 'provider_misconfigured' });
+      expect(await due.stored.eventsNamed('refresh.failed')).toContainEqual(
+        expect.objectContaining({ reason: 'no_credentials_here' }),
+      );
       expect(await stand.sandbox.refreshes(due.account)).toEqual([]);
     } finally {
       await other.stop();
     }
+    await mended(due);
   });
 
   it('a sealed token that does not open is no word of the provider', async () => {
     const due = await stand.due('shopify');
     const foreign = await stand.due('shopify');
-    await stand.database.sql('update public.integrations set refresh_token = $2 where id = $1', [
-      due.stored.id,
-      (await foreign.stored.row()).refresh_token,
-    ]);
-    await refresh(due);
+    const { refresh_token: own } = await due.stored.row();
+    const setToken = (token: string | null) =>
+      stand.database.sql('update public.integrations set refresh_token = $2 where id = $1', [due.stored.id, token]);
+    await setToken((await foreign.stored.row()).refresh_token);
+    await failFiveTimes(due);
     expect(await due.stored.row()).toMatchObject({ status: 'refresh_failing', refresh_failure_code: 'internal' });
-    expect(await due.stored.events()).toEqual(['seal.open_failed', 'refresh.failed']);
+    expect((await due.stored.events()).slice(0, 2)).toEqual(['seal.open_failed', 'refresh.failed']);
     expect(await stand.sandbox.refreshes(due.account)).toEqual([]);
+    await setToken(own);
+    await mended(due);
+  });
+
+  it('a bug that meets one row is told in the row, and climbs the ladder', async () => {
+    const due = await stand.due('shopify');
+    const setInputs = (inputs: object) =>
+      stand.database.sql('update public.integrations set inputs = $2 where id = $1', [due.stored.id, inputs]);
+    await setInputs({}); // nobody stores that: its address cannot be made
+    await failFiveTimes(due);
+    expect(await due.stored.row()).toMatchObject({ status: 'refresh_failing', refresh_failure_code: 'internal' });
+    expect(await due.stored.eventsNamed('refresh.failed')).toContainEqual(
+      expect.objectContaining({ reason: 'unexpected_error', deadLetter: true }),
+    );
+    expect(await stand.sandbox.refreshes(due.account)).toEqual([]);
+    await setInputs({ shop: due.account });
+    await mended(due);
+  });
+});
+
+describe('what breaks in the middle of a refresh', () => {
+  /** Lets PostgreSQL refuse to note that the provider is about to be asked, where that is so. @returns what ends it */
+  async function refuseToSend(where: string, sqlState: string): Promise<() => Promise<unknown>> {
+    await stand.database.sql(
+      `create function public.refuse() returns trigger language plpgsql as
+         $$ begin raise exception 'refused by a test' using errcode = '${sqlState}'; end $$`,
+    );
+    await stand.database.sql(
+      `create trigger refuse before update on public.integrations for each row
+         when (new.phase = 'sending' and ${where}) execute function public.refuse()`,
+    );
+    return () => stand.database.sql('drop function public.refuse cascade');
+  }
+
+  it('by an outage of the database is no failure: the row is as it was claimed', async () => {
+    const due = await stand.due('google_drive');
+    const end = await refuseToSend('true', '53300'); // too many connections
+    await expect(refresh(due)).rejects.toThrow('refused by a test');
+    await end();
+    expect(await due.stored.row()).toMatchObject({ status: 'connected', failed_refreshes: 0, phase: 'claimed' });
+    expect(await due.stored.events()).toEqual([]);
+  });
+
+  it('by a bug is a failure, and what was sent before stays in doubt', async () => {
+    const due = await stand.due('google_drive');
+    const { account } = due;
+    await stand.sandbox.admin.fault('google_drive', { on: 'refresh', kind: 'lost_response', account, times: 1 });
+    const end = await refuseToSend("old.phase = 'sending'", 'P0001'); // before it is asked once more
+    await refresh(due);
+    await end();
+    expect(await due.stored.row()).toMatchObject({
+      status: 'refresh_failing',
+      failed_refreshes: 1,
+      refresh_failure_code: 'internal',
+      phase: 'idle',
+    });
+    const [{ since } = { since: null }] = await stand.database.sql<{ since: Date | null }>(
+      'select in_doubt_since as since from public.integrations where id = $1',
+      [due.stored.id],
+    );
+    expect(since).toBeInstanceOf(Date);
+    expect(await stand.sandbox.refreshes(account)).toHaveLength(1);
   });
 });
 
@@ -315,7 +414,7 @@ describe('a webhook provider', () => {
     const due = await stand.webhook(hook('https://hooks.zapier.com/hooks/catch/123456/abcdef/'));
     await refresh(due);
     expect(await due.stored.row()).toMatchObject({ status: 'connected', next_refresh_at: null });
-    expect(await due.stored.eventsNamed('refresh.succeeded')).toEqual([{ verified: true }]);
+    expect(await due.stored.eventsNamed('refresh.succeeded')).toEqual([{ epoch: 1, verified: true }]);
   });
 
   it('needs its user when the URL is not allowed any more', async () => {

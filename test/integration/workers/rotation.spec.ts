@@ -1,8 +1,23 @@
-import { randomUUID } from 'node:crypto';
-import { FIRST_PLACE, KeyRotationRepository, RESEALED_COLUMNS } from '@hub/database';
+import { randomBytes, randomUUID } from 'node:crypto';
+import {
+  appendEvents,
+  AuditRepository,
+  DataKeyRepository,
+  FIRST_PLACE,
+  KeyRotationRepository,
+  type HubDatabase,
+} from '@hub/database';
 import type { OrgId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
-import { PlainToken, tokenCell, TokenVault } from '@hub/token-vault';
+import {
+  asSealedDetail,
+  AuditVault,
+  PlainToken,
+  tokenCell,
+  TokenVault,
+  type EventPlace,
+  type SealedDetail,
+} from '@hub/token-vault';
 import { RotationService } from '../../../apps/refresh-worker/src/rotation/rotation.service';
 import { hub, type Answered } from '../../support/command-line';
 import { dataKeysIn } from '../../support/data-keys';
@@ -11,18 +26,27 @@ import { sealedBefore } from '../../support/sealed-before';
 import { refreshWorker } from '../../support/running-worker';
 import { WorkerStand, type Connected } from './worker-stand';
 
-const SETTLED_MS = 600_000;
-
 let stand: WorkerStand;
 let repository: KeyRotationRepository;
+let gateway: HubDatabase;
 
 beforeEach(async () => {
   stand = await WorkerStand.set();
   repository = new KeyRotationRepository(await stand.database.as('refreshWorker'));
+  gateway = await stand.database.as('gateway');
 });
 afterEach(() => stand.clear());
 
 const keys = () => stand.settings.environment['TOKEN_KEYS'] ?? '';
+/** Two looks at an org's old keys, between which ten minutes pass. */
+async function tenMinutesPass(orgId: OrgId): Promise<void> {
+  await aWorker().rotate(orgId);
+  await stand.database.sql(
+    "update public.data_keys set unneeded_since = unneeded_since - interval '10 minutes' where org_id = $1",
+    [orgId],
+  );
+  await aWorker().rotate(orgId);
+}
 /** A vault of a process that begins now, with these keys. */
 const vaultWith = (TOKEN_KEYS = keys()): TokenVault =>
   TokenVault.over(
@@ -41,11 +65,12 @@ async function anOrg(): Promise<{ orgId: OrgId; all: Connected[] }> {
 }
 
 const keysOf = (orgId: OrgId) =>
-  stand.database.sql<{ id: string; status: string; wrapping_key_id: string }>(
-    'select id, status, wrapping_key_id from public.data_keys where org_id = $1 order by created_at, status desc',
+  stand.database.sql<{ id: string; purpose: string; status: string; wrapping_key_id: string }>(
+    'select id, purpose, status, wrapping_key_id from public.data_keys where org_id = $1 order by created_at, status desc',
     [orgId],
   );
-const keyNow = async (orgId: OrgId) => (await keysOf(orgId)).find(({ status }) => status === 'active')?.id ?? '';
+const keyNow = async (orgId: OrgId, of = 'tokens') =>
+  (await keysOf(orgId)).find(({ purpose, status }) => purpose === of && status === 'active')?.id ?? '';
 const tokensOf = (all: readonly Connected[]) => Promise.all(all.map(({ stored }) => stored.tokens()));
 /** Ids of the keys that the org's values are sealed with. */
 const keysInUse = async (orgId: OrgId) => [...(await repository.cellsByKey(orgId)).keys()];
@@ -58,12 +83,55 @@ async function eventsOf(orgId: OrgId): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
+/** What the events of each name tell, in their order. */
+async function detailsOf(orgId: OrgId): Promise<Record<string, unknown[]>> {
+  const rows = await stand.database.sql<{ name: string; detail: unknown }>(
+    "select name, detail from public.audit_events where org_id = $1 and name like 'key.%' order by seq",
+    [orgId],
+  );
+  const details: Record<string, unknown[]> = {};
+  for (const { name, detail } of rows) (details[name] ??= []).push(detail);
+  return details;
+}
+
+const auditVault = (): AuditVault =>
+  AuditVault.over(stand.settings.workerConfig(), new DataKeyRepository(gateway, 'audit'));
+const LABEL = 'ada@canary.example';
+
+/** An event of the trail that tells of a person, sealed by a process that begins now. */
+async function sealedInTheTrail(orgId: OrgId): Promise<{ event: EventPlace; account: SealedDetail; key: string }> {
+  const actor = { type: 'user', id: 'ada' } as const;
+  const vault = auditVault();
+  await vault.withSealer(orgId, (sealer) =>
+    gateway.withOrg(orgId, (manager) =>
+      appendEvents(
+        manager,
+        [
+          {
+            name: 'integration.connected',
+            provider: 'notion',
+            integrationId: null,
+            actor,
+            personal: { account: LABEL },
+          },
+        ],
+        sealer,
+      ),
+    ),
+  );
+  vault.close();
+  const { events } = await new AuditRepository(gateway).page(orgId, { limit: 1 });
+  const account = asSealedDetail(events[0]?.detail['account']);
+  if (!events[0] || !account || !('sealed' in account)) throw new Error('the account is not sealed');
+  return { event: events[0], account, key: account.sealed.split('.')[1] ?? '' };
+}
+
 it('both layers of an org are replaced, and its tokens stay what they are', async () => {
   const { orgId, all } = await anOrg();
   const before = await keyNow(orgId);
   const tokens = await tokensOf(all);
   expect(await repository.request(orgId, { rewrap: true, reseal: true })).toBe(1);
-  await aWorker().rotate(orgId, SETTLED_MS);
+  await aWorker().rotate(orgId);
   const after = await keyNow(orgId);
   expect(after).not.toBe(before);
   expect(await keysInUse(orgId)).toEqual([after]);
@@ -72,10 +140,16 @@ it('both layers of an org are replaced, and its tokens stay what they are', asyn
     expect.arrayContaining([expect.objectContaining({ id: before, status: 'retiring' })]),
   );
   // once nobody can seal with it any more
-  await aWorker().rotate(orgId, 0);
+  await tenMinutesPass(orgId);
   expect((await keysOf(orgId)).find(({ id }) => id === before)?.status).toBe('retired');
-  expect(await eventsOf(orgId)).toEqual(['key.rotation_started', 'key.rewrapped', 'key.rotated', 'key.retired']);
-  await aWorker().rotate(orgId, 0);
+  expect(await eventsOf(orgId)).toEqual([
+    'key.rotation_started',
+    'key.rewrapped',
+    'key.rotated',
+    'key.retired',
+    'key.rotation_finished',
+  ]);
+  await tenMinutesPass(orgId);
   expect(await keyNow(orgId)).toBe(after);
 });
 
@@ -85,7 +159,7 @@ it('values of an earlier release, sealed under TOKEN_KEYS itself, get a data key
   const { accessToken } = await stored.tokens();
   const legacy = sealedBefore(keys(), tokenCell(stored, 'access_token'), accessToken);
   await stand.database.sql('update public.integrations set access_token = $2 where id = $1', [stored.id, legacy]);
-  expect((await command('status')).out).toMatch(/^k1 +1 +1 +needed$/m);
+  expect((await command('status')).out).toMatch(/^k1 +1 +1 +needed +integrations\.access_token 1$/m);
   await repository.request(null, { rewrap: false, reseal: true });
   await aWorker().rotateDue();
   expect(await keysInUse(orgId)).toEqual([await keyNow(orgId)]);
@@ -96,7 +170,7 @@ it('values of an earlier release, sealed under TOKEN_KEYS itself, get a data key
 it('data keys are wrapped by a new first key of TOKEN_KEYS, and the old one may go', async () => {
   const { orgId, all } = await anOrg();
   const tokens = await tokensOf(all);
-  const fresh = Buffer.from(Array.from({ length: 32 }, (_, place) => (place * 37 + 11) % 256)).toString('base64');
+  const fresh = randomBytes(32).toString('base64');
   await repository.request(null, { rewrap: true, reseal: false });
   await aWorker(`k2:${fresh},${keys()}`).rotateDue();
   expect(await keysOf(orgId)).toEqual([expect.objectContaining({ wrapping_key_id: 'k2', status: 'active' })]);
@@ -117,55 +191,23 @@ it('data keys are wrapped by a new first key of TOKEN_KEYS, and the old one may 
   });
 });
 
-it('the list of columns that are sealed anew is that of the tables, but for what a flow keeps for minutes', async () => {
-  const columns = await stand.database.sql<{ name: string }>(
-    `select table_name || '.' || column_name as name from information_schema.columns
-     where table_schema = 'public' and column_name in ('access_token', 'refresh_token', 'verifier', 'parked_code') order by 1`,
+it('a key that is needed by what is not sealed anew retires once that is over', async () => {
+  const { orgId } = await anOrg();
+  const old = await keyNow(orgId);
+  await repository.request(orgId, { rewrap: false, reseal: true });
+  await aWorker().rotate(orgId);
+  await stand.database.sql(
+    `insert into public.flows (id, org_id, provider, started_by, status, return_url, client_id, cookie_hash, expires_at, verifier)
+     values (gen_random_uuid(), $1, 'zapier', 'ada', 'open', 'https://a.example', 'c', '\\x', now() + interval '5 minutes', $2)`,
+    [orgId, `hub1.${old}.x`],
   );
-  expect(columns.map(({ name }) => name)).toEqual(
-    [
-      ...RESEALED_COLUMNS.map(({ table, column }) => `${table}.${column}`),
-      'flows.parked_code',
-      'flows.verifier',
-    ].sort(),
-  );
-});
-
-describe('a key that something is sealed with', () => {
-  const VALUES: Record<string, string> = {
-    integrations: `(id, org_id, provider, access_token) values (gen_random_uuid(), $1, 'zapier', 'hub1.k.x')`,
-    revocations: `(org_id, provider, integration_id, access_token, reason) values ($1, 'zapier', gen_random_uuid(), 'hub1.k.x', 'disconnect')`,
-    token_inbox: `(org_id, provider, integration_id, epoch, access_token, issued_at) values ($1, 'zapier', gen_random_uuid(), 1, 'hub1.k.x', now())`,
-    flows: `(id, org_id, provider, started_by, status, return_url, client_id, cookie_hash, expires_at)
-      values (gen_random_uuid(), $1, 'zapier', 'ada', 'open', 'https://a.example', 'c', '\\x', now() + interval '5 minutes')`,
-  };
-
-  it.each([
-    ...RESEALED_COLUMNS.map(({ table, column }) => [table, column] as const),
-    ['flows', 'verifier'] as const,
-    ['flows', 'parked_code'] as const,
-  ])('cannot retire: in %s.%s', async (table, column) => {
-    const { orgId } = await anOrg();
-    const old = await keyNow(orgId);
-    await repository.request(orgId, { rewrap: false, reseal: true });
-    await aWorker().rotate(orgId, SETTLED_MS);
-    await stand.database.sql(`insert into public.${table} ${VALUES[table] ?? ''}`, [orgId]);
-    await stand.database.sql(`update public.${table} set ${column} = $2 where org_id = $1 and provider = 'zapier'`, [
-      orgId,
-      `hub1.${old}.x`,
-    ]);
-    await aWorker().rotate(orgId, 0);
-    const status = async () => (await keysOf(orgId)).find(({ id }) => id === old)?.status;
-    expect(await status()).toBe('retiring');
-    // not even by whoever may do everything
-    await expect(
-      stand.database.sql("update public.data_keys set status = 'retired' where id = $1", [old]),
-    ).rejects.toThrow(/is still needed/);
-    await stand.database.sql(`delete from public.${table} where org_id = $1 and provider = 'zapier'`, [orgId]);
-    await stand.database.sql('update public.key_rotations set next_at = now() where org_id = $1', [orgId]);
-    await aWorker().rotate(orgId, 0);
-    expect(await status()).toBe('retired');
-  });
+  await tenMinutesPass(orgId);
+  const status = async () => (await keysOf(orgId)).find(({ id }) => id === old)?.status;
+  expect(await status()).toBe('retiring');
+  await stand.database.sql("update public.flows set status = 'cancelled', verifier = null where org_id = $1", [orgId]);
+  await stand.database.sql('update public.key_rotations set next_at = now() where org_id = $1', [orgId]);
+  await tenMinutesPass(orgId);
+  expect(await status()).toBe('retired');
 });
 
 it('a value that does not open stays as it is, is counted, and the others go on', async () => {
@@ -174,7 +216,7 @@ it('a value that does not open stays as it is, is counted, and the others go on'
   const torn = `hub1.${await keyNow(orgId)}.AAAA`;
   await stand.database.sql('update public.integrations set access_token = $2 where id = $1', [stored.id, torn]);
   await repository.request(orgId, { rewrap: false, reseal: true });
-  await aWorker().rotate(orgId, 0);
+  await tenMinutesPass(orgId);
   expect((await stored.row()).access_token).toBe(torn);
   expect(await repository.progress(orgId)).toMatchObject({ unopenedCells: 1, resealedCells: 5, retiring: 1 });
   expect((await keysOf(orgId)).map(({ status }) => status).sort()).toEqual(['active', 'retiring']);
@@ -200,9 +242,7 @@ it('several workers at the same orgs make one new key of each, and lose nothing'
   const orgs = await Promise.all([anOrg(), anOrg(), anOrg()]);
   const tokens = await Promise.all(orgs.map(({ all }) => tokensOf(all)));
   await repository.request(null, { rewrap: true, reseal: true });
-  await Promise.all(
-    orgs.flatMap(({ orgId }) => [aWorker(), aWorker(), aWorker()].map((one) => one.rotate(orgId, SETTLED_MS))),
-  );
+  await Promise.all(orgs.flatMap(({ orgId }) => [aWorker(), aWorker(), aWorker()].map((one) => one.rotate(orgId))));
   for (const [place, { orgId, all }] of orgs.entries()) {
     expect((await keysOf(orgId)).map(({ status }) => status).sort()).toEqual(['active', 'retiring']);
     expect(await keysInUse(orgId)).toEqual([await keyNow(orgId)]);
@@ -211,12 +251,13 @@ it('several workers at the same orgs make one new key of each, and lose nothing'
 });
 
 describe('a worker that dies', () => {
-  const STEPS = ['begin', 'rewrapped', 'replace', 'cellsNotUnder', 'reseal', 'settle'] as const;
+  const STEPS = ['begin', 'rewrapped', 'allRewrapped', 'replace', 'cellsNotUnder', 'reseal', 'settle'] as const;
 
   it.each(STEPS.flatMap((step) => (['before', 'after'] as const).map((when) => [when, step] as const)))(
     '%s the step %s leaves all readable, and the next one ends what it began',
     async (when, step) => {
       const { orgId, all } = await anOrg();
+      await sealedInTheTrail(orgId);
       const tokens = await tokensOf(all);
       const before = await keyNow(orgId);
       await repository.request(orgId, { rewrap: true, reseal: true });
@@ -229,16 +270,26 @@ describe('a worker that dies', () => {
         },
       });
       const worker = new RotationService(dying, vaultWith(), HubLogger.forApp('test', 'silent'));
-      await expect(worker.rotate(orgId, SETTLED_MS)).rejects.toThrow('died');
+      await expect(worker.rotate(orgId)).rejects.toThrow('died');
       expect(await tokensOf(all)).toEqual(tokens);
-      await aWorker().rotate(orgId, SETTLED_MS);
-      await aWorker().rotate(orgId, 0);
+      await aWorker().rotate(orgId);
+      await tenMinutesPass(orgId);
       expect(await tokensOf(all)).toEqual(tokens);
-      expect(await keysInUse(orgId)).toEqual([await keyNow(orgId)]);
-      expect((await keysOf(orgId)).map(({ id, status }) => [id === before, status]).sort()).toEqual([
-        [false, 'active'],
-        [true, 'retired'],
+      expect(await keysInUse(orgId)).toContain(await keyNow(orgId));
+      expect(await keysInUse(orgId)).not.toContain(before);
+      expect((await keysOf(orgId)).map(({ id, purpose, status }) => [id === before, purpose, status]).sort()).toEqual([
+        [false, 'audit', 'active'],
+        [false, 'audit', 'retiring'],
+        [false, 'tokens', 'active'],
+        [true, 'tokens', 'retired'],
       ]);
+      // each told once, whoever died, and counted as often as it was done
+      const told = await detailsOf(orgId);
+      expect(told['key.rotation_started']).toEqual([{ rewrap: true, reseal: true, dataKeys: 2, values: 6 }]);
+      expect(told['key.rewrapped']).toHaveLength(2);
+      expect(told['key.rotated']).toMatchObject([{ purpose: 'tokens' }, { purpose: 'audit' }]);
+      expect(told['key.retired']).toEqual([{ keys: [before] }]);
+      expect(told['key.rotation_finished']).toEqual([{ rewrappedKeys: 2, resealedValues: 6, unopenedValues: 0 }]);
     },
   );
 });
@@ -246,12 +297,234 @@ describe('a worker that dies', () => {
 it('a second wish while the first is under way makes a key that is younger than itself', async () => {
   const { orgId } = await anOrg();
   await repository.request(orgId, { rewrap: false, reseal: true });
-  await aWorker().rotate(orgId, SETTLED_MS);
+  await aWorker().rotate(orgId);
   const second = await keyNow(orgId);
   await repository.request(orgId, { rewrap: false, reseal: true });
-  await aWorker().rotate(orgId, SETTLED_MS);
+  await aWorker().rotate(orgId);
   expect(await keyNow(orgId)).not.toBe(second);
   expect(await keysInUse(orgId)).toEqual([await keyNow(orgId)]);
+});
+
+it('a wish for the other layer, while a rotation waits for its old key to retire, is done as well', async () => {
+  const { orgId } = await anOrg();
+  await repository.request(orgId, { rewrap: false, reseal: true });
+  await aWorker().rotate(orgId);
+  expect((await detailsOf(orgId))['key.rewrapped']).toBeUndefined();
+  await repository.request(orgId, { rewrap: true, reseal: false });
+  await tenMinutesPass(orgId);
+  const told = await detailsOf(orgId);
+  expect(told['key.rewrapped']).toHaveLength(2);
+  expect(told['key.rotation_finished']).toEqual([{ rewrappedKeys: 2, resealedValues: 6, unopenedValues: 0 }]);
+});
+
+it('a wish that comes while a worker ends the one before is not ended with it', async () => {
+  const { orgId } = await anOrg();
+  const actor = { type: 'worker', id: 'test' } as const;
+  await repository.request(orgId, { rewrap: true, reseal: false });
+  const rotation = await repository.begin(orgId, actor);
+  if (!rotation) throw new Error('there is nothing to do');
+  await repository.request(orgId, { rewrap: true, reseal: true });
+  await repository.allRewrapped(orgId, rotation);
+  await repository.settle(orgId, rotation, { unopened: 0, againInMs: 600_000 }, actor);
+  await repository.finish(orgId, rotation, actor);
+  expect(await repository.progress(orgId)).toMatchObject({ resealing: 1, retiring: 0 });
+  await tenMinutesPass(orgId);
+  const told = await detailsOf(orgId);
+  expect(told['key.rotation_started']).toHaveLength(1);
+  expect(told['key.rotation_finished']).toEqual([{ rewrappedKeys: 1, resealedValues: 6, unopenedValues: 0 }]);
+});
+
+describe('the key that seals what the trail tells of people', () => {
+  it('is replaced with the others, and opens what it has sealed for as long as that is there', async () => {
+    const { orgId } = await anOrg();
+    const before = await sealedInTheTrail(orgId);
+    expect(await keyNow(orgId, 'audit')).toBe(before.key);
+    await repository.request(orgId, { rewrap: false, reseal: true });
+    await aWorker().rotate(orgId);
+    await tenMinutesPass(orgId);
+    expect(await repository.progress(orgId)).toMatchObject({ waiting: 0, resealing: 0, retiring: 0 });
+    const after = await sealedInTheTrail(orgId);
+    expect(after.key).toBe(await keyNow(orgId, 'audit'));
+    expect(after.key).not.toBe(before.key);
+    for (const { event, account } of [before, after])
+      expect(await auditVault().open(orgId, event, 'account', account)).toEqual({ value: LABEL });
+    const statusOf = async (key: string) => (await keysOf(orgId)).find(({ id }) => id === key)?.status;
+    expect(await statusOf(before.key)).toBe('retiring');
+    expect((await command('status', '--org', orgId)).out).toMatch(
+      new RegExp(`^${orgId} +${before.key} +audit +retiring +1 +audit_events\\.detail 1$`, 'm'),
+    );
+  });
+
+  it('is wrapped anew, and an old wrapping key goes once it wraps none of the trail either', async () => {
+    const { orgId } = await anOrg();
+    const first = await sealedInTheTrail(orgId);
+    await repository.request(orgId, { rewrap: false, reseal: true });
+    await aWorker().rotate(orgId);
+    const second = await sealedInTheTrail(orgId);
+    const fresh = randomBytes(32).toString('base64');
+    await repository.request(orgId, { rewrap: true, reseal: false });
+    await aWorker(`k2:${fresh},${keys()}`).rotate(orgId);
+    expect((await keysOf(orgId)).map(({ wrapping_key_id: by }) => by)).toEqual(['k2', 'k2', 'k2', 'k2']);
+    const opening = AuditVault.over(
+      stand.settings.workerConfig({ TOKEN_KEYS: `k2:${fresh}` }),
+      new DataKeyRepository(gateway, 'audit'),
+    );
+    for (const { event, account } of [first, second])
+      expect(await opening.open(orgId, event, 'account', account)).toEqual({ value: LABEL });
+    opening.close();
+    const status = await hub(['keys', 'status'], {
+      ...stand.settings.environment,
+      TOKEN_KEYS: `k2:${fresh},${keys()}`,
+    });
+    expect(status.out).toMatch(/^k1 +0 +0 +nothing needs it/m);
+  });
+
+  it('stays away where there is none: an org of which the trail tells nothing needs none', async () => {
+    const { orgId } = await anOrg();
+    await repository.request(orgId, { rewrap: true, reseal: true });
+    await aWorker().rotate(orgId);
+    expect((await keysOf(orgId)).map(({ purpose }) => purpose)).toEqual(['tokens', 'tokens']);
+  });
+
+  it('retires with a later rotation, once the events that it has sealed are pruned', async () => {
+    const { orgId } = await anOrg();
+    const { key } = await sealedInTheTrail(orgId);
+    await repository.request(orgId, { rewrap: false, reseal: true });
+    await aWorker().rotate(orgId);
+    await stand.database.sql('alter table public.audit_events disable trigger user');
+    const months = await stand.database.sql<{ name: string }>(
+      "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'public.audit_events'::regclass",
+    );
+    for (const { name } of months) {
+      await stand.database.sql(`alter table ${name} disable trigger user`);
+      await stand.database.sql(`delete from ${name} where org_id = $1`, [orgId]);
+    }
+    await repository.request(orgId, { rewrap: false, reseal: true });
+    await aWorker().rotate(orgId);
+    await tenMinutesPass(orgId);
+    expect((await keysOf(orgId)).find(({ id }) => id === key)?.status).toBe('retired');
+  });
+});
+
+describe('hub keys status', () => {
+  it('says of each key how many values it opens, and in which columns', async () => {
+    const { orgId } = await anOrg();
+    const old = await keyNow(orgId);
+    await repository.request(orgId, { rewrap: false, reseal: true });
+    await aWorker().rotate(orgId);
+    await stand.database.sql(
+      "update public.integrations set access_token = 'hub1.' || $2 || '.x' where org_id = $1 and provider = 'notion'",
+      [orgId, old],
+    );
+    await stand.database.sql(
+      "update public.integrations set access_token = 'hub1.gone.x' where org_id = $1 and provider = 'shopify'",
+      [orgId],
+    );
+    await stand.database.sql(
+      "update public.integrations set access_token = 'ya29.canary.abc' where org_id = $1 and provider = 'google_drive'",
+      [orgId],
+    );
+    const { out, exitCode } = await command('status');
+    expect(exitCode).toBe(0);
+    expect(out).toMatch(/^local +k1 +tokens +active +1 +3 +integrations\.refresh_token 3$/m);
+    expect(out).toMatch(/^local +k1 +tokens +retiring +1 +1 +integrations\.access_token 1$/m);
+    expect(out).toMatch(new RegExp(`^${orgId} +${old} +tokens +retiring +1 +integrations\\.access_token 1$`, 'm'));
+    expect(out).toContain('Values are not sealed: integrations.access_token 1\n');
+    expect(out).not.toContain('canary');
+    expect(out).toContain('Values name the key gone, which is not here: integrations.access_token 1');
+    expect(JSON.parse((await command('status', '--json')).out)).toMatchObject({
+      singleKeys: [{ orgId, id: old, status: 'retiring', opens: { 'integrations.access_token': 1 } }],
+      missingKeys: expect.arrayContaining([
+        { id: 'gone', places: { 'integrations.access_token': 1 } },
+        { id: '', places: { 'integrations.access_token': 1 } },
+      ]),
+    });
+  });
+});
+
+describe('hub keys destroy-retired', () => {
+  const destroy = (...args: string[]): Promise<Answered> =>
+    hub(['keys', 'destroy-retired', ...args], {
+      ...stand.settings.environment,
+      DATABASE_ADMIN_URL: stand.database.adminUrl,
+    });
+  /** An org whose first keys, of its tokens and of its trail, were retired so many days ago. */
+  async function anOrgThatHasRotated(daysAgo: number): Promise<{ orgId: OrgId; old: string; oldOfTrail: string }> {
+    const { orgId } = await anOrg();
+    const { key: oldOfTrail } = await sealedInTheTrail(orgId);
+    const old = await keyNow(orgId);
+    await repository.request(orgId, { rewrap: true, reseal: true });
+    await aWorker().rotate(orgId);
+    await tenMinutesPass(orgId);
+    await stand.database.sql(
+      "update public.data_keys set status_changed_at = now() - make_interval(days => $2) where org_id = $1 and status <> 'active'",
+      [orgId, daysAgo],
+    );
+    return { orgId, old, oldOfTrail };
+  }
+  const idsOf = async (orgId: OrgId) => (await keysOf(orgId)).map(({ id }) => id);
+
+  it('deletes what was retired for so long, once, and keeps what still opens something', async () => {
+    const { orgId, old, oldOfTrail } = await anOrgThatHasRotated(31);
+    const young = await anOrgThatHasRotated(29);
+    const dry = await destroy('--dry-run');
+    expect(dry).toMatchObject({ exitCode: 0, out: expect.stringMatching(/\n1 key would go\.\n$/) });
+    expect(dry.out).toContain(`${orgId} ${old} (tokens), retired `);
+    expect(await idsOf(orgId)).toContain(old);
+    expect(await destroy()).toMatchObject({ exitCode: 1, err: expect.stringContaining('say --yes') });
+    expect(await destroy('--yes', '--audit-keys')).toMatchObject({
+      exitCode: 0,
+      out: expect.stringMatching(/\n1 key destroyed\.\n$/),
+    });
+    expect(await idsOf(orgId)).not.toContain(old);
+    expect(await idsOf(orgId)).toContain(oldOfTrail);
+    expect(await idsOf(young.orgId)).toContain(young.old);
+    expect((await detailsOf(orgId))['key.destroyed']).toMatchObject([{ keys: [{ key: old, purpose: 'tokens' }] }]);
+    expect(await destroy('--yes')).toMatchObject({ exitCode: 0, out: '0 keys destroyed.\n' });
+    expect((await detailsOf(orgId))['key.destroyed']).toHaveLength(1);
+  });
+
+  it('leaves keys of the trail alone unless they are asked for', async () => {
+    const { orgId, old, oldOfTrail } = await anOrgThatHasRotated(31);
+    // as if its events were pruned
+    await stand.database.sql('alter table public.data_keys disable trigger needed');
+    await stand.database.sql(
+      "update public.data_keys set status = 'retired', id = gen_random_uuid(), unneeded_since = now() where id = $1",
+      [oldOfTrail],
+    );
+    await stand.database.sql('alter table public.data_keys enable trigger needed');
+    const ofTrail = async () => (await keysOf(orgId)).filter(({ purpose }) => purpose === 'audit').length;
+    await destroy('--yes');
+    expect(await idsOf(orgId)).not.toContain(old);
+    expect(await ofTrail()).toBe(2);
+    await destroy('--yes', '--audit-keys');
+    expect(await ofTrail()).toBe(1);
+  });
+
+  it('refuses what is still needed, says where and what mends it, and does the rest', async () => {
+    const needed = await anOrgThatHasRotated(31);
+    const free = await anOrgThatHasRotated(31);
+    await stand.database.sql(
+      "update public.integrations set refresh_token = 'hub1.' || $2 || '.x' where org_id = $1 and provider = 'shopify'",
+      [needed.orgId, needed.old],
+    );
+    const answer = await destroy('--yes', '--older-than', '30d');
+    expect(answer.exitCode).toBe(1);
+    expect(answer.err).toMatch(
+      new RegExp(`${needed.old} \\(tokens\\), retired .*, is needed: integrations\\.refresh_token 1`),
+    );
+    expect(answer.err).toContain('hub keys rotate --layer data --org');
+    expect(await idsOf(needed.orgId)).toContain(needed.old);
+    expect(await idsOf(free.orgId)).not.toContain(free.old);
+  });
+
+  it('takes no time under 30 days, and needs an administrator', async () => {
+    expect(await destroy('--older-than', '29d', '--yes')).toMatchObject({
+      exitCode: 2,
+      err: expect.stringContaining('30d is the least'),
+    });
+    expect((await command('destroy-retired', '--yes')).err).toContain('DATABASE_ADMIN_URL');
+  });
 });
 
 it('a worker that was interrupted is followed by another', async () => {
@@ -259,9 +532,9 @@ it('a worker that was interrupted is followed by another', async () => {
   await repository.request(null, { rewrap: true, reseal: true });
   const interrupted = aWorker();
   interrupted.interrupt();
-  await interrupted.rotate(orgId, SETTLED_MS);
+  await interrupted.rotate(orgId);
   expect(await repository.progress(orgId)).toMatchObject({ resealing: 1, resealedCells: 0 });
-  await aWorker().rotate(orgId, SETTLED_MS);
+  await aWorker().rotate(orgId);
   expect(await repository.progress(orgId)).toMatchObject({ retiring: 1, resealedCells: 6 });
 });
 
@@ -274,7 +547,7 @@ it('hub keys rotate has a running worker do it, and says what came of it', async
     const answer = await command('rotate');
     expect(answer).toMatchObject({
       exitCode: 0,
-      out: expect.stringMatching(/^1 org: 6 values sealed anew\.\nThe keys before retire/),
+      out: expect.stringMatching(/^1 org: 1 data key wrapped anew, 6 values sealed anew\.\nThe keys before retire/),
     });
   } finally {
     await worker.stop();

@@ -19,6 +19,8 @@ export interface LineManner {
 interface Pair {
   readonly near: Socket;
   readonly far: Socket;
+  /** Nothing comes through any more, whatever the line does. */
+  isForgotten: boolean;
 }
 
 const DRIP_EVERY_MS = 50;
@@ -64,6 +66,11 @@ export class TcpProxy {
     }
   }
 
+  /** Every connection goes on to stand and lets nothing through, as behind a NAT that has forgotten it; new ones are as the line's state says. */
+  forget(): void {
+    for (const pair of this.pairs) pair.isForgotten = true;
+  }
+
   async stop(): Promise<void> {
     this.reset();
     await new Promise((resolve) => this.server.close(resolve));
@@ -77,13 +84,15 @@ export class TcpProxy {
     }
     const far = connect(this.target);
     far.on('error', () => near.resetAndDestroy());
-    const pair = { near, far };
+    const pair = { near, far, isForgotten: false };
     this.pairs.add(pair);
     for (const [from, to] of [
       [near, far],
       [far, near],
     ] as const) {
-      from.on('data', (bytes: Buffer) => this.pass(from, to, bytes));
+      from.on('data', (bytes: Buffer) => {
+        if (!pair.isForgotten) this.pass(from, to, bytes);
+      });
       from.on('close', () => {
         this.pairs.delete(pair);
         to.destroy();

@@ -1,4 +1,4 @@
-import { flapsOf, lossOf, lossViolations, silentLossOf, type LostFamily } from './families';
+import { flapsOf, lossOf, lossViolations, overchargedStrikes, silentLossOf, type LostFamily } from './families';
 import type { History, Limits, Violation } from './history';
 import { lapsesOf, unknownLapses, type Lapse } from './lapses';
 import { dueBackMs } from './overdue';
@@ -6,6 +6,7 @@ import { recordViolations } from './records';
 import { spendsOf } from './spends';
 import { timelines } from './timeline';
 import { spentInSpiteOfAnswer, verdictsIn } from './verdicts';
+import { unwellOf } from './wellbeing';
 
 /** What a history shows. */
 export interface Findings {
@@ -24,6 +25,8 @@ export interface Findings {
   readonly doubleSpends: number;
   readonly familiesLost: readonly LostFamily[];
   readonly silentLosses: number;
+  /** Integrations that need nobody and yet had not come back when all had settled. */
+  readonly unwell: number;
   /** Verdicts that were wrong: the integration recovered, and no person had connected it anew. */
   readonly flaps: number;
   /** From the end of the fault until nothing waited longer than half of its margin any more; `null`: there was no fault to recover from. */
@@ -42,6 +45,7 @@ export function checkHistory(history: History, limits: Limits): Findings {
   const spends = lines.map((line) => spendsOf(line, history));
   const losses = lines.map((line) => lossOf(line, history)).filter((loss) => loss !== undefined);
   const silent = lines.map((line) => silentLossOf(line, history)).filter((violation) => violation !== undefined);
+  const unwell = lines.map((line) => unwellOf(line, history)).filter((violation) => violation !== undefined);
   const unexcused = lapses.filter(({ excused }) => !excused);
   const doubles = spends.flatMap(({ violations }) => violations);
   return {
@@ -55,6 +59,7 @@ export function checkHistory(history: History, limits: Limits): Findings {
     doubleSpends: doubles.length,
     familiesLost: losses,
     silentLosses: silent.length,
+    unwell: unwell.length,
     flaps: lines.reduce((sum, line) => sum + flapsOf(line), 0),
     dueBackMs: history.recovery && dueBackMs(history.samples, history.recovery, limits.marginMs / 2),
     verdicts: sum(lines.map(verdictsIn)),
@@ -64,7 +69,9 @@ export function checkHistory(history: History, limits: Limits): Findings {
       ...unknownLapses(history, lapses),
       ...doubles,
       ...losses.flatMap((loss) => lossViolations(loss, limits)),
+      ...overchargedStrikes(losses, limits),
       ...silent,
+      ...unwell,
       ...lines.flatMap((line) => recordViolations(line, history)),
     ],
   };

@@ -1,11 +1,13 @@
-import type { History, Limits, Violation } from './history';
-import { interruptionOf, wasCommitted, type Timeline } from './timeline';
+import type { History, Interruption, Limits, Violation } from './history';
+import { grouped, interruptionOf, wasCommitted, type Timeline } from './timeline';
 
 /** A grant that came to its end during the scenario. */
 export interface LostFamily {
   readonly integrationId: string;
   /** `ended`: its provider ended it, as the scenario wanted; `struck`: an answer was lost on the way; `unexplained`. */
   readonly cause: 'ended' | 'struck' | 'unexplained';
+  /** What struck its answer; absent where it was lost by its provider, or nothing struck it. */
+  readonly strike?: Interruption;
   /** From the loss to the event that tells of it. */
   readonly reportedAfterMs: number;
   readonly at: number;
@@ -24,9 +26,26 @@ export function lossOf(timeline: Timeline, history: History): LostFamily | undef
   const isStruck = last !== undefined && !wasCommitted(timeline, last.at, verdict.at);
   if (isStruck && (strike || last.answer !== 'sent')) {
     const lostAt = Math.max(last.at, strike ? strike.at + strike.forMs : last.at);
-    return { integrationId: subject.id, cause: 'struck', reportedAfterMs: verdict.at - lostAt, at: verdict.at };
+    const reportedAfterMs = verdict.at - lostAt;
+    return { integrationId: subject.id, cause: 'struck', ...(strike && { strike }), reportedAfterMs, at: verdict.at };
   }
   return { integrationId: subject.id, cause: 'unexplained', reportedAfterMs: 0, at: verdict.at };
+}
+
+/** One kill costs the answers at most that its worker had under way: more of them lost by it have another cause. */
+export function overchargedStrikes(losses: readonly LostFamily[], { mostCallsOfWorker: most }: Limits): Violation[] {
+  const byStrike = grouped(
+    losses.flatMap(({ strike }) => (strike && strike.struck !== 'all' ? [strike] : [])),
+    (strike) => strike,
+  );
+  return [...byStrike.entries()]
+    .filter(([, charged]) => charged.length > most)
+    .map(([{ at }, { length }]) => ({
+      kind: 'too_many_lost',
+      integrationId: null,
+      at,
+      what: `${length} families are laid to one kill, whose worker has ${most} calls under way at most`,
+    }));
 }
 
 /** How often an integration was said to need a person, and recovered without one: the verdict was wrong. */

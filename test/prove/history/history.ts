@@ -106,6 +106,8 @@ export interface History {
   readonly samples: readonly Sample[];
   /** `null`: nothing to recover from. */
   readonly recovery: Recovery | null;
+  /** When all was said to have settled, the workers still at work; `null`: it was not waited for. */
+  readonly settledAt: number | null;
   /** Answers that came while the database was away, and when that was found out. */
   readonly parked: readonly { readonly integrationId: string; readonly at: number }[];
   /** Accounts whose grant the provider ended for good, and when. */
@@ -120,6 +122,10 @@ export interface Limits {
   readonly longestRungMs: number;
   /** A lost family must be told of within this time after its loss. */
   readonly reportedWithinMs: number;
+  /** So long after a fault's end everything must be as it was: an outage excuses no lapse beyond that. */
+  readonly recoveredWithinMs: number;
+  /** How many calls one worker may have under way at one provider. */
+  readonly mostCallsOfWorker: number;
 }
 
 export type ViolationKind =
@@ -129,7 +135,9 @@ export type ViolationKind =
   | 'unexplained_repeat'
   | 'family_lost'
   | 'late_report'
+  | 'too_many_lost'
   | 'silent_loss'
+  | 'not_well'
   | 'audit_differs'
   | 'status_differs';
 

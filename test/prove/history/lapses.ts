@@ -6,7 +6,7 @@ export interface Lapse {
   readonly integrationId: string;
   readonly from: number;
   readonly until: number;
-  /** True if the provider gave nobody a token during the whole margin before: no hub could have helped. */
+  /** True if the provider gave nobody a token during the whole margin before, and it ended in time after that: no hub could have helped. */
   readonly excused: boolean;
 }
 
@@ -21,7 +21,7 @@ export function lapsesOf(timeline: Timeline, history: History, limits: Limits): 
   let expiresAt: number | null = subject.expiresAt;
   const until = (end: number): void => {
     if (expiresAt === null || end <= expiresAt) return;
-    const excused = history.outages.some((outage) => explains(outage, expiresAt ?? end, limits));
+    const excused = history.outages.some((outage) => explains(outage, expiresAt ?? end, end, limits));
     lapses.push({ integrationId: subject.id, from: expiresAt, until: end, excused });
   };
   for (const event of trail) {
@@ -34,9 +34,11 @@ export function lapsesOf(timeline: Timeline, history: History, limits: Limits): 
   return lapses;
 }
 
-/** An outage explains a lapse if it covered every try of the ladder that could have succeeded. */
-function explains(outage: Outage, expiresAt: number, { marginMs, longestRungMs }: Limits): boolean {
-  return outage.from <= expiresAt - marginMs && outage.until >= expiresAt - longestRungMs;
+/** An outage explains a lapse if it covered every try of the ladder that could have succeeded, and only for as long as a recovery may take. */
+function explains(outage: Outage, expiresAt: number, endsAt: number, limits: Limits): boolean {
+  const { marginMs, longestRungMs, recoveredWithinMs } = limits;
+  const coversLadder = outage.from <= expiresAt - marginMs && outage.until >= expiresAt - longestRungMs;
+  return coversLadder && endsAt <= outage.until + recoveredWithinMs;
 }
 
 /** What the looks at the table saw must be what the trail tells: a lapse seen where the trail tells of none is a bug in either. */

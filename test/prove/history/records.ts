@@ -39,6 +39,7 @@ const LEAVES: Readonly<Record<string, string>> = {
   'refresh.succeeded': 'connected',
   'refresh.failed': 'refresh_failing',
   'integration.reauth_required': 'reauth_required',
+  'integration.reopened': 'refresh_failing',
 };
 
 function statusViolations({ subject, trail }: Timeline, { until }: History): Violation[] {

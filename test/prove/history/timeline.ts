@@ -44,9 +44,13 @@ export function wasCommitted({ commits }: Timeline, from: number, until: number)
 /** A provider may log its decision a little after the worker logged its question, and both after the kill was sent. */
 const SLACK_MS = 250;
 
+/** The longest call and the commit behind it (libs/domain, the worker's answer keeper): no answer is under way for longer. */
+const CALL_MS = 20_000;
+
 /**
- * Whether something struck an integration between the provider's decision and the next moment of interest: a worker was
- * killed that had asked and had not stored, or a server was away that was needed to store it.
+ * Whether something struck an integration between the provider's decision and the next moment of interest, while its
+ * answer was under way: a worker was killed that had asked and had not stored, or a server was away that was needed to
+ * store it. What strikes later has struck no answer.
  */
 export function interruptionOf(
   { subject }: Timeline,
@@ -54,8 +58,9 @@ export function interruptionOf(
   until: number,
   interruptions: readonly Interruption[],
 ): Interruption | undefined {
+  const underWayUntil = Math.min(until, presentation.at + CALL_MS);
   return interruptions.find(({ at, forMs, struck }) => {
-    if (at > until || at + forMs < presentation.at - SLACK_MS) return false;
+    if (at > underWayUntil || at + forMs < presentation.at - SLACK_MS) return false;
     if (struck === 'all') return true;
     return struck.some(
       (asked) =>
@@ -65,6 +70,3 @@ export function interruptionOf(
     );
   });
 }
-
-/** The longest call: who asked longer ago did not ask for this. */
-const CALL_MS = 20_000;

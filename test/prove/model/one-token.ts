@@ -137,15 +137,20 @@ class OneToken {
     // a lost answer is known only when the call's time is over
     const endMs = failure.kind === 'in_doubt' ? nowMs + callMs(lease) : nowMs;
     const before = this.state;
-    const change = this.rules.afterFailure(before, failure, new Date(endMs));
+    const isPutOff = trouble.spell.kind === 'keys_away';
+    const change = (isPutOff ? this.rules.afterPutOff : this.rules.afterFailure)(before, failure, new Date(endMs));
     this.apply(change, endMs);
     const { status, failedRefreshes } = this.state;
     if (status === 'reauth_required')
       throw new Broken('only a definite word makes reauth_required', endMs, `${failure.code}, ${failure.kind}`);
     if (status !== 'refresh_failing') throw new Broken('a failure shows in the status', endMs, this.told());
-    const counted = failure.kind === 'ours' ? 0 : 1;
-    if (failedRefreshes !== before.failedRefreshes + counted)
-      throw new Broken('each failure climbs one rung, our own faults none', endMs, this.told());
+    if (failedRefreshes !== before.failedRefreshes + (isPutOff ? 0 : 1))
+      throw new Broken(
+        isPutOff ? 'what all wait for climbs no rung' : 'each failure climbs one rung, whoever is to blame',
+        endMs,
+        this.told(),
+      );
+    this.judgeDeadLetter(change, endMs);
     this.judgeDoubt(before, failure, endMs);
     this.judgeDelay(endMs, failure);
     this.noteUnable(trouble.fromMs, trouble.untilMs);
@@ -209,6 +214,14 @@ class OneToken {
     const since = this.state.inDoubtSince?.getTime() ?? null;
     const expected = before.inDoubtSince?.getTime() ?? (kind === 'in_doubt' ? new Date(nowMs).getTime() : null);
     if (since !== expected) throw new Broken('a doubt stands from the lost answer on', nowMs, this.told());
+  }
+
+  /** Five failures in a row, the first try and all four rungs, are told as a dead letter, and no fewer. */
+  private judgeDeadLetter({ events }: Change, nowMs: number): void {
+    const { failedRefreshes } = this.state;
+    const isDead = events.some(({ detail }) => detail?.['deadLetter'] === true);
+    if (isDead !== failedRefreshes > DOCUMENTED_LADDER_MS.length)
+      throw new Broken('a dead letter is what has spent the ladder', nowMs, this.told());
   }
 
   /** The wait after a failure, held against the documented table. */

@@ -1,5 +1,6 @@
 import {
   afterFailure,
+  afterPutOff,
   afterRefresh,
   firstRefreshAt,
   isDue,
@@ -17,11 +18,12 @@ export interface Rules {
   readonly firstRefreshAt: typeof firstRefreshAt;
   readonly afterRefresh: typeof afterRefresh;
   readonly afterFailure: typeof afterFailure;
+  readonly afterPutOff: typeof afterPutOff;
   readonly isDue: typeof isDue;
   readonly leaseMs: typeof leaseMs;
 }
 
-export const HUB_RULES: Rules = { firstRefreshAt, afterRefresh, afterFailure, isDue, leaseMs };
+export const HUB_RULES: Rules = { firstRefreshAt, afterRefresh, afterFailure, afterPutOff, isDue, leaseMs };
 
 export { remainingMs, type Change, type Failure, type RefreshState };
 

@@ -4,12 +4,13 @@ import fc from 'fast-check';
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** How the provider answers while a spell lasts. */
+/** How the provider answers while a spell lasts, or what keeps the hub from asking it. */
 export type Spell =
   | { readonly kind: 'unavailable' }
   | { readonly kind: 'throttled'; readonly retryAfterMs: number }
   | { readonly kind: 'answers_lost' }
-  | { readonly kind: 'client_refused' };
+  | { readonly kind: 'client_refused' }
+  | { readonly kind: 'keys_away' };
 
 /** A stretch of time in which nothing comes of a refresh. */
 export interface Trouble {
@@ -41,6 +42,7 @@ const spell: fc.Arbitrary<Spell> = fc.oneof(
   fc.integer({ min: 1_000, max: 2 * HOUR_MS }).map((retryAfterMs): Spell => ({ kind: 'throttled', retryAfterMs })),
   fc.constant<Spell>({ kind: 'answers_lost' }),
   fc.constant<Spell>({ kind: 'client_refused' }),
+  fc.constant<Spell>({ kind: 'keys_away' }),
 );
 
 /** Worlds of one token; the troubles are as likely to be short as long. */
@@ -89,6 +91,8 @@ export function failureOf(kind: Spell): Failure {
       return { code: 'token_refresh_failed', kind: 'in_doubt', reason: 'deadline' };
     case 'client_refused':
       return { code: 'provider_misconfigured', kind: 'ours', reason: 'invalid_client' };
+    case 'keys_away':
+      return { code: 'internal', kind: 'ours', reason: 'key_provider_unavailable' };
   }
 }
 

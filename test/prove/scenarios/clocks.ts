@@ -11,7 +11,7 @@ export const clocks: readonly Scenario[] = [
   {
     name: 'clock-off',
     proves: 'workers whose clocks are ten minutes fast and slow: nothing lapses, nothing is refreshed in a loop',
-    weight: 1,
+    weight: 0.5,
     run: async (surroundings) => {
       const offsets = [TEN_MINUTES_MS, -TEN_MINUTES_MS, 0];
       const trial = await Trial.prepare(surroundings, {
@@ -49,7 +49,7 @@ export const clocks: readonly Scenario[] = [
   {
     name: 'loop-blocked',
     proves: "a worker stands still for longer than its queue's locks live: others take over, nothing is spent twice",
-    weight: 1,
+    weight: 0.5,
     run: async (surroundings) => {
       const trial = await Trial.prepare(surroundings, {
         servers: await surroundings.sharedServers(),

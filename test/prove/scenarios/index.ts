@@ -5,6 +5,7 @@ import { clocks } from './clocks';
 import { herd } from './herd';
 import { keyRotation } from './key-rotation';
 import { kills } from './kills';
+import { manners } from './manners';
 import { mutation } from './mutation';
 import { provider } from './provider';
 import { races } from './races';
@@ -12,14 +13,18 @@ import { rules } from './rules';
 import { setBack } from './set-back';
 import { stores } from './stores';
 
-/** All scenarios in the order of their start: those that take little of the machine first, those that take all of it last. */
+/**
+ * All scenarios in the order of their start (`run-all.ts`): those that only compute first, then the longest of those that
+ * take little of the machine, so that none of them is left alone at the end; last those that take all of it.
+ */
 export const SCENARIOS: readonly Scenario[] = [
   ...rules,
   ...auditChain,
   ...mutation,
   ...canaries,
-  ...provider,
   ...clocks,
+  ...provider,
+  ...manners,
   ...races,
   ...setBack,
   ...stores,

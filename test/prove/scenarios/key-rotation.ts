@@ -95,8 +95,7 @@ async function proveRotation(surroundings: Surroundings, integrations: number): 
   await kills.stop();
   await untilNone(hub, 'resealed_at is null');
   const resealedMs = performance.now() - startedMs;
-  await letTenMinutesPass(hub);
-  await untilNone(hub, 'finished_at is null');
+  await untilRetired(hub);
   const recoveryMs = await trial.recovery();
   await Promise.all([byGateway.stop(), inProcess.stop()]);
   await trial.settle();
@@ -250,21 +249,30 @@ async function hubKeysRotate({ dist, say }: Surroundings, hub: ProveHub): Promis
 }
 
 async function untilNone(hub: ProveHub, condition: string): Promise<void> {
-  for (;;) {
-    const [left] = await hub.database.rows<{ count: string }>(
-      `select count(*) from public.key_rotations where ${condition}`,
-    );
-    if (Number(left?.count) === 0) return;
-    await sleep(200);
-  }
+  while ((await unfinished(hub, condition)) > 0) await sleep(200);
 }
 
-/** Old data keys retire ten minutes after they were replaced: here their time is set back instead. */
-async function letTenMinutesPass(hub: ProveHub): Promise<void> {
-  await hub.database.rows(
-    "update public.data_keys set status_changed_at = status_changed_at - interval '10 minutes' where status = 'retiring'",
+async function unfinished(hub: ProveHub, condition: string): Promise<number> {
+  const [left] = await hub.database.rows<{ count: string }>(
+    `select count(*) from public.key_rotations where ${condition}`,
   );
-  await hub.database.rows('update public.key_rotations set next_at = now() where finished_at is null');
+  return Number(left?.count);
+}
+
+/** An old data key retires once nothing has been sealed with it for ten minutes: here its time is set back instead, at every look. */
+async function untilRetired(hub: ProveHub): Promise<void> {
+  for (;;) {
+    await hub.database.rows(
+      `update public.data_keys set unneeded_since = unneeded_since - interval '10 minutes'
+       where status = 'retiring' and unneeded_since > now() - interval '10 minutes'`,
+    );
+    // not those that a worker is at: it has them for a minute
+    await hub.database.rows(
+      "update public.key_rotations set next_at = now() where finished_at is null and next_at > now() + interval '1 minute'",
+    );
+    if ((await unfinished(hub, 'finished_at is null')) === 0) return;
+    await sleep(200);
+  }
 }
 
 function oneOf<T>(list: readonly T[]): T {

@@ -9,7 +9,8 @@ import { limitsFor, PROVIDER_RECOVERED_WITHIN_MS, rowOf, Trial } from '../trial'
 interface Illness {
   readonly provider?: string;
   readonly tokens?: number;
-  readonly lifeSeconds: number;
+  /** `null`: no end is announced, so that none can lapse. */
+  readonly lifeSeconds: number | null;
   /** As in a fleet order; `spread` unless given. */
   readonly due?: 'spread' | 'fresh' | number;
   readonly knobs?: Readonly<Record<string, unknown>>;
@@ -31,7 +32,8 @@ async function runIll(surroundings: Surroundings, illness: Illness): Promise<Row
   const recoveryMs = await trial.recovery();
   await sleep(3_000);
   await trial.settle();
-  const findings = await trial.findings(provider, limitsFor(lifeSeconds), illness.isLasting ? 'lasting' : 'rotating');
+  const limits = limitsFor(lifeSeconds ?? HOUR_SECONDS, PROVIDER_RECOVERED_WITHIN_MS);
+  const findings = await trial.findings(provider, limits, illness.isLasting ? 'lasting' : 'rotating');
   return rowOf(findings, {
     faults,
     recoveredWithinMs: PROVIDER_RECOVERED_WITHIN_MS,
@@ -50,10 +52,13 @@ async function faultFor(trial: Trial, provider: string, fault: Fault, forMs: num
   return log.length;
 }
 
-/** Nobody may need a person who was not refused for good. */
-function nobodyLost({ familiesLost }: Findings): Claim {
+/** Nobody may need a person who was not refused for good, and all those have a live token again in the end. */
+function nobodyLost({ familiesLost, unwell }: Findings): Claim {
   const lost = familiesLost.filter(({ cause }) => cause !== 'ended').length;
-  return { holds: lost === 0, what: `nobody needs a person for the provider's own trouble (${lost} do)` };
+  return {
+    holds: lost === 0 && unwell === 0,
+    what: `nobody needs a person for the provider's own trouble (${lost} do), and all are connected by a live token (${unwell} are not)`,
+  };
 }
 
 function noDoubt({ inDoubt }: Findings): Claim {
@@ -75,7 +80,7 @@ export const provider: readonly Scenario[] = [
   {
     name: 'answers-of-11-s',
     proves: 'a provider that answers after 11 s is waited for',
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runIll(surroundings, {
         tokens: 40,
@@ -90,7 +95,7 @@ export const provider: readonly Scenario[] = [
   {
     name: 'answers-in-drips',
     proves: 'an answer that drips in over 10 s is read to its end',
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runIll(surroundings, {
         tokens: 40,
@@ -105,7 +110,7 @@ export const provider: readonly Scenario[] = [
   {
     name: 'outage-short',
     proves: 'a provider that is down for part of the margin costs nothing',
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runIll(surroundings, {
         tokens: 70,
@@ -118,7 +123,7 @@ export const provider: readonly Scenario[] = [
   {
     name: 'outage-whole-ladder',
     proves: 'a provider that answers 5xx for the whole ladder and longer costs nobody the connection',
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runIll(surroundings, {
         tokens: 70,
@@ -137,7 +142,7 @@ export const provider: readonly Scenario[] = [
   {
     name: 'throttled',
     proves: 'a provider that allows half as much again as is needed, with 429 beyond it: nothing lapses',
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runIll(surroundings, {
         tokens: 100,
@@ -145,7 +150,9 @@ export const provider: readonly Scenario[] = [
         knobs: { tokenLimitPerSecond: 5 },
         strike: async (trial) => {
           await sleep(75_000);
-          return tokenCalls(trial, 'shopify').then(({ rateLimited }) => rateLimited);
+          const { rateLimited } = await tokenCalls(trial, 'shopify');
+          await trial.hub.sandbox.set('shopify', { tokenLimitPerSecond: null }); // else somebody may always be told to wait
+          return rateLimited;
         },
         claims: (findings) => [nobodyLost(findings)],
       }),
@@ -153,7 +160,7 @@ export const provider: readonly Scenario[] = [
   {
     name: 'throttle-storm',
     proves: 'every call is answered 429 with a long Retry-After for a while: nobody is lost, all come back',
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runIll(surroundings, {
         tokens: 70,
@@ -166,7 +173,7 @@ export const provider: readonly Scenario[] = [
   {
     name: 'lost-answers-grace',
     proves: 'every third answer is lost after the provider rotated, with a grace: nothing lapses or is lost',
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runIll(surroundings, {
         tokens: 70,
@@ -179,7 +186,7 @@ export const provider: readonly Scenario[] = [
   {
     name: 'lost-answers-strict',
     proves: 'answers lost by a strict provider: each loss is one of them and told of in 60 s',
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runIll(surroundings, {
         tokens: 70,
@@ -193,7 +200,7 @@ export const provider: readonly Scenario[] = [
   {
     name: 'html-errors',
     proves: "an edge's pages instead of answers say nothing about any grant",
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runIll(surroundings, {
         tokens: 70,
@@ -212,7 +219,7 @@ export const provider: readonly Scenario[] = [
   {
     name: 'wrong-client-secret',
     proves: 'the hub has a wrong client secret for three token lives: no grant is blamed, all come back',
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runIll(surroundings, {
         provider: 'google_drive',
@@ -239,7 +246,7 @@ export const provider: readonly Scenario[] = [
   {
     name: 'some-refused',
     proves: 'some grants end at the provider: just those need a person, and are told of',
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runIll(surroundings, {
         tokens: 70,
@@ -262,7 +269,7 @@ export const provider: readonly Scenario[] = [
   {
     name: 'all-refused',
     proves: 'a provider that refuses every grant by its own fault is not believed: nobody needs a person in the end',
-    weight: 1,
+    weight: 0.5,
     run: (surroundings) =>
       runIll(surroundings, {
         tokens: 70,
@@ -281,6 +288,41 @@ export const provider: readonly Scenario[] = [
           ).length;
         },
         claims: (findings) => [nobodyLost(findings)],
+      }),
+  },
+  {
+    name: 'all-refused-reactive',
+    proves: 'the same by a provider that is asked only after a 401 (Notion): nobody needs a person in the end',
+    weight: 0.5,
+    run: (surroundings) =>
+      runIll(surroundings, {
+        provider: 'notion',
+        lifeSeconds: null,
+        strike: async (trial) => {
+          const { sandbox } = trial.hub;
+          await sandbox.set('notion', { refuseRefreshes: true });
+          await sandbox.call('POST', '/expire/notion', { kind: 'access' });
+          await allAreWanted(trial);
+          await untilBreakerOpens(trial, 20_000);
+          await sleep(10_000);
+          await sandbox.set('notion', { refuseRefreshes: false });
+          await allAreWanted(trial);
+          await untilNobodyIsJudged(trial, 70_000);
+          return (await sandbox.log({ provider: 'notion', kind: 'refresh' })).filter(
+            ({ reason }) => reason === 'setting',
+          ).length;
+        },
+        claims: (findings) => [
+          nobodyLost(findings),
+          {
+            holds: findings.flaps > 0,
+            what: `some were judged before that was seen: else little was shown (${findings.flaps})`,
+          },
+          {
+            holds: findings.refreshes === findings.tokens,
+            what: `each of ${findings.tokens} was refreshed once (${findings.refreshes})`,
+          },
+        ],
       }),
   },
 ];
@@ -308,13 +350,26 @@ export async function tokenCalls(trial: Trial, name: string): Promise<TokenCalls
   return providers[name]?.endpoints['refresh'] ?? { calls: 0, rateLimited: 0, peakPerSecond: 0 };
 }
 
+/** Somebody wants to use each of them and is answered 401, so that all are to be looked at now. */
+async function allAreWanted(trial: Trial): Promise<void> {
+  await trial.hub.database.rows(
+    "update public.integrations set next_refresh_at = now() where status <> 'reauth_required'",
+  );
+}
+
+/** Waits until the provider has refused so many that the hub must wonder. */
+async function untilBreakerOpens(trial: Trial, withinMs: number): Promise<void> {
+  const endsAt = performance.now() + withinMs;
+  while (performance.now() < endsAt && trial.toldOf('hub.provider.circuit_opened') === 0) await sleep(200);
+}
+
 async function untilNobodyIsJudged(trial: Trial, withinMs: number): Promise<void> {
   const endsAt = performance.now() + withinMs;
   while (performance.now() < endsAt) {
     const [left] = await trial.hub.database.rows<{ count: string }>(
       "select count(*) from public.integrations where status = 'reauth_required'",
     );
-    if (left?.count === '0') return;
+    if (Number(left?.count) === 0) return;
     await sleep(500);
   }
 }

@@ -11,28 +11,29 @@ const TOKENS = 200;
 const ANSWER_MS = 400;
 /** The fleet runs undisturbed for a while first, so that queues and timers are as in a hub that has run for long. */
 const WARM_UP_MS = 5_000;
+/** Longer than the 12 s in which an answer of PostgreSQL is waited for (libs/database), and shorter than the margin. */
+const HALF_OPEN_MS = 15_000;
 
 interface Disturbance {
   /** A strict provider where no answer may be lost, since servers alone are struck. */
   readonly strict: boolean;
-  readonly lineToRedis?: boolean;
+  /** The server that workers reach over a line which may fall silent. */
+  readonly lineTo?: 'redis' | 'postgres';
   /** Answers must come while PostgreSQL is away: then something was parked, or nothing was shown. */
   readonly parks?: boolean;
   /** Does the harm. @returns how often */
   readonly disturb: (trial: Trial, servers: OwnServers, line: TcpProxy | undefined) => Promise<number>;
 }
 
-async function runDisturbed(
-  surroundings: Surroundings,
-  { strict, lineToRedis, parks, disturb }: Disturbance,
-): Promise<Row> {
+async function runDisturbed(surroundings: Surroundings, { strict, lineTo, parks, disturb }: Disturbance): Promise<Row> {
   const servers = await surroundings.ownServers();
-  const line = lineToRedis ? await TcpProxy.start(addressOf(servers.redisUrl)) : undefined;
+  const url = lineTo === 'redis' ? servers.redisUrl : servers.adminUrl;
+  const line = lineTo && (await TcpProxy.start(addressOf(url)));
   if (line) surroundings.atEnd(() => line.stop());
   const trial = await Trial.prepare(surroundings, {
     servers,
     workers: 2,
-    ...(line && { reach: { redisPort: line.port } }),
+    ...(line && { reach: { [lineTo === 'redis' ? 'redisPort' : 'postgresPort']: line.port } }),
   });
   await trial.hub.sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: ANSWER_MS, jitterMs: ANSWER_MS });
   await trial.seed({
@@ -132,7 +133,7 @@ export const stores: readonly Scenario[] = [
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
-        lineToRedis: true,
+        lineTo: 'redis',
         disturb: async (_trial, _servers, line) => {
           line?.become('half_open');
           await sleep(surroundings.isLong ? 300_000 : 50_000);
@@ -140,6 +141,26 @@ export const stores: readonly Scenario[] = [
           line?.reset();
           return 1;
         },
+      }),
+  },
+  {
+    name: 'postgres-half-open',
+    proves:
+      'the line to PostgreSQL stands and nothing comes through for less than the margin, strict provider: nothing lapses',
+    weight: 1,
+    run: (surroundings) =>
+      runDisturbed(surroundings, {
+        strict: true,
+        parks: true,
+        lineTo: 'postgres',
+        disturb: (trial, _servers, line) =>
+          repeated(surroundings.isLong ? 10 : 1, 60_000, async () => {
+            await trial.untilBusy(3, 20_000);
+            line?.become('half_open');
+            await sleep(HALF_OPEN_MS);
+            line?.become('open');
+            line?.reset();
+          }),
       }),
   },
   {

@@ -1,5 +1,5 @@
 import { checkHistory, type Findings } from '../../prove/history/check-history';
-import type { History, ViolationKind } from '../../prove/history/history';
+import type { FinalRow, History, Interruption, ViolationKind } from '../../prove/history/history';
 import { aHistory, aSubject, granted, LIMITS, refused, stored, told } from './histories';
 
 const check = (otherwise: Partial<History>): Findings => checkHistory(aHistory(otherwise), LIMITS);
@@ -57,6 +57,21 @@ describe('lapses', () => {
     expect(kindsOf(beganLate)).toEqual(['lapse']);
     const endedEarly = check({ ...late, subjects, outages: [{ from: 30_000, until: 49_000 }] });
     expect(kindsOf(endedEarly)).toEqual(['lapse']);
+  });
+
+  it('are excused only until the recovery from the outage may be over', () => {
+    const outages = [{ from: 30_000, until: 72_000 }];
+    const recoveredAt = (at: number): Findings =>
+      check({
+        presentations: [granted(at, 0)],
+        trail: [stored(at)],
+        subjects: [aSubject({ refreshPrint: 'r1', accessPrint: 'a1', expiresAt: at + 60_000 })],
+        outages,
+        until: at + 5_000,
+      });
+    expect(recoveredAt(102_000)).toMatchObject({ lapses: 0, excusedLapses: 1, violations: [] });
+    expect(kindsOf(recoveredAt(102_001))).toEqual(['lapse']);
+    expect(kindsOf(check({ outages, until: 102_001 }))).toEqual(['lapse']); // it never recovered
   });
 
   it('end with the verdict: what waits for a person is not connected', () => {
@@ -163,12 +178,67 @@ describe('lost families', () => {
     const findings = check({ ...LOST, interruptions: [kill] });
     expect(kindsOf(findings)).toEqual([]);
     expect(findings.familiesLost).toEqual([
-      { integrationId: 'i1', cause: 'struck', reportedAfterMs: 6_080, at: 46_100 },
+      { integrationId: 'i1', cause: 'struck', strike: kill, reportedAfterMs: 6_080, at: 46_100 },
     ]);
   });
 
   it('are found where nothing was struck', () => {
     expect(kindsOf(check(LOST))).toEqual(expect.arrayContaining(['family_lost']));
+  });
+
+  it('are not explained by a kill that came when its answer cannot have been under way any more', () => {
+    const lostTo = (kill: Interruption): ViolationKind[] =>
+      kindsOf(
+        check({
+          ...LOST,
+          presentations: [granted(40_000, 0), refused(90_000, 0)],
+          trail: [told(90_100, 'refresh.failed'), told(90_100, 'integration.reauth_required')],
+          interruptions: [kill],
+          until: 95_000,
+        }),
+      );
+    const killedAt = (at: number): Interruption => ({ at, forMs: 0, struck: [{ integrationId: 'i1', at: 39_990 }] });
+    expect(lostTo(killedAt(60_000))).toEqual([]);
+    expect(lostTo(killedAt(60_001))).toContain('family_lost');
+    expect(lostTo({ at: 60_001, forMs: 5_000, struck: 'all' })).toContain('family_lost');
+  });
+
+  describe('laid to one kill', () => {
+    const lostBy = (...kills: (Interruption | 'all')[]): Findings => {
+      const ids = kills.map((_, place) => `i${place + 1}`);
+      const account = (id: string): { account: string } => ({ account: `account of ${id}` });
+      const strikes = kills.map((one) => (one === 'all' ? ({ at: 40_020, forMs: 100, struck: 'all' } as const) : one));
+      return check({
+        subjects: ids.map((id) => aSubject(LOST.subjects[0]?.row, id)),
+        presentations: ids.flatMap((id) => [
+          granted(40_000, 0, account(id)),
+          { ...refused(46_000, 0), ...account(id) },
+        ]),
+        trail: ids.flatMap((id) => [
+          told(46_100, 'refresh.failed', id),
+          told(46_100, 'integration.reauth_required', id),
+        ]),
+        interruptions: [...new Set(strikes)],
+      });
+    };
+    const killOf = (...ids: string[]): Interruption => ({
+      at: 40_020,
+      forMs: 0,
+      struck: ids.map((integrationId) => ({ integrationId, at: 39_990 })),
+    });
+
+    it('are as many as its worker had calls under way, and no more', () => {
+      const two = killOf('i1', 'i2');
+      expect(kindsOf(lostBy(two, two))).toEqual([]);
+      const three = killOf('i1', 'i2', 'i3');
+      expect(kindsOf(lostBy(three, three, three))).toEqual(['too_many_lost']);
+    });
+
+    it('are counted for each kill by itself, and not for a server that all need', () => {
+      const [one, other] = [killOf('i1', 'i2'), killOf('i3', 'i4')];
+      expect(kindsOf(lostBy(one, one, other, other))).toEqual([]);
+      expect(kindsOf(lostBy('all', 'all', 'all'))).toEqual([]);
+    });
   });
 
   it('are found where the answer had been stored before the kill', () => {
@@ -204,6 +274,47 @@ describe('lost families', () => {
   it('are silent losses where a grant was ended and the hub does not say so', () => {
     const findings = check({ ended: new Map([['account of i1', 30_000]]) });
     expect(kindsOf(findings)).toEqual(['silent_loss']);
+  });
+});
+
+describe('what has settled', () => {
+  const FAILING = { status: 'refresh_failing', failureCode: 'provider_unavailable', failedRefreshes: 1 } as const;
+  const settled = (row: Partial<FinalRow> | null, more: Partial<History> = {}): Findings =>
+    check({ subjects: [aSubject(row)], settledAt: 45_000, ...more });
+
+  it('has every integration connected by the newest token', () => {
+    expect(settled({})).toMatchObject({ unwell: 0, violations: [] });
+    expect(kindsOf(check({ ...REFRESHED, settledAt: 45_000 }))).toEqual([]);
+    expect(settled({ expiresAt: null }).unwell).toBe(0);
+  });
+
+  it.each<[string, Partial<FinalRow>, Partial<History>, string]>([
+    ['still failing', FAILING, { trail: [told(41_000, 'refresh.failed')] }, 'is refresh_failing'],
+    ['connected by a token that is over', { expiresAt: 45_000 }, {}, 'has no live access token'],
+    [
+      'connected by the token before the last one',
+      { refreshPrint: 'r1' },
+      { presentations: [granted(40_000, 0)] },
+      'holds an access token of before',
+    ],
+    ['connected by a token that nobody granted', { accessPrint: 'a9' }, {}, 'holds an access token of before'],
+  ])('has not where one is %s', (_what, row, more, why) => {
+    const { unwell, violations } = settled(row, more);
+    expect(unwell).toBe(1);
+    expect(violations).toContainEqual(
+      expect.objectContaining({ kind: 'not_well', at: 45_000, what: expect.stringContaining(why) }),
+    );
+  });
+
+  it('says nothing of who is gone, who needs a person, or whose grant was ended', () => {
+    const trail = [told(41_000, 'integration.reauth_required')];
+    expect(settled(null).unwell).toBe(0);
+    expect(settled({ status: 'reauth_required', failureCode: 'invalid_grant' }, { trail }).unwell).toBe(0);
+    expect(settled(FAILING, { ended: new Map([['account of i1', 44_000]]) }).unwell).toBe(0);
+  });
+
+  it('is not asked for where nobody waited for it', () => {
+    expect(settled(FAILING, { settledAt: null }).unwell).toBe(0);
   });
 });
 

@@ -66,6 +66,17 @@ describe('a line', () => {
     expect(socket.destroyed).toBe(false);
   });
 
+  it('lets nothing through for those that it has forgotten, and takes new ones', async () => {
+    const socket = await reach();
+    line.forget();
+    socket.write('hello');
+    expect(await Promise.race([heard(socket), sleep(100, 'silence')])).toBe('silence');
+    expect(socket.destroyed).toBe(false);
+    const next = await reach();
+    next.write('again');
+    expect(await heard(next)).toBe('again');
+  });
+
   it('cuts connections while it refuses, and takes new ones afterwards', async () => {
     const socket = await reach();
     const closed = new Promise((resolve) => socket.once('close', resolve));

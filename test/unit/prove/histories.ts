@@ -1,8 +1,14 @@
-import type { FinalRow, History, Presentation, Subject, TrailEvent } from '../../prove/history/history';
+import type { FinalRow, History, Limits, Presentation, Subject, TrailEvent } from '../../prove/history/history';
 
 /** A minute's token, in a history that begins at 0. */
 export const LIFE_MS = 60_000;
-export const LIMITS = { marginMs: 20_000, longestRungMs: 10_000, reportedWithinMs: 60_000 };
+export const LIMITS: Limits = {
+  marginMs: 20_000,
+  longestRungMs: 10_000,
+  reportedWithinMs: 60_000,
+  recoveredWithinMs: 30_000,
+  mostCallsOfWorker: 2,
+};
 
 let lastSeq = 0;
 
@@ -79,6 +85,7 @@ export function aHistory(otherwise: Partial<History>): History {
     outages: [],
     samples: [],
     recovery: null,
+    settledAt: null,
     parked: [],
     ended: new Map(),
     ...otherwise,

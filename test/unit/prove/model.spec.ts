@@ -67,7 +67,7 @@ describe('the model of one token', () => {
     ],
     [
       'the rung is forgotten',
-      'each failure climbs one rung, our own faults none',
+      'each failure climbs one rung, whoever is to blame',
       failingWith((change, _state, { kind }) =>
         kind === 'definite' ? change : { ...change, patch: { ...change.patch, failedRefreshes: 1 } },
       ),
@@ -90,11 +90,24 @@ describe('the model of one token', () => {
       },
     ],
     [
-      'a wrong client secret counts as a failed attempt',
-      'each failure climbs one rung, our own faults none',
+      'a wrong client secret counts as no attempt',
+      'each failure climbs one rung, whoever is to blame',
       failingWith((change, { failedRefreshes }, { kind }) =>
-        kind === 'ours' ? { ...change, patch: { ...change.patch, failedRefreshes: failedRefreshes + 1 } } : change,
+        kind === 'ours' ? { ...change, patch: { ...change.patch, failedRefreshes } } : change,
       ),
+    ],
+    [
+      'a key provider that is away counts as a failed attempt',
+      'what all wait for climbs no rung',
+      { afterPutOff: HUB_RULES.afterFailure },
+    ],
+    [
+      'nothing is told as a dead letter',
+      'a dead letter is what has spent the ladder',
+      failingWith((change) => ({
+        ...change,
+        events: change.events.map(({ name, detail }) => ({ name, detail: { ...detail, deadLetter: false } })),
+      })),
     ],
     [
       'each wait is a minute too long',

@@ -1,4 +1,5 @@
-import { DueRepository, type HubDatabase } from '@hub/database';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DueNotices, DueRepository, type HubDatabase } from '@hub/database';
 import type { OrgId } from '@hub/domain';
 
 /** A table that holds rows of orgs. */
@@ -36,6 +37,8 @@ export interface DatabaseFacts {
   /** `null`: the login may not read which migrations ran. */
   readonly migrations: readonly string[] | null;
   readonly standbys: readonly Standby[];
+  /** After so many milliseconds the server ends a statement, and a transaction in which nothing comes; 0: never. */
+  readonly endsAfterMs: { readonly statement: number; readonly idleTransaction: number };
   /** Milliseconds by which the database's clock is ahead of ours. */
   readonly clockAheadMs: number;
 }
@@ -50,6 +53,8 @@ export interface KeyUse {
 const SAMPLE = 1_000;
 const A_CENTURY_MS = 100 * 365 * 86_400_000;
 const NO_RIGHT = '42501';
+/** More than a connection and its trial take. */
+const HEARD_WITHIN_MS = 15_000;
 
 /** The key provider whose keys are those of TOKEN_KEYS. */
 const LOCAL_KEYS = 'local';
@@ -67,7 +72,9 @@ export class DatabaseFactsRepository {
     const [server] = await this.ask<[ServerRow]>(`
       select current_setting('server_version') as version, current_setting('server_version_num')::int as version_number,
         current_database() as database, pg_is_in_recovery() as is_read_only, current_setting('fsync') as fsync,
-        current_setting('synchronous_commit') as synchronous_commit`);
+        current_setting('synchronous_commit') as synchronous_commit,
+        (select setting::int from pg_settings where name = 'statement_timeout') as statement_ms,
+        (select setting::int from pg_settings where name = 'idle_in_transaction_session_timeout') as idle_transaction_ms`);
     const [login] = await this.ask<[LoginRow]>(`
       select rolname as name, rolsuper as is_superuser, rolbypassrls as bypasses_policies,
         exists (select from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
@@ -92,6 +99,7 @@ export class DatabaseFactsRepository {
       orgTables: await this.orgTables(),
       migrations: await this.migrations(),
       standbys: await this.standbys(),
+      endsAfterMs: { statement: server.statement_ms, idleTransaction: server.idle_transaction_ms },
       clockAheadMs: await this.clockAheadMs(),
     };
   }
@@ -127,6 +135,18 @@ export class DatabaseFactsRepository {
     const before = Date.now();
     const [{ at }] = await this.ask<[{ at: Date }]>('select clock_timestamp() as at');
     return at.getTime() - (before + Date.now()) / 2;
+  }
+
+  /** Whether whoever listens by this URL hears what others notice. */
+  async hearsNotices(noticesUrl: string): Promise<boolean> {
+    const notices = new DueNotices(noticesUrl, 'hub-cli-notices', this.database);
+    const tried = new Promise<boolean>((resolve) => notices.whenTried(resolve));
+    try {
+      notices.listen(() => undefined);
+      return await Promise.race([tried, sleep(HEARD_WITHIN_MS, false, { ref: false })]);
+    } finally {
+      await notices.close();
+    }
   }
 
   /** Which keys seal what the refresh worker's login may see, org by org; `null` if this login may not see it. */
@@ -167,6 +187,8 @@ interface ServerRow {
   is_read_only: boolean;
   fsync: string;
   synchronous_commit: string;
+  statement_ms: number;
+  idle_transaction_ms: number;
 }
 
 interface LoginRow {

@@ -16,6 +16,7 @@ export function databaseFindings(facts: DatabaseFacts, expected: readonly string
     migrationFinding(facts, expected),
     durabilityFinding(facts),
     standbyFinding(facts),
+    endFinding(facts),
     clockFinding(facts),
   ];
 }
@@ -102,6 +103,28 @@ function standbyFinding({ standbys, synchronousCommit }: DatabaseFacts): Finding
 
 function namesOf(standbys: readonly Standby[]): string {
   return standbys.map(({ name }) => name).join(', ');
+}
+
+function endFinding({ login: { name }, endsAfterMs: { statement, idleTransaction } }: DatabaseFacts): Finding {
+  const endless = [
+    statement === 0 && 'statement_timeout',
+    idleTransaction === 0 && 'idle_in_transaction_session_timeout',
+  ].filter((setting) => setting !== false);
+  if (endless.length === 0) return good(`The server ends a statement after ${statement / 1000} s`);
+  return warning(
+    `Nothing ends what takes too long: ${endless.join(' and ')} of ${name} ${endless.length === 1 ? 'is' : 'are'} off, and a pooler drops what the app sends`,
+    endless.map((setting) => `alter role ${name} set ${setting} = '10s'`).join('; '),
+  );
+}
+
+/** Whether workers hear by NOTIFY what somebody waits for. */
+export function noticesFinding(areHeard: boolean): Finding {
+  return areHeard
+    ? good('Workers hear at once what somebody waits for')
+    : warning(
+        'Workers do not hear what somebody waits for: while Redis is away, it waits for their next look',
+        'where DATABASE_URL leads to a pooler such as PgBouncer, set DATABASE_NOTICES_URL to PostgreSQL itself',
+      );
 }
 
 function clockFinding({ clockAheadMs }: DatabaseFacts): Finding {

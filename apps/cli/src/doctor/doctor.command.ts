@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { CommandRefused, type Surroundings } from '../command';
 import { reasonOf, withDatabase } from '../database.client';
 import { DatabaseFactsRepository, type DatabaseFacts, type KeyUse } from './database-facts.repository';
-import { databaseFindings, keyUseFinding } from './database-findings';
+import { databaseFindings, keyUseFinding, noticesFinding } from './database-findings';
 import { bad, findingLine, type Finding } from './finding';
 import { readRedisFacts, redisUrl } from './redis-facts.client';
 import { redisFindings } from './redis-findings';
@@ -48,12 +48,16 @@ function readSettings(environment: Environment): { config?: HubConfig; findings:
 }
 
 async function examineDatabase(environment: Environment, config: HubConfig | undefined): Promise<Finding[]> {
-  let seen: { facts: DatabaseFacts; keyUses: KeyUse[] | null };
+  let seen: { facts: DatabaseFacts; keyUses: KeyUse[] | null; areHeard: boolean | undefined };
   try {
     seen = await withDatabase(environment, async (database) => {
       const repository = new DatabaseFactsRepository(database);
       const facts = await repository.read();
-      return { facts, keyUses: facts.orgTables.length > 0 ? await repository.keyUses() : [] };
+      return {
+        facts,
+        keyUses: facts.orgTables.length > 0 ? await repository.keyUses() : [],
+        areHeard: config && (await repository.hearsNotices(config.databaseNoticesUrl)),
+      };
     });
   } catch (error) {
     if (error instanceof ConfigError) return []; // told among the settings
@@ -61,7 +65,11 @@ async function examineDatabase(environment: Environment, config: HubConfig | und
   }
   const expected = MIGRATIONS.map(({ name }) => name);
   const keys = config?.tokenKeys.map(({ id }) => id);
-  return [...databaseFindings(seen.facts, expected), ...(keys ? [keyUseFinding(seen.keyUses, keys)] : [])];
+  return [
+    ...databaseFindings(seen.facts, expected),
+    ...(seen.areHeard === undefined ? [] : [noticesFinding(seen.areHeard)]),
+    ...(keys ? [keyUseFinding(seen.keyUses, keys)] : []),
+  ];
 }
 
 async function examineRedis(environment: Environment): Promise<Finding[]> {

@@ -47,6 +47,7 @@ describe('PostgreSQL', () => {
     orgTables: [{ name: 'integrations', enabled: true, forced: true }],
     migrations: ['A1', 'B2'],
     standbys: [],
+    endsAfterMs: { statement: 10_000, idleTransaction: 10_000 },
     clockAheadMs: 12,
   };
   const examined = (different: Partial<DatabaseFacts>): Finding[] =>
@@ -94,6 +95,16 @@ describe('PostgreSQL', () => {
       'warning',
       /wait for no standby \(synchronous_commit local\): replica-1/,
       { synchronousCommit: 'local', standbys: [{ name: 'replica-1', syncState: 'sync' }] },
+    ],
+    [
+      'warning',
+      /statement_timeout and idle_in_transaction_session_timeout of hub_worker_hub are off, .* → alter role hub_worker_hub set statement_timeout = '10s'; alter role/,
+      { endsAfterMs: { statement: 0, idleTransaction: 0 } },
+    ],
+    [
+      'warning',
+      /takes too long: idle_in_transaction_session_timeout of/,
+      { endsAfterMs: { statement: 9_000, idleTransaction: 0 } },
     ],
     ['bad', /5\.1 s ahead/, { clockAheadMs: 5_100 }],
     ['bad', /-7\.0 s ahead/, { clockAheadMs: -7_000 }],

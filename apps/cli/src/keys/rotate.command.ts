@@ -75,7 +75,7 @@ async function untilResealed(
         'Nothing has moved for 90 s: is a refresh worker running? The wish stays, and goes on when one does.',
       );
     if (performance.now() - toldMs >= TELL_EVERY_MS) {
-      tell(`${orgsOf(now.waiting + now.resealing)} to go, ${valuesOf(now.resealedCells)} sealed anew.`);
+      tell(`${orgsOf(now.waiting + now.resealing)} to go, ${doneOf(now)}.`);
       toldMs = performance.now();
     }
     await sleep(LOOK_EVERY_MS);
@@ -83,15 +83,18 @@ async function untilResealed(
 }
 
 /** @throws CommandRefused if some values do not open */
-function outcomeLines({ orgs, retiring, resealedCells, unopenedCells }: RotationProgress): string[] {
+function outcomeLines(done: RotationProgress): string[] {
+  const { orgs, retiring, unopenedCells } = done;
   if (unopenedCells > 0)
     throw new CommandRefused(
       `${valuesOf(unopenedCells)} of ${orgsOf(orgs)} did not open and stay as they are; the log has hub.keys.value_unopened for each. Their keys do not retire.`,
     );
-  const lines = [`${orgsOf(orgs)}: ${valuesOf(resealedCells)} sealed anew.`];
+  const lines = [`${orgsOf(orgs)}: ${doneOf(done)}.`];
   if (retiring > 0) lines.push(`The keys before retire in ten minutes, when no app can seal with them any more.`);
   return lines;
 }
 
 const orgsOf = (count: number): string => `${count} ${count === 1 ? 'org' : 'orgs'}`;
+const doneOf = ({ rewrappedKeys, resealedCells }: RotationProgress): string =>
+  `${rewrappedKeys} data ${rewrappedKeys === 1 ? 'key' : 'keys'} wrapped anew, ${valuesOf(resealedCells)} sealed anew`;
 const valuesOf = (count: number): string => `${count} ${count === 1 ? 'value' : 'values'}`;

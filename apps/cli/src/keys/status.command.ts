@@ -1,35 +1,45 @@
 import { Mistakes, parseTokenKeys, SettingReader, type Environment } from '@hub/config';
-import { KeyRotationRepository, type HubDatabase } from '@hub/database';
+import { KeyRotationRepository, type DataKeyFacts, type HubDatabase } from '@hub/database';
+import type { OrgId } from '@hub/domain';
 import type { Command } from 'commander';
+import { orgArgument } from '../arguments';
 import type { Surroundings } from '../command';
 import { withDatabase } from '../database.client';
 import { keyLines, keysJson, type KeyFacts } from './key-lines';
+import { KeyTally } from './key-tally';
+
+interface StatusOptions {
+  readonly org?: OrgId;
+  readonly json?: true;
+}
 
 /** `hub keys status`: which keys there are, what needs them, and how far a rotation has come. */
 export function addStatusCommand(command: Command, { environment, terminal }: Surroundings): void {
   command
     .command('status')
     .description(
-      'Show which keys wrap and seal, which of TOKEN_KEYS nothing needs any more, and how far a rotation is.',
+      'Show how many values each key opens and in which columns, which of TOKEN_KEYS nothing needs any more, and how far a rotation is.',
     )
+    .option('--org <uuid>', 'the keys of this org alone, each of them', orgArgument)
     .option('--json', 'for programs')
-    .action(async ({ json }: { json?: true }) => {
-      const facts = await withDatabase(environment, (database) => factsOf(database, tokenKeyIds(environment)));
+    .action(async ({ org, json }: StatusOptions) => {
+      const facts = await withDatabase(environment, (database) => factsOf(database, tokenKeyIds(environment), org));
       if (json) return terminal.print(keysJson(facts));
       for (const line of keyLines(facts)) terminal.print(line);
     });
 }
 
-async function factsOf(database: HubDatabase, tokenKeys: readonly string[]): Promise<KeyFacts> {
+async function factsOf(database: HubDatabase, tokenKeys: readonly string[], org: OrgId | undefined): Promise<KeyFacts> {
   const rotations = new KeyRotationRepository(database);
-  const dataKeys = await rotations.dataKeys();
-  const cells = new Map<string, number>(tokenKeys.map((id) => [id, 0]));
-  for await (const orgs of rotations.orgs())
-    for (const orgId of orgs)
-      for (const [key, count] of await rotations.cellsByKey(orgId))
-        if (cells.has(key)) cells.set(key, (cells.get(key) ?? 0) + count);
-  return { dataKeys, progress: await rotations.progress(null), tokenKeys, cellsUnder: cells };
+  const tally = new KeyTally(org ? () => true : isLeftOver);
+  for await (const orgs of org ? [[org]] : rotations.orgs())
+    for (const use of await rotations.uses(orgs)) tally.add(use);
+  return { tally, progress: await rotations.progress(org ?? null), tokenKeys };
 }
+
+/** A key that seals no more, and is not retired or needed all the same. That the trail keeps its own for years is no news. */
+const isLeftOver = ({ purpose, status }: DataKeyFacts, opensAnything: boolean): boolean =>
+  purpose === 'tokens' && (status === 'retiring' || (status === 'retired' && opensAnything));
 
 /** The ids of the keyring, in its order. */
 function tokenKeyIds(environment: Environment): string[] {

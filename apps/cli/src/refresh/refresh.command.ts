@@ -1,5 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { IntegrationRepository, type RequestedWork } from '@hub/database';
+import {
+  AwaitedWork,
+  BreakerRepository,
+  IntegrationRepository,
+  type Requested,
+  type RequestedWork,
+} from '@hub/database';
 import type { Integration, OrgId, ProviderId } from '@hub/domain';
 import type { Command } from 'commander';
 import { orgArgument, providerArgument } from '../arguments';
@@ -7,16 +12,10 @@ import { CommandRefused, type Surroundings } from '../command';
 import { withDatabase } from '../database.client';
 import { NOBODY_RUNG, ring } from '../doorbell.client';
 
-/** How long the operator waits for a worker, and how often it is looked at. */
-const WAIT_MS = 10_000;
-const LOOK_EVERY_MS = 100;
-
 interface RefreshOptions {
   readonly org: OrgId;
   readonly provider: ProviderId;
 }
-
-type Requested = Extract<RequestedWork, { kind: 'requested' }>;
 
 /** `hub refresh`: has a worker refresh one integration now. */
 export function addRefreshCommand(program: Command, { environment, terminal }: Surroundings): void {
@@ -32,8 +31,11 @@ export function addRefreshCommand(program: Command, { environment, terminal }: S
         const { id, epoch } = request.integration;
         const work = { id, orgId: org, provider, epoch };
         if (!(await ring(environment, [{ job: 'refresh', work }]))) terminal.complain(NOBODY_RUNG);
-        const after = await waitFor(integrations, request);
-        terminal.print(outcomeOf(request.integration, after));
+        const end = await new AwaitedWork(integrations).refreshed(request);
+        if (end === 'not_begun') await refuseIfPutOff(new BreakerRepository(database), provider);
+        if (end === 'not_begun' || end === 'under_way')
+          throw new CommandRefused(`No worker was through with ${provider} after 10 s: is one running?`);
+        terminal.print(outcomeOf(provider, await integrations.find(org, provider)));
       });
     });
 }
@@ -48,35 +50,23 @@ function requested(request: RequestedWork, provider: ProviderId): Requested {
   );
 }
 
-/** The integration once a worker is through with it; `undefined` if none is in time. */
-async function waitFor(
-  integrations: IntegrationRepository,
-  { integration, progress }: Requested,
-): Promise<Integration | undefined> {
-  // a refresh that is under way already is as good as one of our own
-  const awaited = progress.settledEpoch < progress.epoch ? progress.epoch : progress.epoch + 1;
-  const end = performance.now() + WAIT_MS;
-  while (performance.now() < end) {
-    const now = await integrations.progress(integration.orgId, integration.id);
-    if (!now) throw new CommandRefused(`The org has disconnected ${integration.provider} meanwhile.`);
-    if (now.settledEpoch >= awaited) return integrations.find(integration.orgId, integration.provider);
-    await sleep(LOOK_EVERY_MS);
-  }
-  return undefined;
+/** @throws CommandRefused while the provider is in trouble, so that no worker asks it */
+async function refuseIfPutOff(breakers: BreakerRepository, provider: ProviderId): Promise<void> {
+  const putOffMs = await breakers.putOffMs(provider);
+  if (putOffMs === undefined) return;
+  throw new CommandRefused(
+    `${provider} was put off: its provider is in trouble and not asked just now. The next probe goes through in ${Math.ceil(putOffMs / 1000)} s.`,
+  );
 }
 
 /** @throws CommandRefused if it did not succeed */
-function outcomeOf(before: Integration, after: Integration | undefined): string {
-  const { provider } = before;
-  if (!after) throw new CommandRefused(`No worker was through with ${provider} after 10 s: is one running?`);
-  const hasWorked = (after.lastSyncAt?.getTime() ?? 0) > (before.lastSyncAt?.getTime() ?? 0);
-  if (after.status === 'connected' && hasWorked)
+function outcomeOf(provider: ProviderId, after: Integration | undefined): string {
+  if (!after) throw new CommandRefused(`The org has disconnected ${provider} meanwhile.`);
+  if (after.status === 'connected')
     return `${provider} is connected; its token ends ${after.expiresAt ? `at ${after.expiresAt.toISOString()}` : 'at no known time'}.`;
   const outlook = after.nextRefreshAt
     ? `It is tried again at ${after.nextRefreshAt.toISOString()}.`
     : 'Its user has to connect again.';
-  if (after.status === 'connected')
-    throw new CommandRefused(`${provider} was put off: its provider is not asked just now. ${outlook}`);
   const failure = after.refreshFailure?.code ?? 'unknown reason';
   throw new CommandRefused(`${provider} is ${after.status}: ${failure}. ${outlook}`);
 }

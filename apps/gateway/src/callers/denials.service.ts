@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { AuditRepository } from '@hub/database';
 import { SYSTEM_ORG, type AuditEntry, type EventName, type OrgId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
@@ -67,11 +66,8 @@ function toEntry(denial: Denial): AuditEntry {
     provider: denial.provider ?? null,
     integrationId: null,
     actor: denial.sub === undefined ? { type: 'system', id: 'gateway' } : { type: 'user', id: denial.sub },
-    detail: { ...denial.detail, address: addressHash(denial.address) },
+    detail: denial.detail ?? {},
+    // enough to see that two events are of one place, and nothing to find it by
+    pseudonyms: { address: denial.address },
   };
-}
-
-/** An address as the trail may keep it: enough to see that two events are of one place, not enough to find it. */
-export function addressHash(address: string): string {
-  return createHash('sha256').update(`hub address ${address}`).digest('hex').slice(0, 16);
 }

@@ -119,7 +119,7 @@ function checkAuthenticity(
     kind: 'refused',
     code: 'account_mismatch',
     event: 'integration.account_mismatch',
-    reason: `the provider answered for ${refusal.account}`,
+    reason: 'the provider answered for another account than was asked for',
   };
 }
 

@@ -6,6 +6,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DenialsService } from '../callers/denials.service';
 import type { BrowserAnswer } from '../http/browser-reply';
 import { doubledNames, singleValues, type QueryParameters } from '../http/query-string';
+import { LimitsService } from '../limits/limits.service';
 import { judgeCallback } from './callback-verdict';
 import { CompletionService, type Completion, type SpendableCode } from './completion.service';
 import { flowCookieName } from './flow-cookie';
@@ -35,6 +36,7 @@ export class CallbackService {
     private readonly completion: CompletionService,
     private readonly parked: ParkedCodeService,
     private readonly denials: DenialsService,
+    private readonly limits: LimitsService,
   ) {}
 
   async receive(callback: Callback): Promise<BrowserAnswer> {
@@ -76,6 +78,7 @@ export class CallbackService {
         address: callback.address,
         detail: { flow: flowId },
       });
+      if (reason === 'unknown') await this.limits.countGuess('link', callback.address);
       return undefined;
     }
     const { flow } = taken;

@@ -4,6 +4,7 @@ import {
   enqueueRevocation,
   FlowRepository,
   IntegrationRepository,
+  OrgForgotten,
   type ConnectStored,
   type FlowWithSecrets,
 } from '@hub/database';
@@ -123,7 +124,7 @@ export class CompletionService {
         return this.refuse(spend, unknown.code, 'grant.rejected', { reason: unknown.reason });
       if (!flow.allowAccountChange && isOtherAccount(before?.account ?? null, account))
         return this.giveBack(sealer, spend, grant, account, 'account_mismatch', 'integration.account_mismatch', {});
-      const stored = await this.store(sealer, spend, obtained, before);
+      const stored = await this.store(sealer, spend, obtained, before).catch(flowEndedIfForgotten);
       if (stored === 'stored') return { kind: 'connected' };
       if (stored === 'flow_ended') break;
     }
@@ -237,7 +238,7 @@ export class CompletionService {
     const event = flowEvent(flow, name, { ...detail, code });
     const { manner } = provider.definition.revoke;
     const canGiveBack = manner === 'token' || manner === 'grant';
-    const revocation = await this.flows.refuse(flow, event, async (manager) => {
+    const onItsWay = this.flows.refuse(flow, event, async (manager) => {
       if (!canGiveBack) return undefined;
       const integrationId = randomUUID() as IntegrationId;
       const sealed = sealGrant(sealer, { orgId, provider: flow.provider, id: integrationId }, grant, new Date());
@@ -252,9 +253,23 @@ export class CompletionService {
         reason: 'not_stored',
       });
     });
+    const revocation = await onItsWay.catch(async (error: unknown) => {
+      if (!(error instanceof OrgForgotten)) throw error;
+      // its keys are destroyed, and with them whatever would open the grant: nobody has waited for so long
+      const dropped = flowEvent(flow, 'revocation.failed', { code, kept: 'nothing', why: 'org_forgotten' });
+      await this.flows.refuse(flow, dropped);
+      this.logger.warning('hub.grant.dropped', { provider: flow.provider, org: orgId, flow: flow.id });
+      return undefined;
+    });
     if (revocation) await this.jobs.ring('revocation', { id: revocation.id, orgId, provider: flow.provider, epoch: 0 });
     return { kind: 'refused', code };
   }
+}
+
+/** For an org that is being forgotten nothing is stored: its flows are over. */
+function flowEndedIfForgotten(error: unknown): 'flow_ended' {
+  if (error instanceof OrgForgotten) return 'flow_ended';
+  throw error;
 }
 
 /** The granted scopes, normalised. An answer that does not say grants what was asked (RFC 6749 §5.1); a provider without scopes has none. */

@@ -1,5 +1,5 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
-import { FlowRepository, type FlowWithSecrets } from '@hub/database';
+import type { FlowWithSecrets } from '@hub/database';
 import { HubError } from '@hub/domain';
 import { ProviderRegistry, type RegisteredProvider } from '@hub/providers';
 import { Inject, Injectable } from '@nestjs/common';
@@ -9,11 +9,22 @@ import type { BrowserAnswer } from '../http/browser-reply';
 import { CallbackService } from './callback.service';
 import { confirmPage } from './connect-pages';
 import { flowCookieName } from './flow-cookie';
-import { csrfProof, hashSecret, isCsrfProof, isSecret, looksLikeSecret } from './secrets';
+import { FlowPagesService } from './flow-pages.service';
+import { csrfProof, isCsrfProof, isSecret } from './secrets';
 
 export type ConfirmAnswer = BrowserAnswer | { readonly kind: 'page'; readonly page: Page };
 
+/** A press of the button, as the browser sends it. */
+export interface Press {
+  readonly csrf: unknown;
+  /** From where, as the browser tells it (`Sec-Fetch-Site`); old browsers do not. */
+  readonly site: unknown;
+}
+
 type Cookies = Readonly<Record<string, string | undefined>>;
+
+/** The page's own origin, or nobody's page; browsers that do not tell have the proof alone. */
+const OWN_SITES: readonly unknown[] = [undefined, 'same-origin', 'none'];
 
 /** The page that asks before an account is connected for somebody else's flow. Only its own button, in the browser that was shown it, completes. */
 @Injectable()
@@ -21,13 +32,13 @@ export class ConfirmPageService {
   constructor(
     @Inject(HUB_CONFIG) private readonly config: HubConfig,
     private readonly providers: ProviderRegistry,
-    private readonly flows: FlowRepository,
+    private readonly pages: FlowPagesService,
     private readonly callbacks: CallbackService,
     private readonly denials: DenialsService,
   ) {}
 
-  async show(pageSecret: string, cookies: Cookies): Promise<ConfirmAnswer> {
-    const parked = await this.parked(pageSecret);
+  async show(pageSecret: string, cookies: Cookies, address: string): Promise<ConfirmAnswer> {
+    const parked = await this.parked(pageSecret, address);
     const cookie = parked && this.cookieOf(parked.flow, cookies);
     if (!parked || cookie === undefined) return { kind: 'invalid' };
     const { flow, provider } = parked;
@@ -43,12 +54,13 @@ export class ConfirmPageService {
   }
 
   /** @throws HubError `forbidden` if the press does not come from the browser that was shown the page */
-  async submit(pageSecret: string, csrf: unknown, cookies: Cookies, address: string): Promise<ConfirmAnswer> {
-    const parked = await this.parked(pageSecret);
+  async submit(pageSecret: string, { csrf, site }: Press, cookies: Cookies, address: string): Promise<ConfirmAnswer> {
+    const parked = await this.parked(pageSecret, address);
     if (!parked) return { kind: 'invalid' };
     const { flow } = parked;
     const cookie = this.cookieOf(flow, cookies);
-    if (cookie === undefined || typeof csrf !== 'string' || !isCsrfProof(csrf, cookie, pageSecret)) {
+    const isProven = cookie !== undefined && typeof csrf === 'string' && isCsrfProof(csrf, cookie, pageSecret);
+    if (!isProven || !OWN_SITES.includes(site)) {
       this.denials.record({
         name: 'flow.confirm_rejected',
         orgId: flow.orgId,
@@ -72,9 +84,9 @@ export class ConfirmPageService {
 
   private async parked(
     pageSecret: string,
+    address: string,
   ): Promise<{ flow: FlowWithSecrets; provider: RegisteredProvider } | undefined> {
-    if (!looksLikeSecret(pageSecret)) return undefined;
-    const flow = await this.flows.ofPage(hashSecret(pageSecret));
+    const flow = await this.pages.flowOf(pageSecret, address);
     if (!flow || flow.status !== 'parked' || flow.expiresAt <= flow.readAt) return undefined;
     const provider = this.providers.find(flow.provider);
     return provider && { flow, provider };

@@ -11,6 +11,7 @@ import { ConnectController } from './connect.controller';
 import { ConnectService } from './connect.service';
 import { DeferredCompletionService } from './deferred-completion.service';
 import { FlowOpeningService } from './flow-opening.service';
+import { FlowPagesService } from './flow-pages.service';
 import { FlowSecretsService } from './flow-secrets.service';
 import { InputPageController } from './input-page.controller';
 import { InputPageService } from './input-page.service';
@@ -34,6 +35,7 @@ import { WebhookConnectService } from './webhook-connect.service';
     ConfirmPageService,
     DeferredCompletionService,
     FlowOpeningService,
+    FlowPagesService,
     FlowSecretsService,
     InputPageService,
     ParkedCodeService,

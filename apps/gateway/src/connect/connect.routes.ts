@@ -11,6 +11,7 @@ export const beginConnect = defineRoute({
   summary: 'Start a connect: the answer says where to send the browser',
   scope: 'integrations:write',
   kind: 'api',
+  limit: 'connects',
   body: z.strictObject({
     provider: z.string().min(1).max(64),
     redirectUri: z
@@ -84,6 +85,7 @@ export const callback = defineRoute({
   summary: "The provider's answer, brought by the browser",
   scope: null,
   kind: 'page',
+  limit: 'guesses',
   answers: { 302: onward, 400: invalid },
 });
 
@@ -93,6 +95,7 @@ export const showInputPage = defineRoute({
   summary: 'Asks for what the provider needs to be told first: a shop, a webhook URL',
   scope: null,
   kind: 'page',
+  limit: 'guesses',
   answers: { 200: page, 400: invalid },
 });
 
@@ -102,6 +105,7 @@ export const submitInputPage = defineRoute({
   summary: 'Takes the input and sends the browser on',
   scope: null,
   kind: 'page',
+  limit: 'guesses',
   answers: { 303: onward, 400: invalid, 422: page },
 });
 
@@ -111,6 +115,7 @@ export const showConfirmPage = defineRoute({
   summary: 'Asks whether this account may be connected to the org that asked',
   scope: null,
   kind: 'page',
+  limit: 'guesses',
   answers: { 200: page, 400: invalid },
 });
 
@@ -120,5 +125,6 @@ export const submitConfirmPage = defineRoute({
   summary: 'Completes the connect',
   scope: null,
   kind: 'page',
+  limit: 'guesses',
   answers: { 303: onward, 400: invalid, 403: { description: 'Not from the browser that was asked: nothing done.' } },
 });

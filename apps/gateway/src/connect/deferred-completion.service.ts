@@ -2,7 +2,7 @@ import { FlowRepository, type FlowWithSecrets } from '@hub/database';
 import { HubError, problemOf, type FailureCode, type FlowId } from '@hub/domain';
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
-import { addressHash, DenialsService } from '../callers/denials.service';
+import { DenialsService } from '../callers/denials.service';
 import type { IntegrationView } from '../integrations/integration-view';
 import { IntegrationsService } from '../integrations/integrations.service';
 import { CompletionService, type Completion } from './completion.service';
@@ -88,8 +88,8 @@ export class DeferredCompletionService {
     address: string,
   ): Promise<HubError> {
     if (verdict.kind === 'burn' && flow) {
-      const told = flowEvent(flow, verdict.event, { address: addressHash(address) }, caller.sub);
-      await this.flows.refuse(flow, told);
+      const told = flowEvent(flow, verdict.event, {}, caller.sub);
+      await this.flows.refuse(flow, { ...told, pseudonyms: { address } });
       return verdict.problem === 'forbidden' ? anotherUser() : nothingToComplete();
     }
     if (verdict.kind === 'void') this.record(caller, { id, flow }, verdict.event, verdict.reason, address);

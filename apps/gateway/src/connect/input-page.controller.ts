@@ -11,8 +11,12 @@ export class InputPageController {
   constructor(private readonly inputPages: InputPageService) {}
 
   @Route(showInputPage)
-  async show(@Input() { params }: RouteInput<typeof showInputPage>, @Res() reply: HubReply): Promise<void> {
-    send(reply, await this.inputPages.show(params['page'] ?? ''));
+  async show(
+    @Input() { params }: RouteInput<typeof showInputPage>,
+    @Req() request: HubRequest,
+    @Res() reply: HubReply,
+  ): Promise<void> {
+    send(reply, await this.inputPages.show(params['page'] ?? '', request.ip));
   }
 
   @Route(submitInputPage)

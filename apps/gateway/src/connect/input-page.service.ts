@@ -9,9 +9,10 @@ import { inputPage } from './connect-pages';
 import { flowCookieName } from './flow-cookie';
 import { flowEvent } from './flow-event';
 import { FlowOpeningService } from './flow-opening.service';
+import { FlowPagesService } from './flow-pages.service';
 import { ParkedCodeService } from './parked-code.service';
 import { normalised } from './provider-inputs';
-import { hashSecret, isSecret, looksLikeSecret } from './secrets';
+import { isSecret } from './secrets';
 import { WebhookConnectService } from './webhook-connect.service';
 import type { BrowserAnswer } from '../http/browser-reply';
 
@@ -27,14 +28,15 @@ export class InputPageService {
     @Inject(HUB_CONFIG) private readonly config: HubConfig,
     private readonly providers: ProviderRegistry,
     private readonly flows: FlowRepository,
+    private readonly pages: FlowPagesService,
     private readonly opening: FlowOpeningService,
     private readonly webhooks: WebhookConnectService,
     private readonly parked: ParkedCodeService,
     private readonly denials: DenialsService,
   ) {}
 
-  async show(pageSecret: string): Promise<InputAnswer> {
-    const waiting = await this.waiting(pageSecret);
+  async show(pageSecret: string, address: string): Promise<InputAnswer> {
+    const waiting = await this.waiting(pageSecret, address);
     return waiting ? this.page(pageSecret, waiting, 200) : { kind: 'invalid' };
   }
 
@@ -45,7 +47,7 @@ export class InputPageService {
     cookies: Cookies,
     address: string,
   ): Promise<InputAnswer> {
-    const waiting = await this.waiting(pageSecret);
+    const waiting = await this.waiting(pageSecret, address);
     if (!waiting) return { kind: 'invalid' };
     const { flow, provider } = waiting;
     const inputs: Record<string, string> = { ...flow.inputs };
@@ -94,9 +96,8 @@ export class InputPageService {
       : { kind: 'invalid' };
   }
 
-  private async waiting(pageSecret: string): Promise<Waiting | undefined> {
-    if (!looksLikeSecret(pageSecret)) return undefined;
-    const flow = await this.flows.ofPage(hashSecret(pageSecret));
+  private async waiting(pageSecret: string, address: string): Promise<Waiting | undefined> {
+    const flow = await this.pages.flowOf(pageSecret, address);
     if (!flow || flow.status !== 'awaiting_input' || flow.expiresAt <= flow.readAt) return undefined;
     const provider = this.providers.find(flow.provider);
     return provider && { flow, provider };

@@ -9,6 +9,7 @@ export const live = defineRoute({
   summary: 'The event loop turns; nobody else is asked',
   scope: null,
   kind: 'api',
+  limit: 'off',
   answers: { 200: { description: 'Alive.', schema: status } },
 });
 
@@ -18,5 +19,6 @@ export const ready = defineRoute({
   summary: 'The database is usable; a missing Redis does not matter',
   scope: null,
   kind: 'api',
+  limit: 'off',
   answers: { 200: { description: 'Ready.', schema: status }, 503: { description: 'Not ready.', schema: status } },
 });

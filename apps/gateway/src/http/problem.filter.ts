@@ -54,12 +54,26 @@ export class ProblemFilter implements ExceptionFilter {
 
   /** Nothing is wrong with the token, nor with whoever asks: it passes with the outage. */
   private keysAway(error: KeyUnavailable, request: HubRequest): HubError {
-    this.logger.warning('hub.keys.unavailable', { request: request.id, key_provider: error.provider });
+    this.logger.warning('hub.keys.unavailable', { request: request.id, ...error.facts });
     return new HubError(
       'provider_unavailable',
       'The hub cannot reach the key provider that opens what it has sealed; the token itself is not to blame.',
       { title: 'The hub’s key provider cannot be reached', retryAfterSeconds: ASK_AGAIN_SECONDS },
     );
+  }
+
+  /** What the framework could not even read, such as a body that is no JSON: told like what the hub's own checks refuse. */
+  private unread(problem: HubError, request: HubRequest): HubError {
+    const { caller, ip } = request;
+    if (caller && problem.code === 'invalid_request')
+      this.denials.record({
+        name: 'request.invalid',
+        orgId: caller.orgId,
+        sub: caller.sub,
+        address: ip,
+        detail: { route: specOf(request)?.path, status: problem.status },
+      });
+    return problem;
   }
 
   private toProblem(error: unknown, request: HubRequest): HubError {
@@ -68,7 +82,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (error instanceof OrgForgotten) return orgForgotten();
     if (error instanceof OpenFailed) this.recordUnopened(error, request);
     const known = problemOfStatus(statusOf(error));
-    if (known) return known;
+    if (known) return this.unread(known, request);
     this.logger.failure('hub.request.failed', error, {
       request: request.id,
       method: request.method,

@@ -3,26 +3,30 @@ import { ProviderRegistry } from '@hub/providers';
 import { Injectable } from '@nestjs/common';
 import { BearerService } from '../callers/bearer.service';
 import { DenialsService } from '../callers/denials.service';
+import { LimitsService } from '../limits/limits.service';
 import { specOf, type HubRequest } from './hub-request';
 import { parseQuery, singleValues, doubledNames } from './query-string';
 import type { RouteSpec } from './route';
 import { validated } from './validation';
 
-/** What every request passes before a controller sees it: caller, scope, media type, provider, query, body, in this order. */
+/** What every request passes before a controller sees it: limits, caller, scope, media type, provider, query, body, in this order. */
 @Injectable()
 export class RequestChecks {
   constructor(
     private readonly bearers: BearerService,
     private readonly denials: DenialsService,
     private readonly providers: ProviderRegistry,
+    private readonly limits: LimitsService,
   ) {}
 
   /** Before the body is read: a stranger's body is not worth parsing. */
   async beforeBody(request: HubRequest): Promise<void> {
     const spec = specOf(request);
+    if (spec?.limit !== 'off' && (spec?.scope ?? null) === null) await this.limits.countAddress(request.ip);
     if (!spec) return;
+    if (spec.limit === 'guesses') await this.limits.refuseGuesser('link', request.ip);
     if (spec.scope !== null) request.caller = await this.checkCaller(request, spec, spec.scope);
-    checkMediaType(request, spec);
+    this.telling(request, spec, () => checkMediaType(request, spec));
   }
 
   private async checkCaller(
@@ -32,9 +36,12 @@ export class RequestChecks {
   ): Promise<NonNullable<HubRequest['caller']>> {
     const caller = await this.bearers.callerOf(request.headers.authorization);
     if (!caller) {
+      await this.limits.countGuess('bearer', request.ip);
       this.denials.record({ name: 'auth.failed', address: request.ip, detail: { route: spec.path } });
       throw new HubError('unauthorized', 'This route needs a valid bearer token with an org.');
     }
+    await this.limits.countCaller(caller, request.ip);
+    if (spec.limit === 'connects') await this.limits.countConnect(caller, request.ip);
     if (!caller.scopes.has(scope)) {
       this.denials.record({
         name: 'auth.forbidden',
@@ -51,9 +58,13 @@ export class RequestChecks {
   /** Once the body is there. */
   beforeHandler(request: HubRequest): void {
     const spec = specOf(request);
-    if (!spec) return;
+    if (spec) this.telling(request, spec, () => this.validate(request, spec));
+  }
+
+  /** Does a check, and tells the trail if it fails. */
+  private telling(request: HubRequest, spec: RouteSpec, check: () => void): void {
     try {
-      this.validate(request, spec);
+      check();
     } catch (error) {
       this.recordInvalid(request, spec);
       throw error;

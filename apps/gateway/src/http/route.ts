@@ -26,6 +26,11 @@ export interface RouteSpec {
   readonly problems?: readonly ProblemCode[];
   /** `page`: for browsers: HTML, forms instead of JSON, any query. */
   readonly kind: 'api' | 'page';
+  /**
+   * How its requests are counted, beside those of their caller or address. `guesses`: a secret stands in the address that
+   * could be guessed. `connects`: each is a connect of its caller. `off`: they are not counted at all.
+   */
+  readonly limit?: 'guesses' | 'connects' | 'off';
 }
 
 /** What of a request is given on to the controller, validated. */

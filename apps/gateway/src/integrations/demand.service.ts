@@ -1,15 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { BreakerRepository, IntegrationRepository, type Progress, type RequestedWork } from '@hub/database';
+import {
+  AwaitedWork,
+  BreakerRepository,
+  IntegrationRepository,
+  type Requested,
+  type RequestedWork,
+  type WaitEnd,
+} from '@hub/database';
 import type { Integration, OrgId, ProviderId } from '@hub/domain';
 import { ProviderRegistry } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
 import { Injectable } from '@nestjs/common';
 import { MergedDemands } from './demand';
-
-/** How long a caller waits for a worker. */
-const WAIT_MS = 10_000;
-const FIRST_LOOK_MS = 15;
-const LONGEST_PAUSE_MS = 200;
 
 /** How a demand ended: settled by a worker, or still under way, or there is nothing to work on. */
 export type DemandOutcome =
@@ -25,8 +26,6 @@ type Met =
   | { readonly kind: 'settled' | 'under_way' | 'reauth_required' | 'not_connected' }
   | { readonly kind: 'put_off'; readonly retryInMs: number };
 
-type Requested = Extract<RequestedWork, { kind: 'requested' }>;
-
 /** Asks the workers for a refresh or a sync and waits a while. The gateway itself never talks to a token endpoint for it. */
 @Injectable()
 export class DemandService {
@@ -34,6 +33,7 @@ export class DemandService {
 
   constructor(
     private readonly integrations: IntegrationRepository,
+    private readonly awaited: AwaitedWork,
     private readonly jobs: JobProducer,
     private readonly breakers: BreakerRepository,
     private readonly providers: ProviderRegistry,
@@ -47,21 +47,21 @@ export class DemandService {
    */
   async refresh(orgId: OrgId, provider: ProviderId, arrivedMs: number): Promise<DemandOutcome> {
     const met = await this.demands.of(`refresh ${orgId} ${provider}`, arrivedMs, async () => {
-      const breaker = await this.openBreaker(provider);
-      // once its hour has come, this demand may well be the probe
-      if (breaker && breaker.probeInMs > 0) return this.putOff(orgId, provider, breaker.probeInMs);
+      const putOff = await this.putOff(orgId, provider);
+      if (putOff) return putOff;
       const request = await this.integrations.requestRefresh(orgId, provider, performance.now() - arrivedMs);
-      return this.meet(orgId, provider, request, 'refresh', ({ progress }) => {
-        // a refresh that is under way already is as good as one of our own
-        const target = progress.settledEpoch < progress.epoch ? progress.epoch : progress.epoch + 1;
-        return (now) => now.settledEpoch >= target;
-      });
+      return this.meet(orgId, provider, request, 'refresh', (requested) => this.awaited.refreshed(requested));
     });
     return this.tell(orgId, provider, met);
   }
 
-  /** What stands in the way of any refresh is told first: it will not pass with the outage. */
-  private async putOff(orgId: OrgId, provider: ProviderId, retryInMs: number): Promise<Met> {
+  /**
+   * What is told while the breaker before the provider stands open. Once the hour of its probe has come, this demand may
+   * well be the probe. What stands in the way of any refresh is told first: it will not pass with the outage.
+   */
+  private async putOff(orgId: OrgId, provider: ProviderId): Promise<Met | undefined> {
+    const retryInMs = (await this.openBreaker(provider))?.probeInMs ?? 0;
+    if (retryInMs <= 0) return undefined;
     const integration = await this.integrations.find(orgId, provider);
     if (!integration) return { kind: 'not_connected' };
     if (integration.status === 'reauth_required') return { kind: 'reauth_required' };
@@ -77,15 +77,7 @@ export class DemandService {
   async sync(orgId: OrgId, provider: ProviderId, arrivedMs: number): Promise<DemandOutcome> {
     const met = await this.demands.of(`sync ${orgId} ${provider}`, arrivedMs, async () => {
       const request = await this.integrations.requestSync(orgId, provider, performance.now() - arrivedMs);
-      return this.meet(
-        orgId,
-        provider,
-        request,
-        'sync',
-        ({ at }) =>
-          (now) =>
-            now.syncSettledAt !== null && now.syncSettledAt >= at,
-      );
+      return this.meet(orgId, provider, request, 'sync', (requested) => this.awaited.synced(requested));
     });
     return this.tell(orgId, provider, met);
   }
@@ -106,27 +98,15 @@ export class DemandService {
     provider: ProviderId,
     request: RequestedWork,
     job: 'refresh' | 'sync',
-    settledFor: (request: Requested) => (now: Progress) => boolean,
+    wait: (request: Requested) => Promise<WaitEnd>,
   ): Promise<Met> {
     if (request.kind !== 'requested') return { kind: request.kind };
     if (request.isMet) return { kind: 'settled' };
     const { id, epoch } = request.integration;
     await this.jobs.ring(job, { id, orgId, provider, epoch });
-    const settled = await this.waitUntil(orgId, request, settledFor(request));
-    return { kind: settled ? 'settled' : 'under_way' };
-  }
-
-  private async waitUntil(
-    orgId: OrgId,
-    { integration }: Requested,
-    settled: (now: Progress) => boolean,
-  ): Promise<boolean> {
-    const end = performance.now() + WAIT_MS;
-    for (let pause = FIRST_LOOK_MS; performance.now() < end; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
-      await sleep(pause);
-      const progress = await this.integrations.progress(orgId, integration.id);
-      if (!progress || settled(progress)) return true;
-    }
-    return false;
+    const end = await wait(request);
+    // the breaker may have opened meanwhile: then nobody begins it
+    if (end === 'not_begun') return (await this.putOff(orgId, provider)) ?? { kind: 'under_way' };
+    return { kind: end === 'gone' ? 'not_connected' : end };
   }
 }

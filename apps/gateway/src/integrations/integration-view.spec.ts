@@ -11,6 +11,7 @@ const provider: RegisteredProvider = {
   endpointsFor: () => {
     throw new Error('nobody is asked');
   },
+  tenantHost: () => null,
 };
 
 describe('an integration as callers read it', () => {

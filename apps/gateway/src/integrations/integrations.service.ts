@@ -124,9 +124,12 @@ function reauthRequired(provider: RegisteredProvider, integration: Integration, 
 
 /** @param nextInSeconds until it is tried again by itself */
 function failed(provider: RegisteredProvider, failure: StandingFailure, nextInSeconds: number | null): HubError {
+  const { label } = provider.definition;
   return new HubError(
     problemOf(failure.code),
-    `${provider.definition.label} gave no usable answer; it is tried again by itself.`,
+    failure.code === 'internal'
+      ? `The hub cannot open or seal the tokens now, so ${label} was not asked; it is tried again by itself.`
+      : `${label} gave no usable answer; it is tried again by itself.`,
     {
       ...(nextInSeconds !== null && { retryAfterSeconds: nextInSeconds }),
       extensions: { provider: provider.definition.id, failure: failureView(failure) },

@@ -44,6 +44,7 @@ describe('the landing page', () => {
       endpointsFor: () => {
         throw new Error('nobody is asked');
       },
+      tenantHost: () => null,
     };
     const failing = anIntegration({ status: 'refresh_failing', account: { id: 'w', label: 'Work <space>' } });
     const html = landingPage({}, LABELS, [

@@ -2,7 +2,7 @@ import { HUB_CONFIG, isLoopback, type HubConfig } from '@hub/config';
 import { parseOrgId } from '@hub/domain';
 import { ProviderRegistry } from '@hub/providers';
 import { Controller, Inject, Req, Res } from '@nestjs/common';
-import { sendPage } from '../http/browser-reply';
+import { sendBrowser, sendPage } from '../http/browser-reply';
 import type { HubReply, HubRequest } from '../http/hub-request';
 import { parseQuery, singleValues } from '../http/query-string';
 import { Route } from '../http/route.decorator';
@@ -25,7 +25,7 @@ export class LandingController {
 
   @Route(home)
   home(@Res() reply: HubReply): void {
-    void reply.redirect('/integrations', 302);
+    sendBrowser(reply, { kind: 'redirect', url: '/integrations' }, 302);
   }
 
   @Route(landing)
@@ -39,7 +39,13 @@ export class LandingController {
   /** With `npm start` the page shows the local org. A foreign host name is refused that: it may be a name that was bent to this machine. */
   private async localIntegrations(request: HubRequest): Promise<IntegrationView[] | undefined> {
     const orgId = parseOrgId(this.config.local?.orgId);
-    if (!orgId || !isLoopback(request.hostname)) return undefined;
+    if (!orgId || !isLoopback(hostNamed(request.headers.host))) return undefined;
     return this.integrations.list({ orgId, sub: 'local', scopes: new Set(['integrations:read']) });
   }
+}
+
+/** The host that the browser itself named, whatever a proxy says; without its port. */
+function hostNamed(host: string | undefined): string {
+  const url = `http://${host ?? ''}`;
+  return URL.canParse(url) ? new URL(url).hostname : '';
 }

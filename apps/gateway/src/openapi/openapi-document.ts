@@ -114,6 +114,7 @@ function problems(route: RouteSpec): Json {
   const usual: ProblemCode[] = [
     ...(route.scope === null ? [] : (['unauthorized', 'forbidden'] as const)),
     ...(route.path.includes(':provider') ? (['unknown_provider'] as const) : []),
+    ...(route.limit === 'off' ? [] : (['rate_limited'] as const)),
     ...(route.body || route.query || route.scope !== null ? (['invalid_request'] as const) : []),
     'internal',
   ];
@@ -140,7 +141,7 @@ function invalidRequestStatuses({ method }: RouteSpec): number[] {
 
 /** People are answered with a page whatever goes wrong. */
 function errorPages({ method, path, answers: usual }: RouteSpec): Json {
-  const statuses = [...(path.includes(':provider') ? [404] : []), ...(method === 'POST' ? [413, 415] : []), 500];
+  const statuses = [...(path.includes(':provider') ? [404] : []), ...(method === 'POST' ? [413, 415] : []), 429, 500];
   const page = { description: 'A plain page that says what is wrong.' };
   return Object.fromEntries(statuses.filter((status) => !(status in usual)).map((status) => [status, page]));
 }

@@ -1,17 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { SyncRepository, type SyncTarget } from '@hub/database';
+import { AwaitedWork, IntegrationRepository, SyncRepository, type SyncTarget } from '@hub/database';
 import { JobProducer } from '@hub/queues';
 import { Injectable } from '@nestjs/common';
-
-const WAIT_MS = 10_000;
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 500;
 
 /** Has the refresh worker, the only one who may, renew a token that was refused, and waits for it. */
 @Injectable()
 export class FreshTokenService {
   constructor(
     private readonly syncs: SyncRepository,
+    private readonly integrations: IntegrationRepository,
+    private readonly awaited: AwaitedWork,
     private readonly jobs: JobProducer,
   ) {}
 
@@ -21,18 +18,12 @@ export class FreshTokenService {
     // somebody may have refreshed it meanwhile, and the old token died of that
     const now = await this.syncs.load(orgId, id);
     if (!now || now.accessToken !== refused.accessToken) return now;
-    const asked = await this.syncs.askForRefresh(orgId, id);
-    if (!asked) return undefined;
-    await this.jobs.ring('refresh', { id, orgId, provider, epoch: now.integration.epoch });
-    await this.settled(refused, asked.epoch);
-    return this.syncs.load(orgId, id);
-  }
-
-  private async settled({ integration: { orgId, id } }: SyncTarget, epoch: number): Promise<void> {
-    const endsAt = performance.now() + WAIT_MS;
-    for (let pauseMs = FIRST_PAUSE_MS; performance.now() < endsAt; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-      await sleep(pauseMs);
-      if (await this.syncs.hasSettled(orgId, id, epoch)) return;
+    const request = await this.integrations.requestRefresh(orgId, provider);
+    if (request.kind === 'requested') {
+      const { id: rungFor, epoch } = request.integration;
+      await this.jobs.ring('refresh', { id: rungFor, orgId, provider, epoch });
+      await this.awaited.refreshed(request);
     }
+    return this.syncs.load(orgId, id);
   }
 }

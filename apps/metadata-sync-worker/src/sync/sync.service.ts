@@ -9,6 +9,7 @@ import {
   ladderIsSpent,
   type Actor,
   type Change,
+  type Integration,
   type IntegrationId,
   type OrgId,
 } from '@hub/domain';
@@ -65,7 +66,7 @@ export class SyncService {
       provider,
       org: orgId,
       integration: id,
-      key_provider: error.provider,
+      ...error.facts,
     });
     return { againInMs: KEYS_AWAY_MS };
   }
@@ -76,12 +77,13 @@ export class SyncService {
     if (!isSyncDue(target.integration, target.loadedAt)) return comesEarly(target);
     const record = new SyncRecord(this.logger, target);
     const read = await this.weighed(await this.read(target));
-    const now = timeOf(read.target);
-    const change = this.changeAfter(read, now);
-    const saved = await this.integrations.settle(read.target, change, WORKER);
-    record.ended(read.reading, saved !== undefined);
-    if (saved && change.patch.status === 'reauth_required') await this.refusals.lookBack(saved);
-    return saved ? outcomeOf(change, now) : 'done';
+    const decide = (current: Integration, at: Date): Change => this.changeAfter(read.reading, current, at);
+    const settled = await this.integrations.settle(read.target, decide, WORKER);
+    record.ended(read.reading, settled !== undefined);
+    if (!settled) return 'done';
+    const { integration, change } = settled;
+    if (change.patch.status === 'reauth_required') await this.refusals.lookBack(integration);
+    return outcomeOf(change, timeOf(read.target));
   }
 
   /** Reads, and once more with a fresh token if the one in hand is refused. */
@@ -101,10 +103,10 @@ export class SyncService {
     return { target, reading: { ...reading, failure: await this.refusals.weigh(target.integration, reading.failure) } };
   }
 
-  private changeAfter({ target, reading }: Read, now: Date): Change {
+  private changeAfter(reading: MetadataReading, current: Integration, now: Date): Change {
     const { syncEveryMs } = this.config;
     if (reading.ok) return afterSync(reading, now, syncEveryMs, Math.random());
-    const change = afterSyncFailure(target.integration, reading.failure, now, syncEveryMs);
+    const change = afterSyncFailure(current, reading.failure, now, syncEveryMs);
     return reading.failure.code === 'internal' ? tellOfSeal(change, reading.failure.reason) : change;
   }
 }

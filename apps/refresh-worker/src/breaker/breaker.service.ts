@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BreakerRepository, DueRepository, type BreakerView, type OpenBreaker, type Registration } from '@hub/database';
-import { isConfirmedVerdict, isMassVerdict, isOutage } from '@hub/domain';
+import { isConfirmedVerdict, isMassVerdict, isOutage, type Integration } from '@hub/domain';
 import { ProviderRegistry } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
@@ -9,6 +9,9 @@ import type { RefreshAnswer } from '../refresh/refresh-answer';
 import { inOrderOfNeed } from './backlog';
 import { CallLog } from './call-log';
 import { closes, held, isVerdict, reasonOf, wordOf, type HeldAnswer } from './heard-answer';
+
+/** The integration that an answer is about. */
+type Asked = Pick<Integration, 'id' | 'provider' | 'inputs'>;
 
 /** Whether a provider may be asked: yes; as the one probe of an open breaker; not now. */
 export type Permission = 'ask' | 'probe' | 'put_off';
@@ -82,18 +85,21 @@ export class BreakerService {
   }
 
   /** Opens or closes the breaker by an answer that is settled already: whatever goes wrong here costs nobody anything. */
-  async note(provider: string, answer: RefreshAnswer): Promise<void> {
-    const registration = this.registration(provider);
-    if (registration) await this.noteFor(registration, answer).catch((error: unknown) => this.noteUnseen(error));
+  async note(integration: Asked, answer: RefreshAnswer): Promise<void> {
+    const registration = this.registration(integration.provider);
+    if (!registration) return;
+    await this.noteFor(registration, integration, answer).catch((error: unknown) => this.noteUnseen(error));
   }
 
-  private async noteFor(registration: Registration, answer: RefreshAnswer): Promise<void> {
-    const breaker = this.openBefore(registration.provider);
+  private async noteFor(registration: Registration, { id, inputs }: Asked, answer: RefreshAnswer): Promise<void> {
+    const { provider } = registration;
+    const breaker = this.openBefore(provider);
     if (breaker && closes(breaker.reason, answer)) return this.close(registration);
     const word = wordOf(answer);
     if (word === 'silent') return;
     const log = this.logOf(registration);
-    log.note(word === 'sick', performance.now());
+    const host = this.providers.find(provider)?.tenantHost(inputs) ?? null;
+    log.note({ integrationId: id, host, isFailure: word === 'sick' }, performance.now());
     if (word === 'sick' && isOutage(log.tally())) await this.openFor(registration, reasonOf(answer));
   }
 
@@ -101,8 +107,8 @@ export class BreakerService {
     if (this.openBefore(registration.provider)?.reason === 'mass_verdict') return false;
     const closedAt = this.view.closed.find((one) => isFor(one, registration))?.closedAt ?? null;
     if (isConfirmedVerdict(refusalHeldAt, closedAt)) return true;
-    const { definite, settled } = await this.breakers.recentVerdicts(registration.provider);
-    if (!isMassVerdict({ definite: definite + 1, settled: settled + 1 })) return true;
+    const { definite, settled, accounts } = await this.breakers.recentVerdicts(registration.provider);
+    if (!isMassVerdict({ definite: definite + 1, settled: settled + 1, accounts })) return true;
     await this.openFor(registration, 'mass_verdict');
     return false;
   }

@@ -7,6 +7,7 @@ const works: RefreshAnswer = { kind: 'works' };
 const dead = refused(failure('invalid_grant', 'invalid_grant'));
 const down = refused(failure('provider_unavailable', 'http_503'));
 const refusedClient = refused(failure('provider_misconfigured', 'invalid_client'));
+const refusedShop = refused(failure('provider_misconfigured', 'shop_not_permitted', { concerns: 'integration' }));
 
 test.each<[string, RefreshAnswer, string]>([
   ['a working token', works, 'well'],
@@ -17,6 +18,8 @@ test.each<[string, RefreshAnswer, string]>([
   ['a call that was never made', { kind: 'not_asked' }, 'silent'],
   ['a key provider that is away', { kind: 'key_away' }, 'silent'],
   ['a credential that does not open', { kind: 'unopened', reason: 'x' }, 'silent'],
+  ['what the hub failed at', { kind: 'failed_here', failure: failure('internal', 'x'), standing: null }, 'silent'],
+  ['a shop that is refused', refusedShop, 'silent'],
 ])('%s says that its provider is %3$s', (_name, answer, word) => expect(wordOf(answer)).toBe(word));
 
 test('a dead grant ends an outage, but not a mass of verdicts, and neither does a token that works at the API', () => {
@@ -25,6 +28,7 @@ test('a dead grant ends an outage, but not a mass of verdicts, and neither does 
   expect(closes('mass_verdict', works)).toBe(false);
   expect(closes('outage', works)).toBe(true);
   expect(closes('refused_client', refusedClient)).toBe(false);
+  expect(closes('refused_client', refusedShop)).toBe(false);
 });
 
 test('the reason tells our own registration from an outage', () => {

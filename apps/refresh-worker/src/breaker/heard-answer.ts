@@ -1,11 +1,14 @@
 import type { BreakerReason } from '@hub/database';
-import { failure, speaksAgainstProvider } from '@hub/domain';
+import { failure, refusesRegistration, speaksAgainstProvider } from '@hub/domain';
 import { HELD_REASON, type RefreshAnswer } from '../refresh/refresh-answer';
 
 /** What an answer says about the provider itself: it works, it does not, or nothing. */
 export type Word = 'well' | 'sick' | 'silent';
 
-/** A definite word about one grant is a word of a provider that works. A throttle asks for patience and says nothing. */
+/**
+ * A definite word about one grant is a word of a provider that works. A throttle asks for patience and says nothing, nor
+ * does what the hub could not do, or what is refused to one integration.
+ */
 export function wordOf(answer: RefreshAnswer): Word {
   switch (answer.kind) {
     case 'granted':
@@ -15,6 +18,7 @@ export function wordOf(answer: RefreshAnswer): Word {
       if (answer.failure.kind === 'definite') return 'well';
       return speaksAgainstProvider(answer.failure) ? 'sick' : 'silent';
     case 'unopened':
+    case 'failed_here':
     case 'key_away':
     case 'not_asked':
       return 'silent';
@@ -32,7 +36,7 @@ export function closes(reason: BreakerReason, answer: RefreshAnswer): boolean {
 
 /** Why a breaker opens on this answer, if enough of its kind have come. */
 export function reasonOf(answer: RefreshAnswer): Exclude<BreakerReason, 'mass_verdict'> {
-  return answer.kind === 'refused' && answer.failure.kind === 'ours' ? 'refused_client' : 'outage';
+  return answer.kind === 'refused' && refusesRegistration(answer.failure) ? 'refused_client' : 'outage';
 }
 
 /** True for a word that would cost the org its connection. */

@@ -1,5 +1,5 @@
-import type { Failure } from '@hub/domain';
-import { failure } from '@hub/domain';
+import { HubDatabase, OrgForgotten } from '@hub/database';
+import { failure, type Failure } from '@hub/domain';
 import {
   OAuthClient,
   ProviderRegistry,
@@ -24,6 +24,7 @@ const UNAUTHORIZED = 401;
 @Injectable()
 export class CredentialService {
   constructor(
+    private readonly database: HubDatabase,
     private readonly providers: ProviderRegistry,
     private readonly oauth: OAuthClient,
     private readonly tokenEndpoint: TokenEndpointService,
@@ -37,12 +38,22 @@ export class CredentialService {
     return definition ? graceMsOf(definition.refresh.retry) : null;
   }
 
+  /**
+   * Asks in the provider's manner. What the hub itself fails at is an answer as well, so that the row tells of it.
+   *
+   * @throws what an outage of the database causes: the lease ends by itself, and the next claim begins anew
+   * @throws OrgForgotten if the org is forgotten meanwhile
+   */
   async ask(held: HeldLease): Promise<RefreshAnswer> {
     const { lease } = held;
     const { integration, lateGrant } = lease;
     if (lateGrant) return { kind: 'granted', grant: lateGrant, doubt: null, dataKey: null };
     const provider = this.providers.find(integration.provider);
-    if (!provider?.configured) return ours(provider ? 'no_credentials_here' : 'unknown_provider');
+    if (!provider?.configured) {
+      const reason = provider ? 'no_credentials_here' : 'unknown_provider';
+      return this.failedHere(held, failure('provider_misconfigured', reason));
+    }
+    const troublesBefore = this.database.troubles;
     try {
       const manner = mannerOf(provider.definition, integration, lease.refreshToken !== null);
       if (manner === 'recheck' || !speaksOAuth(provider)) return await this.recheck(held, provider);
@@ -52,7 +63,9 @@ export class CredentialService {
       if (error instanceof OpenFailed) return this.unopened(held, error, `${error.cell.column}_${error.reason}`);
       if (error instanceof KeyRefused) return this.unopened(held, error, `sealing_key_${error.reason}`);
       if (error instanceof KeyUnavailable) return this.keyAway(held, error);
-      throw error;
+      const wasDatabaseAway = this.database.answeringForMs === 0 || this.database.troubles > troublesBefore;
+      if (wasDatabaseAway || error instanceof OrgForgotten) throw error;
+      return this.broken(held, error);
     }
   }
 
@@ -103,18 +116,26 @@ export class CredentialService {
     return { kind: 'unopened', reason };
   }
 
+  /** A bug, which may be about this row alone: without a word in the row it would be tried at each end of a lease, for ever. */
+  private broken(held: HeldLease, error: unknown): RefreshAnswer {
+    this.logger.failure('hub.refresh.broken', error, idsOf(held));
+    return this.failedHere(held, failure('internal', 'unexpected_error'));
+  }
+
+  private failedHere({ lease }: HeldLease, cause: Failure): RefreshAnswer {
+    const since = lease.inDoubtSince;
+    const standing = since && { since, graceMs: this.graceMs(lease.integration.provider) };
+    return { kind: 'failed_here', failure: cause, standing };
+  }
+
   private keyAway(held: HeldLease, error: KeyUnavailable): RefreshAnswer {
-    this.logger.warning('hub.keys.unavailable', { ...idsOf(held), key_provider: error.provider });
+    this.logger.warning('hub.keys.unavailable', { ...idsOf(held), ...error.facts });
     return { kind: 'key_away' };
   }
 }
 
 function idsOf({ lease }: HeldLease): { provider: string; org: string; integration: string } {
   return { provider: lease.integration.provider, org: lease.orgId, integration: lease.integrationId };
-}
-
-function ours(reason: string): RefreshAnswer {
-  return { kind: 'refused', failure: failure('provider_misconfigured', reason), doubt: null };
 }
 
 /** Asks whether the access token works, by the shortest question that the definition has. @returns how it was refused, if it was */

@@ -1,6 +1,6 @@
 import { failure, type RefreshState, type Sealed } from '@hub/domain';
 import type { RefreshRetry } from '@hub/providers';
-import { afterAnswer, afterGranted } from './refresh-answer';
+import { afterAnswer, afterGranted, HELD_REASON } from './refresh-answer';
 
 const NOON = new Date('2026-11-22T12:00:00Z');
 const connected: RefreshState = {
@@ -107,15 +107,80 @@ it('a grant after a doubt tells of both', () => {
   expect(names(change)).toEqual(['refresh.in_doubt', 'refresh.succeeded']);
 });
 
-it('a token that does not open is put off, costs no attempt and no connection', () => {
+it('a token that does not open climbs the ladder, and costs no connection', () => {
   const change = afterAnswer(connected, { kind: 'unopened', reason: 'refresh_token_not_authentic' }, NOON);
   expect(change.patch).toMatchObject({
     status: 'refresh_failing',
-    failedRefreshes: 0,
+    failedRefreshes: 1,
     refreshFailure: { code: 'internal' },
-    nextRefreshAt: new Date('2026-11-22T12:08:00Z'),
+    nextRefreshAt: new Date('2026-11-22T12:01:00Z'),
   });
   expect(names(change)).toEqual(['seal.open_failed', 'refresh.failed']);
+});
+
+describe('what the hub fails at', () => {
+  const broken = failure('internal', 'unexpected_error');
+
+  it('climbs the ladder and becomes a dead letter, as every other failure does', () => {
+    const answer = { kind: 'failed_here', failure: broken, standing: null } as const;
+    const first = afterAnswer(connected, answer, NOON);
+    expect(first.patch).toMatchObject({
+      status: 'refresh_failing',
+      failedRefreshes: 1,
+      inDoubtSince: null,
+      refreshFailure: { code: 'internal' },
+      nextRefreshAt: new Date('2026-11-22T12:01:00Z'),
+    });
+    const fifth = afterAnswer({ ...connected, status: 'refresh_failing', failedRefreshes: 4 }, answer, NOON);
+    expect(fifth.events).toMatchObject([{ name: 'refresh.failed', detail: { attempts: 5, deadLetter: true } }]);
+    expect(fifth.patch.nextRefreshAt).toEqual(new Date('2026-11-22T12:08:00Z'));
+  });
+
+  it('leaves in doubt what was sent before, and comes again while the provider takes it', () => {
+    const standing = { since: new Date('2026-11-22T11:59:50Z'), graceMs: 30_000 };
+    const { patch, next } = afterAnswer(connected, { kind: 'failed_here', failure: broken, standing }, NOON);
+    expect(patch.inDoubtSince).toEqual(standing.since);
+    expect(next).toEqual(new Date('2026-11-22T12:00:10Z'));
+  });
+});
+
+describe('a refusal of the registration', () => {
+  const answer = {
+    kind: 'refused',
+    failure: failure('provider_misconfigured', 'invalid_client'),
+    doubt: null,
+  } as const;
+  const failing: RefreshState = { ...connected, status: 'refresh_failing', failedRefreshes: 2 };
+
+  it('counts while the breaker is closed, and not where this was its probe', () => {
+    expect(afterAnswer(failing, answer, NOON).patch.failedRefreshes).toBe(3);
+    const probe = afterAnswer(failing, answer, NOON, true);
+    expect(probe.patch).toMatchObject({ status: 'refresh_failing', failedRefreshes: 2 });
+    expect(probe.patch.refreshFailure).toMatchObject({ code: 'provider_misconfigured' });
+  });
+
+  it('keeps, as a probe, the doubt that stands', () => {
+    const standing = { since: new Date('2026-11-22T11:59:50Z'), graceMs: 30_000 };
+    const { patch, next } = afterAnswer(failing, { ...answer, standing }, NOON, true);
+    expect(patch.inDoubtSince).toEqual(standing.since);
+    expect(next).toEqual(new Date('2026-11-22T12:00:10Z'));
+  });
+
+  it('says nothing about others where it concerns this integration alone, so that it counts as a probe too', () => {
+    const alone = failure('provider_misconfigured', 'shop_not_permitted', { concerns: 'integration' });
+    expect(afterAnswer(failing, { ...answer, failure: alone }, NOON, true).patch.failedRefreshes).toBe(3);
+  });
+
+  it('of the provider itself counts as a probe too', () => {
+    const down = failure('provider_unavailable', 'http_503');
+    expect(afterAnswer(failing, { ...answer, failure: down }, NOON, true).patch.failedRefreshes).toBe(3);
+  });
+
+  it('that stands for a verdict which is not believed costs no attempt', () => {
+    const held = failure('provider_misconfigured', HELD_REASON);
+    const { patch } = afterAnswer(failing, { ...answer, failure: held }, NOON);
+    expect(patch).toMatchObject({ status: 'refresh_failing', failedRefreshes: 2, refusalHeldAt: NOON });
+  });
 });
 
 it('a key provider that is away puts a refresh off to the next rung, and costs neither attempt nor connection', () => {

@@ -1,12 +1,11 @@
 import {
   afterFailure,
+  afterPutOff,
   afterRefresh,
   afterVerification,
   failure,
   giveUp,
-  lifeMs,
-  retryDelayMs,
-  RUNGS,
+  refusesRegistration,
   type Change,
   type EventDraft,
   type Failure,
@@ -51,6 +50,8 @@ export type RefreshAnswer =
     }
   /** The sealed credential does not open: the hub's own fault, the provider was not asked. */
   | { readonly kind: 'unopened'; readonly reason: string }
+  /** The hub could not do its part: a credential is not set here, or a bug. What was sent before, if anything, is in doubt. */
+  | { readonly kind: 'failed_here'; readonly failure: Failure; readonly standing: StandingDoubt | null }
   /** The key provider that opens what is sealed is away: the hub's own trouble, the provider was not asked. */
   | { readonly kind: 'key_away' }
   /** Nothing was asked, since the lease was lost or too short by now. */
@@ -72,21 +73,28 @@ export function afterGranted(
   return told(afterRefresh(integration, grant, now, chance), doubt, 'granted');
 }
 
-/** What every other answer means for the integration. */
+/**
+ * What every other answer means for the integration.
+ *
+ * @param isProbe whether this was asked for all who wait behind an open breaker
+ */
 export function afterAnswer(
   integration: RefreshState,
   answer: Exclude<RefreshAnswer, { kind: 'granted' | 'not_asked' }>,
   now: Date,
+  isProbe = false,
 ): Change {
   switch (answer.kind) {
     case 'works':
       return afterVerification(integration, now);
     case 'refused':
-      return told(afterRefusal(integration, answer, now), answer.doubt, answer.failure.code);
+      return told(afterRefusal(integration, answer, now, isProbe), answer.doubt, answer.failure.code);
     case 'unopened':
       return afterUnopened(integration, answer.reason, now);
+    case 'failed_here':
+      return afterFailure(inDoubt(integration, answer.standing), answer.failure, now, answer.standing?.graceMs);
     case 'key_away':
-      return afterFailure(integration, failure('internal', 'key_provider_unavailable'), now);
+      return afterPutOff(integration, failure('internal', 'key_provider_unavailable'), now);
   }
 }
 
@@ -94,11 +102,13 @@ function afterRefusal(
   integration: RefreshState,
   { failure: refusal, doubt, standing }: Extract<RefreshAnswer, { kind: 'refused' }>,
   now: Date,
+  isProbe: boolean,
 ): Change {
-  if (refusal.reason === HELD_REASON) return withHeldRefusal(afterFailure(integration, refusal, now), now);
+  if (refusal.reason === HELD_REASON) return withHeldRefusal(afterPutOff(integration, refusal, now), now);
   if (refusal.code !== 'invalid_grant' || doubt === null || HARMLESS.has(doubt.retry)) {
-    if (standing === undefined) return afterFailure(integration, refusal, now);
-    return afterFailure({ ...integration, inDoubtSince: standing?.since ?? null }, refusal, now, standing?.graceMs);
+    const after = isProbe && refusesRegistration(refusal) ? afterPutOff : afterFailure;
+    if (standing === undefined) return after(integration, refusal, now);
+    return after(inDoubt(integration, standing), refusal, now, standing?.graceMs);
   }
   // most likely the lost answer held the successor: the person must sign in again, and the code tells why
   const lost: Failure = {
@@ -114,15 +124,14 @@ function withHeldRefusal(change: Change, now: Date): Change {
   return { ...change, patch: { ...change.patch, refusalHeldAt: now } };
 }
 
-/** Nothing mends itself here: it is tried at the slowest pace of the ladder until an operator has done something. */
+function inDoubt(integration: RefreshState, standing: StandingDoubt | null): RefreshState {
+  return { ...integration, inDoubtSince: standing?.since ?? null };
+}
+
+/** The seal is told apart from the refresh that fails by it. */
 function afterUnopened(integration: RefreshState, reason: string, now: Date): Change {
   const change = afterFailure(integration, failure('internal', reason), now);
-  const next = new Date(now.getTime() + retryDelayMs(RUNGS, lifeMs(integration)));
-  return {
-    patch: { ...change.patch, nextRefreshAt: next },
-    events: [{ name: 'seal.open_failed', detail: { reason } }, ...change.events],
-    next,
-  };
+  return { ...change, events: [{ name: 'seal.open_failed', detail: { reason } }, ...change.events] };
 }
 
 /** A doubt is told before what came of it. */

@@ -46,11 +46,12 @@ export class RefreshConsumer {
   }
 }
 
-/** The ladder stands in the row, so a job is never tried again; one that came early by a wrong clock comes once more. */
+/** The ladder stands in the row, so a job is never tried again; one that came early by a wrong clock, or to a worker that ends, comes once more. */
 function jobOutcome(outcome: RefreshOutcome): JobOutcome {
   if (outcome.kind === 'throttled')
     return { holdLaneMs: Math.min(Math.max(outcome.forMs, SHORTEST_HOLD_MS), LONGEST_HOLD_MS) };
   if (outcome.kind === 'awaited') return { againInMs: outcome.forMs };
+  if (outcome.kind === 'draining') return { againInMs: 0 }; // for another worker: somebody may wait for it
   const early = outcome.kind === 'not_due' ? outcome.dueInMs : null;
   return early !== null && early < EARLY_MS ? { againInMs: early } : 'done';
 }

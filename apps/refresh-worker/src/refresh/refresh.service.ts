@@ -23,8 +23,8 @@ export type RefreshOutcome =
   | { readonly kind: 'throttled' | 'awaited'; readonly forMs: number }
   | { readonly kind: 'not_due'; readonly dueInMs: number | null };
 
-/** Answers for which no provider was asked. */
-const UNASKED: ReadonlySet<RefreshAnswer['kind']> = new Set(['not_asked', 'unopened', 'key_away']);
+/** Answers that are no provider's, be it that none was asked. */
+const UNASKED: ReadonlySet<RefreshAnswer['kind']> = new Set(['not_asked', 'unopened', 'failed_here', 'key_away']);
 
 /** Workers that see a database set back at the same moment have put back what they know after so long. */
 const PEERS_MS = 10_000;
@@ -110,7 +110,8 @@ export class RefreshService {
     const permission = await this.breakers.mayAsk(work.provider);
     if (permission === 'put_off') return { kind: 'put_off' };
     const graceMs = this.credentials.graceMs(work.provider);
-    const lease = await this.leases.claim(work.orgId as OrgId, work.id as IntegrationId, this.owner, graceMs);
+    const [orgId, id] = [work.orgId as OrgId, work.id as IntegrationId];
+    const lease = await this.leases.claim(orgId, id, this.owner, graceMs, this.recalledAfter);
     if (!isLease(lease)) {
       if (permission === 'probe') await this.breakers.returnProbe(work.provider);
       return whyNot(lease, work);
@@ -123,9 +124,9 @@ export class RefreshService {
     if (heard.kind === 'granted') return this.keep(held, heard);
     const answer = await this.breakers.believe(work.provider, heard, lease.refusalHeldAt);
     const now = held.now();
-    const change = afterAnswer(lease.integration, answer, now);
+    const change = afterAnswer(lease.integration, answer, now, permission === 'probe');
     const settlement = await this.leases.settle(held.lease, change, WORKER);
-    await this.breakers.note(work.provider, heard);
+    await this.breakers.note(lease.integration, heard);
     await this.ringFor(held.lease, settlement, change, now);
     return isThrottle(heard) ? { kind: 'throttled', forMs: heard.failure.retryAfterMs ?? 0 } : settlement;
   }
@@ -147,7 +148,7 @@ export class RefreshService {
     };
     const kept = await this.answers.keep(spooled);
     // only now: nothing may stand between an answer and its commit
-    if (!held.lease.lateGrant) await this.breakers.note(integration.provider, answer);
+    if (!held.lease.lateGrant) await this.breakers.note(integration, answer);
     if (kept.kind !== 'parked') await this.afterCommit(spooled, kept, held.now());
     return kept;
   }

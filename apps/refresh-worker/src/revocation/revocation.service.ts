@@ -64,7 +64,7 @@ export class RevocationService {
     this.logger.info('hub.revocation.started', idsOf(revocation));
     const answer = await this.grants.giveBack(revocation, provider).catch(unopened);
     if (answer instanceof KeyUnavailable) {
-      this.logger.warning('hub.keys.unavailable', { ...idsOf(revocation), key_provider: answer.provider });
+      this.logger.warning('hub.keys.unavailable', { ...idsOf(revocation), ...answer.facts });
       return { againInMs: KEYS_AWAY_MS };
     }
     const facts = { ...idsOf(revocation), duration_ms: Math.round(performance.now() - startedMs) };

@@ -22,8 +22,8 @@ const AT_ONCE = 4;
 const BATCH = 200;
 /** Between two batches reads and refreshes have the database to themselves. */
 const PAUSE_MS = 20;
-/** Other processes keep opened keys for five minutes, and may seal with the one before for so long. */
-const SETTLED_AFTER_MS = 10 * 60_000;
+/** The database lets a key retire once nobody has needed it for ten minutes: the next look is just behind that. */
+const RETIRES_IN_MS = 10 * 60_000 + 1_000;
 /** Where a value does not open its key cannot retire, until somebody has looked. */
 const BLOCKED_MS = 3_600_000;
 /** Something is in the way: PostgreSQL, the key provider, a bug. */
@@ -57,22 +57,18 @@ export class RotationService {
     }
   }
 
-  /**
-   * Takes an org's rotation as far as it goes now.
-   *
-   * @param settledAfterMs for so long after a key was replaced others may seal with it
-   */
-  async rotate(orgId: OrgId, settledAfterMs = SETTLED_AFTER_MS): Promise<void> {
+  /** Takes an org's rotation as far as it goes now. */
+  async rotate(orgId: OrgId): Promise<void> {
     const rotation = await this.rotations.begin(orgId, WORKER);
     if (!rotation) return;
     // once for each wish: a key that was made since is wrapped by the newest
-    if (rotation.rewrap && !rotation.replacedAt) await this.rewrap(rotation);
-    if (!rotation.reseal) return this.rotations.finish(orgId);
-    if (!rotation.replacedAt) await this.replace(orgId);
+    if (rotation.rewrap && !rotation.rewrappedAt) await this.rewrap(orgId, rotation);
+    if (!rotation.reseal) return this.rotations.finish(orgId, rotation, WORKER);
+    if (!rotation.replacedAt) await this.replace(orgId, rotation);
     const unopened = await this.resealAll(orgId);
     if (unopened === undefined) return; // interrupted: the next one goes on
-    const againInMs = unopened > 0 ? BLOCKED_MS : settledAfterMs + 1_000;
-    await this.rotations.settle(orgId, { afterMs: settledAfterMs, unopened, againInMs }, WORKER);
+    const againInMs = unopened > 0 ? BLOCKED_MS : RETIRES_IN_MS;
+    await this.rotations.settle(orgId, rotation, { unopened, againInMs }, WORKER);
   }
 
   /** Ends after the batch under way. */
@@ -84,21 +80,25 @@ export class RotationService {
     try {
       await this.rotate(orgId);
     } catch (error) {
-      if (error instanceof OrgForgotten) return this.rotations.finish(orgId);
-      if (error instanceof KeyUnavailable)
-        this.logger.warning('hub.keys.unavailable', { key_provider: error.provider, org: orgId });
+      if (error instanceof OrgForgotten) return this.rotations.finish(orgId, undefined, WORKER);
+      if (error instanceof KeyUnavailable) this.logger.warning('hub.keys.unavailable', { ...error.facts, org: orgId });
       else this.logger.failure('hub.keys.rotation_failed', error, { org: orgId });
       await this.rotations.putOff(orgId, AGAIN_MS);
     }
   }
 
-  private async rewrap({ dataKeys }: Rotation): Promise<void> {
-    for (const before of dataKeys) await this.rotations.rewrapped(before, await this.vault.keys.rewrap(before), WORKER);
+  /** Keys of all purposes and states: a wrapping key can go once it wraps none. */
+  private async rewrap(orgId: OrgId, rotation: Rotation): Promise<void> {
+    for (const before of rotation.dataKeys)
+      await this.rotations.rewrapped(before, await this.vault.keys.rewrap(before), WORKER);
+    await this.rotations.allRewrapped(orgId, rotation);
   }
 
-  private async replace(orgId: OrgId): Promise<void> {
+  private async replace(orgId: OrgId, { hasAuditKey }: Rotation): Promise<void> {
     const before = await this.activeKey(orgId);
-    await this.rotations.replace(before, await this.vault.keys.draft(orgId), WORKER);
+    const key = await this.vault.keys.draft(orgId);
+    const auditKey = hasAuditKey ? await this.vault.keys.draft(orgId) : undefined;
+    await this.rotations.replace(before, key, auditKey, WORKER);
   }
 
   /** @returns how many values do not open; `undefined` if it was interrupted */

@@ -3,6 +3,7 @@ import { Column, Entity, Generated, Index, PrimaryColumn } from 'typeorm';
 /** A line of the audit trail; only `hub.append_event` writes one. Partitioned by `at`, which is why that is part of the key. */
 @Entity('audit_events')
 @Index('audit_events_provider', ['orgId', 'provider', 'seq'])
+@Index('audit_events_sealed', ['orgId'], { where: `jsonb_path_exists(detail, '$.*."sealed"'::jsonpath)` })
 export class AuditEventEntity {
   @PrimaryColumn('uuid', { name: 'org_id' }) orgId: string;
   @PrimaryColumn('bigint') seq: number;

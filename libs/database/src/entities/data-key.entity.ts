@@ -3,6 +3,7 @@ import { oneOf } from './one-of';
 
 /** A row of `data_keys`: a key that seals for an org, wrapped. */
 @Entity('data_keys')
+@Index('data_keys_by_org', ['orgId'])
 @Index('data_keys_active', ['orgId', 'purpose'], { unique: true, where: "status = 'active'" })
 @Check('data_keys_status_check', oneOf('status', ['active', 'retiring', 'retired', 'shredded']))
 @Check('data_keys_shredded_check', "(status = 'shredded') = (wrapped_key = '')")
@@ -17,4 +18,8 @@ export class DataKeyEntity {
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;
   @Column('timestamptz', { name: 'status_changed_at', default: () => 'now()' }) statusChangedAt: Date;
   @Column('text', { default: 'tokens' }) purpose: string;
+  /** Of a retiring key: since then nothing is sealed with it, as far as anybody has looked. */
+  @Column('timestamptz', { name: 'unneeded_since', nullable: true }) unneededSince: Date | null;
+  /** When a rotation has wrapped it anew. */
+  @Column('timestamptz', { name: 'rewrapped_at', nullable: true }) rewrappedAt: Date | null;
 }

@@ -9,6 +9,8 @@ export class KeyRotationEntity {
   @Column('boolean') rewrap: boolean;
   @Column('boolean') reseal: boolean;
   @Column('timestamptz', { name: 'started_at', nullable: true }) startedAt: Date | null;
+  @Column('bigint', { name: 'rewrapped_keys', default: 0 }) rewrappedKeys: number;
+  @Column('timestamptz', { name: 'rewrapped_at', nullable: true }) rewrappedAt: Date | null;
   @Column('timestamptz', { name: 'replaced_at', nullable: true }) replacedAt: Date | null;
   @Column('timestamptz', { name: 'resealed_at', nullable: true }) resealedAt: Date | null;
   @Column('bigint', { name: 'resealed_cells', default: 0 }) resealedCells: number;

@@ -5,6 +5,7 @@ import { ProviderEntity } from './provider.entity';
 @Entity('revocations')
 @Index('revocations_due', ['nextAttemptAt'], { where: 'next_attempt_at IS NOT NULL' })
 @Index('revocations_dead', ['orgId'], { where: 'next_attempt_at IS NULL' })
+@Index('revocations_by_org', ['orgId'])
 @Index('revocations_due_by_provider', ['provider', 'nextAttemptAt'], { where: 'next_attempt_at IS NOT NULL' })
 export class RevocationEntity {
   @PrimaryGeneratedColumn('uuid') id: string;
@@ -28,6 +29,7 @@ export class RevocationEntity {
 
 /** A row of `token_inbox`: a grant that came when its epoch had passed. */
 @Entity('token_inbox')
+@Index('token_inbox_by_org', ['orgId'])
 @Index('token_inbox_integration', ['integrationId'])
 export class LateGrantEntity {
   @PrimaryGeneratedColumn('uuid') id: string;

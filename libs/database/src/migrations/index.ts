@@ -23,8 +23,18 @@ import { CreateForgottenOrgs1795392970000 } from './1795392970000-create-forgott
 import { CreateKeyRotations1795392980000 } from './1795392980000-create-key-rotations';
 import { WaitForThoseWhoStore1795392990000 } from './1795392990000-wait-for-those-who-store';
 import { LetTheEraserTellEvents1795392991000 } from './1795392991000-let-the-eraser-tell-events';
+import { CountAccountsOfVerdicts1795393100000 } from './1795393100000-count-accounts-of-verdicts';
+import { SyncTheForgotten1795393200000 } from './1795393200000-sync-the-forgotten';
+import { IndexWhatKeysOpen1795393400000 } from './1795393400000-index-what-keys-open';
+import { CountWhatKeysOpen1795393410000 } from './1795393410000-count-what-keys-open';
+import { HoldKeysToTheirTime1795393420000 } from './1795393420000-hold-keys-to-their-time';
+import { CountWhatRotationsDo1795393430000 } from './1795393430000-count-what-rotations-do';
+import { DestroyRetiredKeys1795393440000 } from './1795393440000-destroy-retired-keys';
+import { NameKeysOfSealedValuesAlone1795393450000 } from './1795393450000-name-keys-of-sealed-values-alone';
+import { TellReopenedVerdicts1795393500000 } from './1795393500000-tell-reopened-verdicts';
 import { CompleteDeferredFlows1795393600000 } from './1795393600000-complete-deferred-flows';
 import { AbandonFlows1795393610000 } from './1795393610000-abandon-flows';
+import { WaitForConnects1795393700000 } from './1795393700000-wait-for-connects';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -53,6 +63,16 @@ export const MIGRATIONS = [
   CreateKeyRotations1795392980000,
   WaitForThoseWhoStore1795392990000,
   LetTheEraserTellEvents1795392991000,
+  CountAccountsOfVerdicts1795393100000,
+  SyncTheForgotten1795393200000,
+  IndexWhatKeysOpen1795393400000,
+  CountWhatKeysOpen1795393410000,
+  HoldKeysToTheirTime1795393420000,
+  CountWhatRotationsDo1795393430000,
+  DestroyRetiredKeys1795393440000,
+  NameKeysOfSealedValuesAlone1795393450000,
+  TellReopenedVerdicts1795393500000,
   CompleteDeferredFlows1795393600000,
   AbandonFlows1795393610000,
+  WaitForConnects1795393700000,
 ];

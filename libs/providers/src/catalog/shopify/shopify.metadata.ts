@@ -49,7 +49,7 @@ export function readAdminFailure(answer: WireAnswer): Failure | undefined {
   if (status === 430) return failure('rate_limited', reason);
   if (status === 401 && !isPage(answer)) return failure('invalid_grant', reason);
   if (status === 403 && /non-expiring|no longer accepted/i.test(errorText(answer)))
-    return failure('provider_misconfigured', 'non_expiring_token');
+    return failure('provider_misconfigured', 'non_expiring_token', { concerns: 'integration' });
   if (status === 404) return failure('provider_misconfigured', reason);
   return undefined;
 }

@@ -95,6 +95,16 @@ describe('what Shopify means by', () => {
     expect(provider.readFailure(answer, conversation)).toMatchObject({ code, kind });
   });
 
+  it.each<[string, WireAnswer, Conversation, string | undefined]>([
+    ['a shop that is not permitted', anAnswer(400, { error: 'shop_not_permitted' }), 'refresh', 'integration'],
+    ['the same in a page', aPage(403, 'Oauth error shop_not_permitted'), 'refresh', 'integration'],
+    ['a token of the old kind', anAnswer(403, { errors: 'no longer accepted' }), 'api', 'integration'],
+    ['an unknown application', anAnswer(400, { error: 'application_cannot_be_found' }), 'refresh', undefined],
+    ['a wrong secret', anAnswer(401, { error: 'invalid_client' }), 'refresh', undefined],
+  ])('%s concerns %4$s', (_what, answer, conversation, whom) => {
+    expect(provider.readFailure(answer, conversation)?.concerns).toBe(whom);
+  });
+
   it.each<[string, WireAnswer, Conversation]>([
     ['a page for a shop that has gone', aPage(404), 'refresh'],
     ['a page that quotes dead words', aPage(401, 'This request requires an active refresh_token'), 'refresh'],

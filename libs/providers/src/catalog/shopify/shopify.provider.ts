@@ -86,6 +86,8 @@ function readFailure(answer: WireAnswer, conversation: Conversation): Failure | 
 
 /** What Shopify's own words mean, wherever they stand: in `error`, or in the title of a page. */
 const OPERATOR_ERRORS = ['application_cannot_be_found', 'invalid_client', 'shop_not_permitted'];
+/** Said to one shop, which the app may not be in; other shops are served. */
+const ABOUT_ONE_SHOP = 'shop_not_permitted';
 const DEAD_GRANT_ERRORS = ['invalid_subject_token', 'app_not_installed'];
 
 function readTokenRefusal(answer: WireAnswer): Failure | undefined {
@@ -96,14 +98,18 @@ function readTokenRefusal(answer: WireAnswer): Failure | undefined {
   // Here `error` is an empty text.
   if (description.includes('code_verifier is invalid')) return failure('invalid_grant', 'code_verifier');
   if (DEAD_GRANT_ERRORS.includes(error)) return failure('invalid_grant', error);
-  if (OPERATOR_ERRORS.includes(error)) return failure('provider_misconfigured', error);
+  if (OPERATOR_ERRORS.includes(error)) return operatorFailure(error);
   return oauthFailure(error);
+}
+
+function operatorFailure(word: string): Failure {
+  return failure('provider_misconfigured', word, word === ABOUT_ONE_SHOP ? { concerns: 'integration' } : {});
 }
 
 /** A page says something about the hub's registration at most, never about a grant. */
 function readPage(answer: WireAnswer, conversation: Conversation): Failure | undefined {
   const named = OPERATOR_ERRORS.find((word) => answer.text.includes(word));
-  if (named !== undefined) return failure('provider_misconfigured', named);
+  if (named !== undefined) return operatorFailure(named);
   return answer.status === 404 && conversation === 'exchange'
     ? failure('provider_misconfigured', 'no_such_shop')
     : undefined;
