@@ -2,7 +2,9 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { AuditEntry, Endpoints, EventName, FlowId, OrgId, ProviderId, Sealed } from '@hub/domain';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { completeFlow, FlowRepository, type NewFlow, type OpenedFlow } from './flow.repository';
+import { migrationDataSource } from './data-source';
 import type { HubDatabase } from './hub-database';
+import { AbandonFlows1795393610000 } from './migrations/1795393610000-abandon-flows';
 
 const hash = (text = randomBytes(16).toString('hex')): Buffer => createHash('sha256').update(text).digest();
 const event = (name: EventName): AuditEntry => ({
@@ -366,6 +368,29 @@ describe('flows', () => {
       expect((await refresher.overdue(1)).map(({ id }) => id)).toEqual([later.id]);
       expect(await refresher.abandon({ id: late.id, orgId: later.orgId }, worker)).toBe(false);
       expect(await row(late.id)).toMatchObject({ status: 'open' });
+    });
+
+    it('are over for a release before as well, if one goes back to it', async () => {
+      const own = await cloneDatabase();
+      const owner = await migrationDataSource(own.adminUrl).initialize();
+      const runner = owner.createQueryRunner();
+      const migration = new AbandonFlows1795393610000();
+      try {
+        await own.sql(
+          `insert into public.flows (id, org_id, provider, started_by, status, return_url, client_id, cookie_hash, expires_at)
+           values (gen_random_uuid(), gen_random_uuid(), 'notion', 'ada', 'abandoned', 'https://a.example', 'c', 'x', now())`,
+        );
+        await migration.down(runner);
+        expect(await own.sql('select status from public.flows')).toEqual([{ status: 'refused' }]);
+        const forced = () => own.sql("select 1 from pg_class where relname = 'flows' and relforcerowsecurity");
+        expect(await forced()).toHaveLength(1);
+        await migration.up(runner);
+        expect(await forced()).toHaveLength(1);
+      } finally {
+        await runner.release();
+        await owner.destroy();
+        await own.drop();
+      }
     });
 
     it('are ended by one of two workers that find them at once', async () => {

@@ -70,7 +70,10 @@ export class AbandonFlows1795393610000 implements MigrationInterface {
       drop function hub.abandon_flow(uuid), hub.overdue_flows(integer);
       revoke select (expires_at) on public.flows from hub_disconnector;
       drop index public.flows_unfinished;
-      delete from public.flows where status = 'abandoned';
+      -- the owner sees no row either while the policies are forced
+      alter table public.flows no force row level security;
+      update public.flows set status = 'refused' where status = 'abandoned';
+      alter table public.flows force row level security;
       alter table public.flows drop constraint flows_status_check;
       alter table public.flows add constraint flows_status_check
         check (status in ('awaiting_input', 'open', 'taken', 'parked', 'completed', 'refused', 'cancelled'));
