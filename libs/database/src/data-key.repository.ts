@@ -1,8 +1,9 @@
-import type { Actor, OrgId } from '@hub/domain';
+import type { Actor, AuditEntry, OrgId } from '@hub/domain';
 import type { DataKeyName, DataKeyStore, StoredDataKey, WrappedDataKey } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
 import type { HubDatabase } from './hub-database';
+import { selectOne } from './statements';
 
 const VAULT: Actor = { type: 'system', id: 'token-vault' };
 
@@ -70,11 +71,20 @@ export class DataKeyRepository implements DataKeyStore {
   }
 }
 
-/** Puts a key back that a database which was set back has forgotten, in the running transaction: it opens what it has sealed, and seals nothing more. */
-export async function putBackDataKey(manager: EntityManager, key: WrappedDataKey): Promise<void> {
-  await manager.query(
-    `insert into public.data_keys (id, org_id, key_provider, wrapping_key_id, wrapped_key, status)
-     values ($1, $2, $3, $4, $5, 'retiring') on conflict (id) do nothing`,
-    [key.id, key.orgId, key.keyProvider, key.wrappingKeyId, key.wrapped],
+/**
+ * Puts back the key of an answer that comes late, in the running transaction: the database may have been set back to before
+ * it was made, or have retired it meanwhile. It opens what it has sealed, and seals nothing more.
+ *
+ * @returns what is to be told at the end of the transaction; nothing where the key is there
+ */
+export async function putBackDataKey(manager: EntityManager, key: WrappedDataKey, actor: Actor): Promise<AuditEntry[]> {
+  const { orgId, id, keyProvider, wrappingKeyId, wrapped } = key;
+  const { was } = await selectOne<{ was: 'gone' | 'retired' | null }>(
+    manager,
+    'select hub.put_back_data_key($1, $2, $3, $4, $5) as was',
+    [orgId, id, keyProvider, wrappingKeyId, wrapped],
   );
+  if (was === null) return [];
+  const detail = { key: id, purpose: 'tokens', was, keyProvider, wrappingKey: wrappingKeyId };
+  return [{ name: 'key.restored', provider: null, integrationId: null, actor, detail }];
 }

@@ -71,6 +71,7 @@ export {
   type CellPlace,
   type DataKeyFacts,
   type KeyUse,
+  type RefusedKey,
   type ResealedCell,
   type Rotation,
   type RotationProgress,

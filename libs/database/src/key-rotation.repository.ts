@@ -1,5 +1,5 @@
-import type { Actor, AuditEntry, IntegrationId, OrgId, ProviderId } from '@hub/domain';
-import type { StoredDataKey, WrappedDataKey } from '@hub/token-vault';
+import { SYSTEM_ORG, type Actor, type AuditEntry, type IntegrationId, type OrgId, type ProviderId } from '@hub/domain';
+import type { DataKeyName, StoredDataKey, WrappedDataKey } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
 import type { KeyPurpose } from './data-key.repository';
@@ -46,6 +46,8 @@ export interface Rotation extends Pick<KeyRotationEntity, 'rewrap' | 'reseal' | 
   readonly wish: string;
   /** Of all purposes, those that this wish has not wrapped anew yet; no shredded one. */
   readonly dataKeys: readonly WrappedDataKey[];
+  /** The key that seals the org's tokens; `null` if it has none yet. */
+  readonly activeKey: string | null;
   /** Whether a key of the org seals what its trail tells of people. */
   readonly hasAuditKey: boolean;
 }
@@ -60,6 +62,10 @@ export interface RotationProgress {
   readonly rewrappedKeys: number;
   readonly resealedCells: number;
   readonly unopenedCells: number;
+  /** Data keys that their key provider refuses to unwrap. */
+  readonly refusedKeys: number;
+  /** Of the orgs that wait or are being sealed anew, those that a worker has taken up or put off. */
+  readonly attended: number;
 }
 
 /** A data key, and the key that wraps it. */
@@ -69,6 +75,13 @@ export interface DataKeyFacts {
   readonly status: StoredDataKey['status'];
   readonly keyProvider: string;
   readonly wrappingKeyId: string;
+}
+
+/** A data key that its key provider refuses to unwrap. */
+export interface RefusedKey extends DataKeyFacts {
+  readonly orgId: OrgId;
+  /** Since when, as far as a rotation has tried. */
+  readonly refusedAt: Date;
 }
 
 /** Values of an org in one column that the same key has sealed. */
@@ -108,14 +121,19 @@ const ORGS_OF_A_PAGE = 100;
 export class KeyRotationRepository {
   constructor(private readonly database: HubDatabase) {}
 
-  /** Has the keys of an org rotated, or of all. @returns of how many */
-  async request(orgId: OrgId | null, layers: { rewrap: boolean; reseal: boolean }): Promise<number> {
-    return this.database.asSystem('an operator has the keys of all orgs rotated', async (manager) => {
+  /**
+   * Has the keys of an org rotated, or of all. Who asked for it is told in that org's trail, or in the system's.
+   *
+   * @returns of how many
+   */
+  async request(orgId: OrgId | null, layers: { rewrap: boolean; reseal: boolean }, actor: Actor): Promise<number> {
+    return this.database.withOrg(orgId ?? SYSTEM_ORG, async (manager) => {
       const { orgs } = await selectOne<{ orgs: number }>(manager, 'select hub.request_rotations($1, $2, $3) as orgs', [
         orgId,
         layers.rewrap,
         layers.reseal,
       ]);
+      if (orgs > 0) await append(manager, actor, 'key.rotation_requested', { ...layers, orgs });
       return orgs;
     });
   }
@@ -125,9 +143,21 @@ export class KeyRotationRepository {
       selectOne<RotationProgress>(
         manager,
         `select orgs, waiting, resealing, retiring, rewrapped_keys as "rewrappedKeys",
-           resealed_cells as "resealedCells", unopened_cells as "unopenedCells"
+           resealed_cells as "resealedCells", unopened_cells as "unopenedCells", refused_keys as "refusedKeys", attended
          from hub.rotation_progress($1)`,
         [orgId],
+      ),
+    );
+  }
+
+  /** Data keys that did not unwrap when a rotation tried, of an org or of all; those that are known longest, first. */
+  async refused(orgId: OrgId | null, limit: number): Promise<RefusedKey[]> {
+    return this.database.asSystem('which data keys of any org their key provider refuses', (manager) =>
+      manager.query<RefusedKey[]>(
+        `select org_id as "orgId", id, purpose, status, key_provider as "keyProvider", wrapping_key_id as "wrappingKeyId",
+           refused_at as "refusedAt"
+         from hub.refused_data_keys($1, $2)`,
+        [orgId, limit],
       ),
     );
   }
@@ -171,9 +201,10 @@ export class KeyRotationRepository {
       const row = await manager.findOneBy(KeyRotationEntity, { orgId });
       if (!row || row.finishedAt) return undefined;
       const { rewrap, reseal, rewrappedAt, replacedAt } = row;
-      const { wish, hasAuditKey } = await selectOne<Pick<Rotation, 'wish' | 'hasAuditKey'>>(
+      const { wish, activeKey, hasAuditKey } = await selectOne<Pick<Rotation, 'wish' | 'activeKey' | 'hasAuditKey'>>(
         manager,
         `select requested_at::text as wish,
+           (select id from public.data_keys where purpose = 'tokens' and status = 'active') as "activeKey",
            exists (select from public.data_keys where purpose = 'audit' and status = 'active') as "hasAuditKey"
          from public.key_rotations`,
       );
@@ -195,28 +226,33 @@ export class KeyRotationRepository {
         const detail = { rewrap, reseal, dataKeys: dataKeys.length, values };
         await append(manager, actor, 'key.rotation_started', detail);
       }
-      return { rewrap, reseal, rewrappedAt, replacedAt, wish, dataKeys, hasAuditKey };
+      return { rewrap, reseal, rewrappedAt, replacedAt, wish, dataKeys, activeKey, hasAuditKey };
     });
   }
 
-  /** Stores a data key as it is wrapped now, unless somebody else has changed it meanwhile. */
-  async rewrapped(before: WrappedDataKey, after: WrappedDataKey, actor: Actor): Promise<void> {
+  /**
+   * Stores a data key as it is wrapped now, unless somebody else has changed it meanwhile. The database keeps the wrapping
+   * before for 30 days, and tells the org's trail.
+   */
+  async rewrapped(before: WrappedDataKey, after: WrappedDataKey): Promise<void> {
     await this.database.withOrg(before.orgId, async (manager) => {
+      // the row is locked first: the event that the function writes locks the org's head, which is everybody's last
+      await manager.query("update public.key_rotations set next_at = now() + interval '1 minute'");
       const { done } = await selectOne<{ done: boolean }>(
         manager,
         'select hub.rewrap_data_key($1, $2, $3, $4, $5) as done',
         [before.id, before.wrapped, after.keyProvider, after.wrappingKeyId, after.wrapped],
       );
-      if (!done) return;
-      await manager.query(
-        "update public.key_rotations set rewrapped_keys = rewrapped_keys + 1, next_at = now() + interval '1 minute'",
-      );
-      const detail = { key: before.id, from: before.wrappingKeyId, to: after.wrappingKeyId, by: after.keyProvider };
-      await append(manager, actor, 'key.rewrapped', detail);
+      if (done) await manager.query('update public.key_rotations set rewrapped_keys = rewrapped_keys + 1');
     });
   }
 
-  /** Every data key is wrapped anew, as far as this wish goes. */
+  /** Notes that a data key's provider refuses to unwrap it: it stays as it is. */
+  async noteRefused({ orgId, id }: DataKeyName): Promise<void> {
+    await this.database.withOrg(orgId, (manager) => manager.query('select hub.note_refused_data_key($1)', [id]));
+  }
+
+  /** Every data key that its provider does not refuse is wrapped anew, as far as this wish goes. */
   async allRewrapped(orgId: OrgId, { wish }: Rotation): Promise<void> {
     await this.database.withOrg(orgId, (manager) =>
       manager.query('update public.key_rotations set rewrapped_at = now() where requested_at = $1::timestamptz', [
@@ -360,6 +396,7 @@ interface Outcome {
   readonly rewrappedKeys: number;
   readonly resealedValues: number;
   readonly unopenedValues: number;
+  readonly refusedKeys: number;
 }
 
 /** Ends the rotation, once. @returns `undefined` if it has ended before, or something else was wished meanwhile */
@@ -367,7 +404,8 @@ async function end(manager: EntityManager, wish: string | null): Promise<Outcome
   const [[outcome]] = await manager.query<[Outcome[], number]>(
     `update public.key_rotations set finished_at = now()
      where finished_at is null and requested_at = coalesce($1::timestamptz, requested_at)
-     returning rewrapped_keys as "rewrappedKeys", resealed_cells as "resealedValues", unopened_cells as "unopenedValues"`,
+     returning rewrapped_keys as "rewrappedKeys", resealed_cells as "resealedValues", unopened_cells as "unopenedValues",
+       (select count(*) from public.data_keys where refused_at is not null and status <> 'shredded') as "refusedKeys"`,
     [wish],
   );
   return outcome;

@@ -85,6 +85,60 @@ describe('the lease of a refresh', () => {
   const refused = (integration: Integration, cause: (typeof FAILURES)[keyof typeof FAILURES]) =>
     afterFailure(integration, cause, new Date());
 
+  describe('settles an answer that comes late, with the key beside it', () => {
+    const aDataKey = ({ orgId }: Stored) =>
+      ({ orgId, id: randomUUID(), keyProvider: 'local', wrappingKeyId: 'k1', wrapped: 'wrapped' }) as const;
+    const keysOf = ({ orgId }: Stored) =>
+      database.sql<{ id: string; status: string; unneeded_since: Date | null }>(
+        'select id, status, unneeded_since from public.data_keys where org_id = $1',
+        [orgId],
+      );
+    const restoredOf = async ({ orgId }: Stored) =>
+      database.sql(
+        "select actor_id, detail from public.audit_events where org_id = $1 and name = 'key.restored' order by seq",
+        [orgId],
+      );
+
+    it('and the key that the database has forgotten is there again, told once', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      const dataKey = aDataKey(stored);
+      for (let times = 0; times < 2; times += 1)
+        await leases.settle({ ...lease, dataKey }, granted(lease.integration, aFreshGrant()), WORKER);
+      expect(await keysOf(stored)).toEqual([{ id: dataKey.id, status: 'retiring', unneeded_since: null }]);
+      const detail = { key: dataKey.id, purpose: 'tokens', was: 'gone', keyProvider: 'local', wrappingKey: 'k1' };
+      expect(await restoredOf(stored)).toEqual([{ actor_id: WORKER.id, detail }]);
+    });
+
+    it('and the key that has retired meanwhile is retiring again: ten minutes begin anew', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      const dataKey = aDataKey(stored);
+      await database.sql(
+        `insert into public.data_keys (id, org_id, key_provider, wrapping_key_id, wrapped_key, status, unneeded_since)
+         values ($1, $2, 'local', 'k1', 'wrapped', 'retired', now() - interval '1 hour')`,
+        [dataKey.id, stored.orgId],
+      );
+      await leases.settle({ ...lease, dataKey }, granted(lease.integration, aFreshGrant()), WORKER);
+      expect(await keysOf(stored)).toEqual([{ id: dataKey.id, status: 'retiring', unneeded_since: null }]);
+      expect(await restoredOf(stored)).toMatchObject([{ detail: { key: dataKey.id, was: 'retired' } }]);
+    });
+
+    it.each(['active', 'retiring', 'shredded'])('and a key that is %s stays so, untold', async (status) => {
+      const stored = await due();
+      const lease = await held(stored);
+      const dataKey = aDataKey(stored);
+      await database.sql(
+        `insert into public.data_keys (id, org_id, key_provider, wrapping_key_id, wrapped_key, status)
+         values ($1, $2, 'local', 'k1', $3, $4)`,
+        [dataKey.id, stored.orgId, status === 'shredded' ? '' : 'wrapped', status],
+      );
+      await leases.settle({ ...lease, dataKey }, granted(lease.integration, aFreshGrant()), WORKER);
+      expect(await keysOf(stored)).toMatchObject([{ id: dataKey.id, status }]);
+      expect(await restoredOf(stored)).toEqual([]);
+    });
+  });
+
   describe('is claimed', () => {
     it('with the row as it stands, its sealed tokens, a new epoch and a time by the database’s clock', async () => {
       const stored = await due();

@@ -216,7 +216,7 @@ export class RefreshLeaseRepository {
     return this.database.withOrg(orgId, async (manager) => {
       const head = await lockHead(manager, integrationId);
       if (!head || !(await isOlder(manager, integrationId, grant))) return undefined;
-      if (stored.dataKey) await putBackDataKey(manager, stored.dataKey);
+      const restored = stored.dataKey ? await putBackDataKey(manager, stored.dataKey, actor) : [];
       const reopened = await putIntoInbox(manager, { ...stored, epoch: head.epoch }, head, grant);
       const detail = { kept: 'inbox', epoch: head.epoch, why: 'database_set_back' };
       const place = { provider: integration.provider, integrationId, actor };
@@ -224,6 +224,7 @@ export class RefreshLeaseRepository {
         manager,
         [{ name: 'refresh.in_doubt', detail } as const, ...reopened].map((event) => ({ ...event, ...place })),
       );
+      await appendEvents(manager, restored);
       return head.epoch;
     });
   }
@@ -247,33 +248,10 @@ export class RefreshLeaseRepository {
   private async settleOnce(fence: Fence, change: Change, actor: Actor): Promise<Settlement> {
     return this.settling.withOrg(fence.orgId, async (manager) => {
       const head = await lockHead(manager, fence.integrationId);
-      if (head && fence.dataKey) await putBackDataKey(manager, fence.dataKey);
-      if (head?.epoch !== fence.epoch) return keepLate(manager, fence, head, change.patch.grant, actor);
-      if (!change.patch.grant && (await newestLateGrant(manager, fence.integrationId)) !== null)
-        return lookAtLateGrantFirst(manager, fence, head, actor);
-      const set = patchAssignments(change.patch, 2);
-      const count = await affected(
-        manager,
-        `update public.integrations set ${set.sql.join(', ')}, phase = 'idle', lease_owner = null, lease_until = null,
-           settled_epoch = epoch, settled_at = clock_timestamp()
-         where id = $1 and settled_epoch < epoch`,
-        [fence.integrationId, ...set.values],
-      );
-      const row = await manager.findOneOrFail(IntegrationEntity, { where: { id: fence.integrationId } });
-      if (count !== 1) return { kind: 'saved', integration: toIntegration(row) }; // by this same attempt, whose first word of it was lost
-      if (change.patch.grant) await dropSuperseded(manager, fence.integrationId, change.patch.grant);
-      const { provider } = fence.integration;
-      await appendEvents(
-        manager,
-        change.events.map((event) => ({
-          ...event,
-          ...(event.name === 'refresh.succeeded' && { detail: { ...event.detail, epoch: fence.epoch } }),
-          provider,
-          integrationId: fence.integrationId,
-          actor,
-        })),
-      );
-      return { kind: 'saved', integration: toIntegration(row) };
+      const restored = head && fence.dataKey ? await putBackDataKey(manager, fence.dataKey, actor) : [];
+      const settlement = await settled(manager, fence, head, change, actor);
+      await appendEvents(manager, restored);
+      return settlement;
     });
   }
 }
@@ -311,6 +289,42 @@ async function lockHead(manager: EntityManager, id: IntegrationId): Promise<Clai
     [id],
   );
   return head;
+}
+
+/** Writes a change, or keeps what comes too late for its epoch, with the events. */
+async function settled(
+  manager: EntityManager,
+  fence: Fence,
+  head: ClaimHead | undefined,
+  change: Change,
+  actor: Actor,
+): Promise<Settlement> {
+  if (head?.epoch !== fence.epoch) return keepLate(manager, fence, head, change.patch.grant, actor);
+  if (!change.patch.grant && (await newestLateGrant(manager, fence.integrationId)) !== null)
+    return lookAtLateGrantFirst(manager, fence, head, actor);
+  const set = patchAssignments(change.patch, 2);
+  const count = await affected(
+    manager,
+    `update public.integrations set ${set.sql.join(', ')}, phase = 'idle', lease_owner = null, lease_until = null,
+       settled_epoch = epoch, settled_at = clock_timestamp()
+     where id = $1 and settled_epoch < epoch`,
+    [fence.integrationId, ...set.values],
+  );
+  const row = await manager.findOneOrFail(IntegrationEntity, { where: { id: fence.integrationId } });
+  if (count !== 1) return { kind: 'saved', integration: toIntegration(row) }; // by this same attempt, whose first word of it was lost
+  if (change.patch.grant) await dropSuperseded(manager, fence.integrationId, change.patch.grant);
+  const { provider } = fence.integration;
+  await appendEvents(
+    manager,
+    change.events.map((event) => ({
+      ...event,
+      ...(event.name === 'refresh.succeeded' && { detail: { ...event.detail, epoch: fence.epoch } }),
+      provider,
+      integrationId: fence.integrationId,
+      actor,
+    })),
+  );
+  return { kind: 'saved', integration: toIntegration(row) };
 }
 
 async function isOlder(manager: EntityManager, id: IntegrationId, grant: SealedGrant): Promise<boolean> {

@@ -47,6 +47,7 @@ const PLAIN_STRUCTURES = [
   'audit_events.hash',
   'audit_events.prev_hash',
   'audit_heads.hash',
+  'data_keys.wrappings_before',
   'flows.confirm_cookie_hash',
   'flows.cookie_hash',
   'flows.endpoints',

@@ -56,6 +56,8 @@ export const EVENT_NAMES = [
   'request.invalid',
   'seal.open_failed',
   'key.created',
+  'key.restored',
+  'key.rotation_requested',
   'key.rotation_started',
   'key.rewrapped',
   'key.rotated',

@@ -5,7 +5,8 @@ import type { OrgId } from '@hub/domain';
  * worth nothing.
  */
 export interface Cell {
-  readonly table: 'integrations' | 'flows' | 'token_inbox' | 'audit_events';
+  /** Tokens are always of `integrations`, also while they lie in `revocations` or `token_inbox`: README, Decisions. */
+  readonly table: 'integrations' | 'flows' | 'audit_events';
   readonly column: string;
   readonly orgId: OrgId;
   readonly provider: string;

@@ -65,9 +65,10 @@ describe('of a thousand seals', () => {
   });
 });
 
-describe('every place that a sealed value can have', () => {
+// a token has one place, also where its row lies in revocations or token_inbox: README, Decisions
+describe('every place that a value is sealed for', () => {
   const OTHERS = {
-    table: ['integrations', 'flows', 'token_inbox'],
+    table: ['integrations', 'flows', 'audit_events'],
     column: ['access_token', 'refresh_token'],
     orgId: [cell.orgId, '6b1f3c9e-2f5d-4c1a-9b7e-0d3a5e8c7f22' as OrgId],
     provider: ['google_drive', 'shopify'],

@@ -151,7 +151,7 @@ describe('a sealed value that was tampered with', () => {
 
 describe('a sealed value in another cell', () => {
   it.each([
-    ['table', { table: 'token_inbox' }],
+    ['table', { table: 'flows' }],
     ['column', { column: 'refresh_token' }],
     ['provider', { provider: 'google_driv' }],
     ['row', { rowId: '0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0' }],

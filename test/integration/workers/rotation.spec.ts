@@ -7,7 +7,7 @@ import {
   KeyRotationRepository,
   type HubDatabase,
 } from '@hub/database';
-import type { OrgId } from '@hub/domain';
+import { SYSTEM_ORG, type OrgId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
 import {
   asSealedDetail,
@@ -18,6 +18,7 @@ import {
   type EventPlace,
   type SealedDetail,
 } from '@hub/token-vault';
+import { whyStuck } from '../../../apps/cli/src/keys/rotate.command';
 import { RotationService } from '../../../apps/refresh-worker/src/rotation/rotation.service';
 import { hub, type Answered } from '../../support/command-line';
 import { dataKeysIn } from '../../support/data-keys';
@@ -25,6 +26,8 @@ import { eventually } from '../../support/eventually';
 import { sealedBefore } from '../../support/sealed-before';
 import { refreshWorker } from '../../support/running-worker';
 import { WorkerStand, type Connected } from './worker-stand';
+
+const OPERATOR = { type: 'system', id: 'test' } as const;
 
 let stand: WorkerStand;
 let repository: KeyRotationRepository;
@@ -83,6 +86,13 @@ async function eventsOf(orgId: OrgId): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
+/** Who has asked for rotations, and for which, as the trail of an org or of the system tells. */
+const requestsOf = (orgId: OrgId) =>
+  stand.database.sql(
+    "select actor_id as actor, detail from public.audit_events where org_id = $1 and name = 'key.rotation_requested' order by seq",
+    [orgId],
+  );
+
 /** What the events of each name tell, in their order. */
 async function detailsOf(orgId: OrgId): Promise<Record<string, unknown[]>> {
   const rows = await stand.database.sql<{ name: string; detail: unknown }>(
@@ -130,7 +140,7 @@ it('both layers of an org are replaced, and its tokens stay what they are', asyn
   const { orgId, all } = await anOrg();
   const before = await keyNow(orgId);
   const tokens = await tokensOf(all);
-  expect(await repository.request(orgId, { rewrap: true, reseal: true })).toBe(1);
+  expect(await repository.request(orgId, { rewrap: true, reseal: true }, OPERATOR)).toBe(1);
   await aWorker().rotate(orgId);
   const after = await keyNow(orgId);
   expect(after).not.toBe(before);
@@ -143,6 +153,7 @@ it('both layers of an org are replaced, and its tokens stay what they are', asyn
   await tenMinutesPass(orgId);
   expect((await keysOf(orgId)).find(({ id }) => id === before)?.status).toBe('retired');
   expect(await eventsOf(orgId)).toEqual([
+    'key.rotation_requested',
     'key.rotation_started',
     'key.rewrapped',
     'key.rotated',
@@ -160,7 +171,7 @@ it('values of an earlier release, sealed under TOKEN_KEYS itself, get a data key
   const legacy = sealedBefore(keys(), tokenCell(stored, 'access_token'), accessToken);
   await stand.database.sql('update public.integrations set access_token = $2 where id = $1', [stored.id, legacy]);
   expect((await command('status')).out).toMatch(/^k1 +1 +1 +needed +integrations\.access_token 1$/m);
-  await repository.request(null, { rewrap: false, reseal: true });
+  await repository.request(null, { rewrap: false, reseal: true }, OPERATOR);
   await aWorker().rotateDue();
   expect(await keysInUse(orgId)).toEqual([await keyNow(orgId)]);
   expect((await stored.tokens()).accessToken).toBe(accessToken);
@@ -171,7 +182,7 @@ it('data keys are wrapped by a new first key of TOKEN_KEYS, and the old one may 
   const { orgId, all } = await anOrg();
   const tokens = await tokensOf(all);
   const fresh = randomBytes(32).toString('base64');
-  await repository.request(null, { rewrap: true, reseal: false });
+  await repository.request(null, { rewrap: true, reseal: false }, OPERATOR);
   await aWorker(`k2:${fresh},${keys()}`).rotateDue();
   expect(await keysOf(orgId)).toEqual([expect.objectContaining({ wrapping_key_id: 'k2', status: 'active' })]);
   const [cell, sealed] = [
@@ -194,7 +205,7 @@ it('data keys are wrapped by a new first key of TOKEN_KEYS, and the old one may 
 it('a key that is needed by what is not sealed anew retires once that is over', async () => {
   const { orgId } = await anOrg();
   const old = await keyNow(orgId);
-  await repository.request(orgId, { rewrap: false, reseal: true });
+  await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
   await aWorker().rotate(orgId);
   await stand.database.sql(
     `insert into public.flows (id, org_id, provider, started_by, status, return_url, client_id, cookie_hash, expires_at, verifier)
@@ -215,18 +226,91 @@ it('a value that does not open stays as it is, is counted, and the others go on'
   const { stored } = all[1] as Connected;
   const torn = `hub1.${await keyNow(orgId)}.AAAA`;
   await stand.database.sql('update public.integrations set access_token = $2 where id = $1', [stored.id, torn]);
-  await repository.request(orgId, { rewrap: false, reseal: true });
+  await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
   await tenMinutesPass(orgId);
   expect((await stored.row()).access_token).toBe(torn);
   expect(await repository.progress(orgId)).toMatchObject({ unopenedCells: 1, resealedCells: 5, retiring: 1 });
   expect((await keysOf(orgId)).map(({ status }) => status).sort()).toEqual(['active', 'retiring']);
 });
 
+describe('a data key that does not unwrap', () => {
+  const spoil = (id: string) =>
+    stand.database.sql("update public.data_keys set wrapped_key = 'garbage' where id = $1", [id]);
+
+  it('holds up no rotation: the others are wrapped anew once, and it is named until it is mended', async () => {
+    const { orgId, all } = await anOrg();
+    const tokens = await tokensOf(all);
+    const [lost, before] = await rotatedOnce(orgId);
+    const [row] = await stand.database.sql<{ wrapped: string }>(
+      'select wrapped_key as wrapped from public.data_keys where id = $1',
+      [lost],
+    );
+    await spoil(lost);
+    await repository.request(orgId, { rewrap: true, reseal: true }, OPERATOR);
+    await tenMinutesPass(orgId);
+    await aWorker().rotateDue();
+    expect(await keyNow(orgId)).not.toBe(before);
+    expect(await keysInUse(orgId)).toEqual([await keyNow(orgId)]);
+    expect(await tokensOf(all)).toEqual(tokens);
+    const told = await detailsOf(orgId);
+    expect(told['key.rewrapped']).toMatchObject([{ key: before }]);
+    expect(told['key.rotation_finished']?.at(-1)).toEqual({
+      rewrappedKeys: 1,
+      resealedValues: 6,
+      unopenedValues: 0,
+      refusedKeys: 1,
+    });
+    const status = await command('status');
+    expect(status.out).toMatch(
+      new RegExp(`^✗ local has refused to unwrap ${orgId} ${lost} \\(tokens, retired\\) with k1 since `, 'm'),
+    );
+    expect(status.out).toContain('1 data keys did not unwrap.');
+    expect(JSON.parse((await command('status', '--json')).out)).toMatchObject({ refusedKeys: [{ orgId, id: lost }] });
+
+    await stand.database.sql('update public.data_keys set wrapped_key = $2 where id = $1', [lost, row?.wrapped]);
+    await repository.request(orgId, { rewrap: true, reseal: false }, OPERATOR);
+    await aWorker().rotate(orgId);
+    expect(await repository.progress(orgId)).toMatchObject({ refusedKeys: 0, waiting: 0, resealing: 0 });
+    expect((await command('status')).out).not.toContain('refused');
+  });
+
+  it('and seals for its org is replaced: what it has sealed is counted, and the org seals again', async () => {
+    const { orgId, all } = await anOrg();
+    const lost = await keyNow(orgId);
+    await spoil(lost);
+    await repository.request(orgId, { rewrap: true, reseal: true }, OPERATOR);
+    await aWorker().rotate(orgId);
+    expect(await keyNow(orgId)).not.toBe(lost);
+    expect(await repository.progress(orgId)).toMatchObject({ refusedKeys: 1, unopenedCells: 6, retiring: 1 });
+    const cell = tokenCell((all[0] as Connected).stored, 'access_token');
+    expect((await vaultWith().seal(cell, new PlainToken('new'))).split('.')[1]).toBe(await keyNow(orgId));
+  });
+
+  /** @returns the key before, which is retired, and the one that seals */
+  async function rotatedOnce(orgId: OrgId): Promise<[string, string]> {
+    const first = await keyNow(orgId);
+    await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
+    await aWorker().rotate(orgId);
+    await tenMinutesPass(orgId);
+    return [first, await keyNow(orgId)];
+  }
+});
+
+it('a rotation that was put off is attended to, and one that nobody takes up is not', async () => {
+  const { orgId } = await anOrg();
+  await repository.request(orgId, { rewrap: true, reseal: true }, OPERATOR);
+  expect(await repository.progress(orgId)).toMatchObject({ waiting: 1, attended: 0 });
+  await repository.putOff(orgId, 60_000);
+  expect(await repository.progress(orgId)).toMatchObject({ waiting: 1, attended: 1 });
+  expect(whyStuck(true)).toContain('its log says why');
+  expect(whyStuck(false)).toContain('is a refresh worker running?');
+});
+
 it('what is written meanwhile wins', async () => {
   const { orgId, all } = await anOrg();
   const { stored } = all[0] as Connected;
   const vault = vaultWith();
-  await repository.request(orgId, { rewrap: false, reseal: true });
+  await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
   const cells = await repository.cellsNotUnder(orgId, 'none', FIRST_PLACE, 200);
   const sealed = await vault.seal(tokenCell(stored, 'access_token'), new PlainToken('of the refresh'));
   await stand.database.sql('update public.integrations set access_token = $2 where id = $1', [stored.id, sealed]);
@@ -241,7 +325,7 @@ it('what is written meanwhile wins', async () => {
 it('several workers at the same orgs make one new key of each, and lose nothing', async () => {
   const orgs = await Promise.all([anOrg(), anOrg(), anOrg()]);
   const tokens = await Promise.all(orgs.map(({ all }) => tokensOf(all)));
-  await repository.request(null, { rewrap: true, reseal: true });
+  await repository.request(null, { rewrap: true, reseal: true }, OPERATOR);
   await Promise.all(orgs.flatMap(({ orgId }) => [aWorker(), aWorker(), aWorker()].map((one) => one.rotate(orgId))));
   for (const [place, { orgId, all }] of orgs.entries()) {
     expect((await keysOf(orgId)).map(({ status }) => status).sort()).toEqual(['active', 'retiring']);
@@ -260,7 +344,7 @@ describe('a worker that dies', () => {
       await sealedInTheTrail(orgId);
       const tokens = await tokensOf(all);
       const before = await keyNow(orgId);
-      await repository.request(orgId, { rewrap: true, reseal: true });
+      await repository.request(orgId, { rewrap: true, reseal: true }, OPERATOR);
       const dying = new KeyRotationRepository(await stand.database.as('refreshWorker'));
       const act = dying[step].bind(dying) as (...args: unknown[]) => Promise<unknown>;
       Object.assign(dying, {
@@ -289,17 +373,17 @@ describe('a worker that dies', () => {
       expect(told['key.rewrapped']).toHaveLength(2);
       expect(told['key.rotated']).toMatchObject([{ purpose: 'tokens' }, { purpose: 'audit' }]);
       expect(told['key.retired']).toEqual([{ keys: [before] }]);
-      expect(told['key.rotation_finished']).toEqual([{ rewrappedKeys: 2, resealedValues: 6, unopenedValues: 0 }]);
+      expect(told['key.rotation_finished']).toEqual([{ rewrappedKeys: 2, resealedValues: 6, unopenedValues: 0, refusedKeys: 0 }]);
     },
   );
 });
 
 it('a second wish while the first is under way makes a key that is younger than itself', async () => {
   const { orgId } = await anOrg();
-  await repository.request(orgId, { rewrap: false, reseal: true });
+  await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
   await aWorker().rotate(orgId);
   const second = await keyNow(orgId);
-  await repository.request(orgId, { rewrap: false, reseal: true });
+  await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
   await aWorker().rotate(orgId);
   expect(await keyNow(orgId)).not.toBe(second);
   expect(await keysInUse(orgId)).toEqual([await keyNow(orgId)]);
@@ -307,23 +391,23 @@ it('a second wish while the first is under way makes a key that is younger than 
 
 it('a wish for the other layer, while a rotation waits for its old key to retire, is done as well', async () => {
   const { orgId } = await anOrg();
-  await repository.request(orgId, { rewrap: false, reseal: true });
+  await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
   await aWorker().rotate(orgId);
   expect((await detailsOf(orgId))['key.rewrapped']).toBeUndefined();
-  await repository.request(orgId, { rewrap: true, reseal: false });
+  await repository.request(orgId, { rewrap: true, reseal: false }, OPERATOR);
   await tenMinutesPass(orgId);
   const told = await detailsOf(orgId);
   expect(told['key.rewrapped']).toHaveLength(2);
-  expect(told['key.rotation_finished']).toEqual([{ rewrappedKeys: 2, resealedValues: 6, unopenedValues: 0 }]);
+  expect(told['key.rotation_finished']).toEqual([{ rewrappedKeys: 2, resealedValues: 6, unopenedValues: 0, refusedKeys: 0 }]);
 });
 
 it('a wish that comes while a worker ends the one before is not ended with it', async () => {
   const { orgId } = await anOrg();
   const actor = { type: 'worker', id: 'test' } as const;
-  await repository.request(orgId, { rewrap: true, reseal: false });
+  await repository.request(orgId, { rewrap: true, reseal: false }, OPERATOR);
   const rotation = await repository.begin(orgId, actor);
   if (!rotation) throw new Error('there is nothing to do');
-  await repository.request(orgId, { rewrap: true, reseal: true });
+  await repository.request(orgId, { rewrap: true, reseal: true }, OPERATOR);
   await repository.allRewrapped(orgId, rotation);
   await repository.settle(orgId, rotation, { unopened: 0, againInMs: 600_000 }, actor);
   await repository.finish(orgId, rotation, actor);
@@ -331,7 +415,7 @@ it('a wish that comes while a worker ends the one before is not ended with it', 
   await tenMinutesPass(orgId);
   const told = await detailsOf(orgId);
   expect(told['key.rotation_started']).toHaveLength(1);
-  expect(told['key.rotation_finished']).toEqual([{ rewrappedKeys: 1, resealedValues: 6, unopenedValues: 0 }]);
+  expect(told['key.rotation_finished']).toEqual([{ rewrappedKeys: 1, resealedValues: 6, unopenedValues: 0, refusedKeys: 0 }]);
 });
 
 describe('the key that seals what the trail tells of people', () => {
@@ -339,7 +423,7 @@ describe('the key that seals what the trail tells of people', () => {
     const { orgId } = await anOrg();
     const before = await sealedInTheTrail(orgId);
     expect(await keyNow(orgId, 'audit')).toBe(before.key);
-    await repository.request(orgId, { rewrap: false, reseal: true });
+    await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
     await aWorker().rotate(orgId);
     await tenMinutesPass(orgId);
     expect(await repository.progress(orgId)).toMatchObject({ waiting: 0, resealing: 0, retiring: 0 });
@@ -358,11 +442,11 @@ describe('the key that seals what the trail tells of people', () => {
   it('is wrapped anew, and an old wrapping key goes once it wraps none of the trail either', async () => {
     const { orgId } = await anOrg();
     const first = await sealedInTheTrail(orgId);
-    await repository.request(orgId, { rewrap: false, reseal: true });
+    await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
     await aWorker().rotate(orgId);
     const second = await sealedInTheTrail(orgId);
     const fresh = randomBytes(32).toString('base64');
-    await repository.request(orgId, { rewrap: true, reseal: false });
+    await repository.request(orgId, { rewrap: true, reseal: false }, OPERATOR);
     await aWorker(`k2:${fresh},${keys()}`).rotate(orgId);
     expect((await keysOf(orgId)).map(({ wrapping_key_id: by }) => by)).toEqual(['k2', 'k2', 'k2', 'k2']);
     const opening = AuditVault.over(
@@ -381,7 +465,7 @@ describe('the key that seals what the trail tells of people', () => {
 
   it('stays away where there is none: an org of which the trail tells nothing needs none', async () => {
     const { orgId } = await anOrg();
-    await repository.request(orgId, { rewrap: true, reseal: true });
+    await repository.request(orgId, { rewrap: true, reseal: true }, OPERATOR);
     await aWorker().rotate(orgId);
     expect((await keysOf(orgId)).map(({ purpose }) => purpose)).toEqual(['tokens', 'tokens']);
   });
@@ -389,7 +473,7 @@ describe('the key that seals what the trail tells of people', () => {
   it('retires with a later rotation, once the events that it has sealed are pruned', async () => {
     const { orgId } = await anOrg();
     const { key } = await sealedInTheTrail(orgId);
-    await repository.request(orgId, { rewrap: false, reseal: true });
+    await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
     await aWorker().rotate(orgId);
     await stand.database.sql('alter table public.audit_events disable trigger user');
     const months = await stand.database.sql<{ name: string }>(
@@ -399,7 +483,7 @@ describe('the key that seals what the trail tells of people', () => {
       await stand.database.sql(`alter table ${name} disable trigger user`);
       await stand.database.sql(`delete from ${name} where org_id = $1`, [orgId]);
     }
-    await repository.request(orgId, { rewrap: false, reseal: true });
+    await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
     await aWorker().rotate(orgId);
     await tenMinutesPass(orgId);
     expect((await keysOf(orgId)).find(({ id }) => id === key)?.status).toBe('retired');
@@ -410,7 +494,7 @@ describe('hub keys status', () => {
   it('says of each key how many values it opens, and in which columns', async () => {
     const { orgId } = await anOrg();
     const old = await keyNow(orgId);
-    await repository.request(orgId, { rewrap: false, reseal: true });
+    await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
     await aWorker().rotate(orgId);
     await stand.database.sql(
       "update public.integrations set access_token = 'hub1.' || $2 || '.x' where org_id = $1 and provider = 'notion'",
@@ -453,7 +537,7 @@ describe('hub keys destroy-retired', () => {
     const { orgId } = await anOrg();
     const { key: oldOfTrail } = await sealedInTheTrail(orgId);
     const old = await keyNow(orgId);
-    await repository.request(orgId, { rewrap: true, reseal: true });
+    await repository.request(orgId, { rewrap: true, reseal: true }, OPERATOR);
     await aWorker().rotate(orgId);
     await tenMinutesPass(orgId);
     await stand.database.sql(
@@ -529,7 +613,7 @@ describe('hub keys destroy-retired', () => {
 
 it('a worker that was interrupted is followed by another', async () => {
   const { orgId } = await anOrg();
-  await repository.request(null, { rewrap: true, reseal: true });
+  await repository.request(null, { rewrap: true, reseal: true }, OPERATOR);
   const interrupted = aWorker();
   interrupted.interrupt();
   await interrupted.rotate(orgId);
@@ -559,6 +643,12 @@ it('hub keys rotate has a running worker do it, and says what came of it', async
     exitCode: 0,
     out: 'Asked for: 1 org. See hub keys status.\n',
   });
+  expect(await requestsOf(SYSTEM_ORG)).toEqual([
+    { actor: 'cli', detail: { rewrap: true, reseal: true, orgs: 1 } },
+    { actor: 'cli', detail: { rewrap: true, reseal: true, orgs: 1 } },
+  ]);
+  expect((await command('rotate', '--org', orgId, '--layer', 'wrapping', '--detach')).exitCode).toBe(0);
+  expect(await requestsOf(orgId)).toEqual([{ actor: 'cli', detail: { rewrap: true, reseal: false, orgs: 1 } }]);
   await eventually('the wish', async () => (await repository.progress(null)).orgs === 1);
   expect((await command('status')).out).toMatch(/Rotation: \d of 1 orgs wait/);
 });

@@ -39,7 +39,7 @@ function ageArgument(text: string): number {
 }
 
 async function destroyRetired({ environment, terminal }: Surroundings, options: DestroyOptions): Promise<void> {
-  const adminUrl = adminDatabaseUrl(environment, 'no app may destroy keys, so that this needs an administrator');
+  const adminUrl = adminDatabaseUrl(environment, 'no app may delete keys, so that this needs an administrator');
   const retired = await open(adminUrl);
   try {
     if (!options.dryRun && !options.yes)

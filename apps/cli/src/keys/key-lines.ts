@@ -1,10 +1,12 @@
-import type { RotationProgress } from '@hub/database';
-import { table } from '../table';
+import type { RefusedKey, RotationProgress } from '@hub/database';
+import { table, time } from '../table';
 import { total, type KeyTally, type Places } from './key-tally';
 
 /** What is known of the keys; never a key. */
 export interface KeyFacts {
   readonly tally: KeyTally;
+  /** Data keys that did not unwrap when a rotation tried. */
+  readonly refused: readonly RefusedKey[];
   readonly progress: RotationProgress;
   /** Ids of `TOKEN_KEYS`, in their order. */
   readonly tokenKeys: readonly string[];
@@ -68,6 +70,7 @@ export function keyLines(facts: KeyFacts): string[] {
     '',
     ...singleKeyLines(facts),
     ...missingLines(facts),
+    ...refusedLines(facts),
     progressLine(facts.progress),
   ];
 }
@@ -102,6 +105,18 @@ function missingLines(facts: KeyFacts): string[] {
   return all.length > MOST_SHOWN ? [...lines, `and ${all.length - MOST_SHOWN} more: --json has all of them`] : lines;
 }
 
+function refusedLines({ refused, progress }: KeyFacts): string[] {
+  const lines = refused
+    .slice(0, MOST_SHOWN)
+    .map(
+      ({ orgId, id, purpose, status, keyProvider, wrappingKeyId, refusedAt }) =>
+        `✗ ${keyProvider} has refused to unwrap ${orgId} ${id} (${purpose}, ${status}) with ${wrappingKeyId} since ${time(refusedAt)}`,
+    );
+  return progress.refusedKeys > lines.length
+    ? [...lines, `and ${progress.refusedKeys - lines.length} more: --json has them`]
+    : lines;
+}
+
 function progressLine({
   orgs,
   waiting,
@@ -110,9 +125,10 @@ function progressLine({
   rewrappedKeys,
   resealedCells,
   unopenedCells,
+  refusedKeys,
 }: RotationProgress): string {
   if (orgs === 0) return 'No rotation was asked for yet.';
-  return `Rotation: ${waiting} of ${orgs} orgs wait, ${resealing} are being sealed anew, ${retiring} wait for their old key to retire; ${rewrappedKeys} data keys wrapped anew, ${resealedCells} values sealed anew, ${unopenedCells} did not open.`;
+  return `Rotation: ${waiting} of ${orgs} orgs wait, ${resealing} are being sealed anew, ${retiring} wait for their old key to retire; ${rewrappedKeys} data keys wrapped anew, ${resealedCells} values sealed anew, ${unopenedCells} did not open, ${refusedKeys} data keys did not unwrap.`;
 }
 
 /** Where values lie, for a person: `integrations.access_token 3, integrations.refresh_token 2`. */
@@ -132,6 +148,7 @@ export function keysJson(facts: KeyFacts): string {
       singleKeys: facts.tally.shown().map((key) => ({ ...key, opens: plain(key.opens) })),
       tokenKeys: needs(facts).map((need) => ({ ...need, places: plain(need.places) })),
       missingKeys: missing(facts).map(([id, places]) => ({ id, places: plain(places) })),
+      refusedKeys: facts.refused,
       rotation: facts.progress,
     },
     null,

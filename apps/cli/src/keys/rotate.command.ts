@@ -3,7 +3,7 @@ import { KeyRotationRepository, type RotationProgress } from '@hub/database';
 import type { OrgId } from '@hub/domain';
 import { InvalidArgumentError, type Command } from 'commander';
 import { orgArgument } from '../arguments';
-import { CommandRefused, type Surroundings } from '../command';
+import { CommandRefused, OPERATOR, type Surroundings } from '../command';
 import { withDatabase } from '../database.client';
 
 const LAYERS = ['wrapping', 'data', 'both'] as const;
@@ -19,6 +19,8 @@ const LOOK_EVERY_MS = 1_000;
 const TELL_EVERY_MS = 5_000;
 /** A worker looks every five seconds, and what one that died had taken up is another's after a minute: later than that there is none. */
 const NOBODY_AFTER_MS = 90_000;
+/** What is put off is looked at again within five seconds of its time; what a worker that died had taken up, is overdue by now. */
+const ATTENDED_WITHIN_MS = 20_000;
 
 /** `hub keys rotate`: has the refresh workers replace keys, and tells how far they are. */
 export function addRotateCommand(command: Command, { environment, terminal }: Surroundings): void {
@@ -38,7 +40,8 @@ export function addRotateCommand(command: Command, { environment, terminal }: Su
     .action(async ({ org, layer, detach }: RotateOptions) => {
       await withDatabase(environment, async (database) => {
         const rotations = new KeyRotationRepository(database);
-        const orgs = await rotations.request(org ?? null, { rewrap: layer !== 'data', reseal: layer !== 'wrapping' });
+        const layers = { rewrap: layer !== 'data', reseal: layer !== 'wrapping' };
+        const orgs = await rotations.request(org ?? null, layers, OPERATOR);
         if (orgs === 0)
           throw new CommandRefused(
             org ? `Nothing is sealed for an org ${org}.` : 'There is no org whose keys could be rotated.',
@@ -56,6 +59,13 @@ function layerArgument(text: string): Layer {
   return layer;
 }
 
+/** Nothing has moved for long. @param isAttended whether a worker has taken a rotation up, or put it off, not long ago */
+export function whyStuck(isAttended: boolean): string {
+  return isAttended
+    ? 'Nothing has moved for 90 s, although a refresh worker is at it: its log says why (hub.keys.unavailable, hub.keys.rotation_failed). The wish stays, and goes on once that is mended.'
+    : 'Nothing has moved for 90 s: is a refresh worker running? The wish stays, and goes on when one does.';
+}
+
 /** Waits until every value is sealed anew; that the old keys retire takes ten minutes more, and nobody's attention. */
 async function untilResealed(
   rotations: KeyRotationRepository,
@@ -64,16 +74,17 @@ async function untilResealed(
 ): Promise<RotationProgress> {
   let before = '';
   let movedMs = performance.now();
+  let attendedMs = -Infinity;
   for (let toldMs = -Infinity; ;) {
     const now = await rotations.progress(org);
     if (now.waiting + now.resealing === 0) return now;
-    const seen = JSON.stringify(now);
+    const { attended, ...moving } = now;
+    if (attended > 0) attendedMs = performance.now();
+    const seen = JSON.stringify(moving);
     if (seen !== before) movedMs = performance.now();
     before = seen;
     if (performance.now() - movedMs > NOBODY_AFTER_MS)
-      throw new CommandRefused(
-        'Nothing has moved for 90 s: is a refresh worker running? The wish stays, and goes on when one does.',
-      );
+      throw new CommandRefused(whyStuck(performance.now() - attendedMs < ATTENDED_WITHIN_MS));
     if (performance.now() - toldMs >= TELL_EVERY_MS) {
       tell(`${orgsOf(now.waiting + now.resealing)} to go, ${doneOf(now)}.`);
       toldMs = performance.now();
@@ -82,13 +93,19 @@ async function untilResealed(
   }
 }
 
-/** @throws CommandRefused if some values do not open */
+/** @throws CommandRefused if some values or keys do not open */
 function outcomeLines(done: RotationProgress): string[] {
-  const { orgs, retiring, unopenedCells } = done;
+  const { orgs, retiring, unopenedCells, refusedKeys } = done;
+  const wrong: string[] = [];
+  if (refusedKeys > 0)
+    wrong.push(
+      `${keysOf(refusedKeys)} ${refusedKeys === 1 ? 'does' : 'do'} not unwrap and ${refusedKeys === 1 ? 'stays' : 'stay'} as before: hub keys status names ${refusedKeys === 1 ? 'it' : 'them'}.`,
+    );
   if (unopenedCells > 0)
-    throw new CommandRefused(
+    wrong.push(
       `${valuesOf(unopenedCells)} of ${orgsOf(orgs)} did not open and stay as they are; the log has hub.keys.value_unopened for each. Their keys do not retire.`,
     );
+  if (wrong.length > 0) throw new CommandRefused(`${wrong.join(' ')} Else: ${doneOf(done)}.`);
   const lines = [`${orgsOf(orgs)}: ${doneOf(done)}.`];
   if (retiring > 0) lines.push(`The keys before retire in ten minutes, when no app can seal with them any more.`);
   return lines;
@@ -96,5 +113,6 @@ function outcomeLines(done: RotationProgress): string[] {
 
 const orgsOf = (count: number): string => `${count} ${count === 1 ? 'org' : 'orgs'}`;
 const doneOf = ({ rewrappedKeys, resealedCells }: RotationProgress): string =>
-  `${rewrappedKeys} data ${rewrappedKeys === 1 ? 'key' : 'keys'} wrapped anew, ${valuesOf(resealedCells)} sealed anew`;
+  `${keysOf(rewrappedKeys)} wrapped anew, ${valuesOf(resealedCells)} sealed anew`;
+const keysOf = (count: number): string => `${count} data ${count === 1 ? 'key' : 'keys'}`;
 const valuesOf = (count: number): string => `${count} ${count === 1 ? 'value' : 'values'}`;

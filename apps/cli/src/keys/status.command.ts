@@ -13,6 +13,9 @@ interface StatusOptions {
   readonly json?: true;
 }
 
+/** Lost keys are looked at one by one: more than these are told as a number alone. */
+const MOST_REFUSED = 1_000;
+
 /** `hub keys status`: which keys there are, what needs them, and how far a rotation has come. */
 export function addStatusCommand(command: Command, { environment, terminal }: Surroundings): void {
   command
@@ -34,7 +37,11 @@ async function factsOf(database: HubDatabase, tokenKeys: readonly string[], org:
   const tally = new KeyTally(org ? () => true : isLeftOver);
   for await (const orgs of org ? [[org]] : rotations.orgs())
     for (const use of await rotations.uses(orgs)) tally.add(use);
-  return { tally, progress: await rotations.progress(org ?? null), tokenKeys };
+  const [progress, refused] = [
+    await rotations.progress(org ?? null),
+    await rotations.refused(org ?? null, MOST_REFUSED),
+  ];
+  return { tally, refused, progress, tokenKeys };
 }
 
 /** A key that seals no more, and is not retired or needed all the same. That the trail keeps its own for years is no news. */

@@ -11,7 +11,7 @@ import {
 } from '@hub/database';
 import type { Actor, OrgId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
-import { KeyUnavailable, OpenFailed, tokenCell, TokenVault } from '@hub/token-vault';
+import { KeyRefused, KeyUnavailable, OpenFailed, tokenCell, TokenVault, type WrappedDataKey } from '@hub/token-vault';
 import { Injectable } from '@nestjs/common';
 
 const WORKER: Actor = { type: 'worker', id: 'refresh-worker' };
@@ -87,15 +87,29 @@ export class RotationService {
     }
   }
 
-  /** Keys of all purposes and states: a wrapping key can go once it wraps none. */
+  /** Keys of all purposes and states: a wrapping key can go once it wraps none. One that is lost holds up no other. */
   private async rewrap(orgId: OrgId, rotation: Rotation): Promise<void> {
-    for (const before of rotation.dataKeys)
-      await this.rotations.rewrapped(before, await this.vault.keys.rewrap(before), WORKER);
+    for (const before of rotation.dataKeys) {
+      const after = await this.wrappedAnew(before);
+      await (after ? this.rotations.rewrapped(before, after) : this.rotations.noteRefused(before));
+    }
     await this.rotations.allRewrapped(orgId, rotation);
   }
 
-  private async replace(orgId: OrgId, { hasAuditKey }: Rotation): Promise<void> {
-    const before = await this.activeKey(orgId);
+  /** @returns `undefined` if its key provider says no to it */
+  private async wrappedAnew(before: WrappedDataKey): Promise<WrappedDataKey | undefined> {
+    try {
+      return await this.vault.keys.rewrap(before);
+    } catch (error) {
+      if (!(error instanceof KeyRefused)) throw error;
+      this.logger.failure('hub.keys.key_refused', error, { org: before.orgId, key: before.id });
+      return undefined;
+    }
+  }
+
+  /** The key before is not opened for it: one that is lost is the first to be replaced. */
+  private async replace(orgId: OrgId, { activeKey, hasAuditKey }: Rotation): Promise<void> {
+    const before = activeKey ?? (await this.activeKey(orgId));
     const key = await this.vault.keys.draft(orgId);
     const auditKey = hasAuditKey ? await this.vault.keys.draft(orgId) : undefined;
     await this.rotations.replace(before, key, auditKey, WORKER);

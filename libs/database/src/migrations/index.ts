@@ -35,6 +35,9 @@ import { TellReopenedVerdicts1795393500000 } from './1795393500000-tell-reopened
 import { CompleteDeferredFlows1795393600000 } from './1795393600000-complete-deferred-flows';
 import { AbandonFlows1795393610000 } from './1795393610000-abandon-flows';
 import { WaitForConnects1795393700000 } from './1795393700000-wait-for-connects';
+import { NoteRefusedKeys1795393800000 } from './1795393800000-note-refused-keys';
+import { KeepWrappingsBefore1795393810000 } from './1795393810000-keep-wrappings-before';
+import { PutBackDataKeys1795393820000 } from './1795393820000-put-back-data-keys';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -75,4 +78,7 @@ export const MIGRATIONS = [
   CompleteDeferredFlows1795393600000,
   AbandonFlows1795393610000,
   WaitForConnects1795393700000,
+  NoteRefusedKeys1795393800000,
+  KeepWrappingsBefore1795393810000,
+  PutBackDataKeys1795393820000,
 ];
