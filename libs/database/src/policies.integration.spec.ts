@@ -191,7 +191,15 @@ describe('what the apps’ logins may do', () => {
 
   // what the refresh worker's functions write over is kept: key-wrappings.integration.spec
   it.each(LOGINS)('the %s has no right of its own to change a data key or to delete one', async (login) => {
-    for (const change of ['wrapped_key', 'wrappings_before', 'status', 'key_provider', 'wrapping_key_id', 'org_id', 'id'])
+    for (const change of [
+      'wrapped_key',
+      'wrappings_before',
+      'status',
+      'key_provider',
+      'wrapping_key_id',
+      'org_id',
+      'id',
+    ])
       expect(await attempt(asOrg(login, ours), `update public.data_keys set ${change} = default`)).toBe('refused');
     expect(await attempt(asOrg(login, ours), 'delete from public.data_keys')).toBe('refused');
   });

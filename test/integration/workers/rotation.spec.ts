@@ -373,7 +373,9 @@ describe('a worker that dies', () => {
       expect(told['key.rewrapped']).toHaveLength(2);
       expect(told['key.rotated']).toMatchObject([{ purpose: 'tokens' }, { purpose: 'audit' }]);
       expect(told['key.retired']).toEqual([{ keys: [before] }]);
-      expect(told['key.rotation_finished']).toEqual([{ rewrappedKeys: 2, resealedValues: 6, unopenedValues: 0, refusedKeys: 0 }]);
+      expect(told['key.rotation_finished']).toEqual([
+        { rewrappedKeys: 2, resealedValues: 6, unopenedValues: 0, refusedKeys: 0 },
+      ]);
     },
   );
 });
@@ -398,7 +400,9 @@ it('a wish for the other layer, while a rotation waits for its old key to retire
   await tenMinutesPass(orgId);
   const told = await detailsOf(orgId);
   expect(told['key.rewrapped']).toHaveLength(2);
-  expect(told['key.rotation_finished']).toEqual([{ rewrappedKeys: 2, resealedValues: 6, unopenedValues: 0, refusedKeys: 0 }]);
+  expect(told['key.rotation_finished']).toEqual([
+    { rewrappedKeys: 2, resealedValues: 6, unopenedValues: 0, refusedKeys: 0 },
+  ]);
 });
 
 it('a wish that comes while a worker ends the one before is not ended with it', async () => {
@@ -415,7 +419,9 @@ it('a wish that comes while a worker ends the one before is not ended with it', 
   await tenMinutesPass(orgId);
   const told = await detailsOf(orgId);
   expect(told['key.rotation_started']).toHaveLength(1);
-  expect(told['key.rotation_finished']).toEqual([{ rewrappedKeys: 1, resealedValues: 6, unopenedValues: 0, refusedKeys: 0 }]);
+  expect(told['key.rotation_finished']).toEqual([
+    { rewrappedKeys: 1, resealedValues: 6, unopenedValues: 0, refusedKeys: 0 },
+  ]);
 });
 
 describe('the key that seals what the trail tells of people', () => {

@@ -32,7 +32,10 @@ export function addOrgCommand(program: Command, surroundings: Surroundings): voi
 }
 
 async function forget({ environment, terminal }: Surroundings, org: OrgId, options: ForgetOptions): Promise<void> {
-  const adminUrl = adminDatabaseUrl(environment, 'no app may delete or empty keys, so that this needs an administrator');
+  const adminUrl = adminDatabaseUrl(
+    environment,
+    'no app may delete or empty keys, so that this needs an administrator',
+  );
   const erasure = await open(adminUrl);
   try {
     const outlive = await erasure.sealedWithoutDataKey(org);
