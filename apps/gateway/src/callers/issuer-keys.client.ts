@@ -1,6 +1,13 @@
 import type { OutboundClient, OutboundOutcome } from '@hub/outbound';
 import type { HubLogger } from '@hub/telemetry';
-import { createLocalJWKSet, errors, type CryptoKey, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
+import {
+  createLocalJWKSet,
+  errors,
+  type CryptoKey,
+  type FlattenedJWSInput,
+  type JSONWebKeySet,
+  type JWSHeaderParameters,
+} from 'jose';
 
 const DEADLINE_MS = 5_000;
 const LONGEST_KEY_SET_BYTES = 64 * 1024;
