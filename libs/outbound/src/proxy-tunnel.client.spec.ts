@@ -1,5 +1,6 @@
-import type { AddressInfo } from 'node:net';
+import type * as Dns from 'node:dns';
 import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { certificateFor } from '../../../test/support/certificate';
 import { ConnectProxy } from '../../../test/support/connect-proxy';
 import type { OutboundRules } from './address-rules';
@@ -12,7 +13,7 @@ jest.mock('node:dns', () => ({
   lookup: (name: string, options: unknown, callback: (error: Error | null, addresses?: unknown) => void) => {
     const answer = names.get(name);
     if (answer) setImmediate(() => callback(null, answer));
-    else jest.requireActual<typeof import('node:dns')>('node:dns').lookup(name, options as object, callback);
+    else jest.requireActual<typeof Dns>('node:dns').lookup(name, options as object, callback);
   },
 }));
 

@@ -67,7 +67,8 @@ export class KmsHttp {
 }
 
 function textOf(body: unknown): string {
-  return body instanceof Uint8Array ? new TextDecoder().decode(body) : String(body ?? '');
+  if (typeof body === 'string') return body;
+  return body instanceof Uint8Array ? new TextDecoder().decode(body) : '';
 }
 
 function responseOf(outcome: OutboundOutcome): KmsResponse {
