@@ -74,7 +74,7 @@ async function prove(wish: Wish, scenarios: readonly Scenario[]): Promise<boolea
   try {
     const outcomes = await runAll(scenarios, surroundingsOf, (outcome) =>
       say(
-        `${clock()}  ${outcome.name} ends after ${outcome.seconds.toFixed(0)} s: ${'leftOut' in outcome ? `left out, ${outcome.leftOut}` : isProven(outcome) ? 'ok' : 'FAILED'}`,
+        `${clock()}  ${outcome.name} ends after ${outcome.seconds.toFixed(0)} s: ${isProven(outcome) ? 'ok' : 'FAILED'}`,
       ),
     );
     const troubles = formatTroubles(outcomes);

@@ -1,8 +1,7 @@
 import type { Figure, Row } from './scenario';
 
-/** What came of a scenario: its row, or why it has none; `leftOut`: why it cannot be run here. */
+/** What came of a scenario: its row, or why it has none. */
 export type Outcome =
-  | { readonly name: string; readonly seconds: number; readonly leftOut: string }
   | { readonly name: string; readonly seconds: number; readonly row: Row }
   | { readonly name: string; readonly seconds: number; readonly error: Error };
 
@@ -20,10 +19,9 @@ const HEADINGS = [
   'beside it',
 ];
 
-/** False if anything that must be zero is not, or a claim does not hold. What was left out shows nothing, and is no failure. */
+/** True if everything that must be zero is zero, and all claims hold. */
 export function isProven(outcome: Outcome): boolean {
   if ('error' in outcome) return false;
-  if ('leftOut' in outcome) return true;
   const { lapses, doubleSpends, familiesLost, silentLosses, claims, violations } = outcome.row;
   const zeros = [lapses, doubleSpends, familiesLost, silentLosses].every(({ count }) => count === 0);
   return zeros && violations.length === 0 && claims.every(({ holds }) => holds);
@@ -54,7 +52,6 @@ export function formatTroubles(outcomes: readonly Outcome[], mostOfEach = 8): st
 }
 
 function troublesOf(outcome: Outcome, most: number): string[] {
-  if ('leftOut' in outcome) return [];
   if ('error' in outcome) return (outcome.error.stack ?? outcome.error.message).split('\n').slice(0, 30);
   const { claims, violations } = outcome.row;
   const left = violations.length - most;
@@ -66,7 +63,6 @@ function troublesOf(outcome: Outcome, most: number): string[] {
 }
 
 function cellsOf(outcome: Outcome): string[] {
-  if ('leftOut' in outcome) return [outcome.name, ...Array<string>(8).fill('-'), 'left out', outcome.leftOut];
   if ('error' in outcome) return [outcome.name, ...Array<string>(8).fill('-'), 'FAILED', 'it did not come to its end'];
   const { row } = outcome;
   return [

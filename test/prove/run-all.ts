@@ -1,5 +1,5 @@
 import type { Outcome } from './report';
-import { LeftOut, type Scenario, type Surroundings } from './scenario';
+import type { Scenario, Surroundings } from './scenario';
 
 /** All of the machine, in the weight of scenarios. */
 const ROOM = 4;
@@ -49,7 +49,6 @@ async function runOne(
     const row = await scenario.run(surroundings);
     return { name: scenario.name, seconds: seconds(), row };
   } catch (error) {
-    if (error instanceof LeftOut) return { name: scenario.name, seconds: seconds(), leftOut: error.message };
     return { name: scenario.name, seconds: seconds(), error: error as Error };
   } finally {
     await surroundings.clear();

@@ -52,9 +52,6 @@ export interface Row {
   readonly violations: readonly string[];
 }
 
-/** Thrown by a scenario that cannot be run here at all, with the reason: it proves nothing then, and fails nothing. */
-export class LeftOut extends Error {}
-
 /** A named situation and its proof. */
 export interface Scenario {
   readonly name: string;

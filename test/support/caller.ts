@@ -136,6 +136,11 @@ export class Caller {
     return this.request('POST', '/functions/v1/integrations-connect', { body });
   }
 
+  /** Completes a deferred connect. */
+  complete(body: unknown): Promise<Answer<IntegrationBody>> {
+    return this.request('POST', '/functions/v1/integrations-complete', { body });
+  }
+
   read(provider: string): Promise<Answer<IntegrationBody>> {
     return this.get(`/functions/v1/integrations/${provider}`);
   }

@@ -31,6 +31,8 @@ export interface HubAddress {
   readonly publicUrl: string;
   readonly base: string;
   readonly sandboxBase: string;
+  /** Further places whose pages the person walks, such as another provider's. */
+  readonly others?: readonly string[];
 }
 
 const MOST_STEPS = 12;
@@ -113,7 +115,8 @@ export class Person {
   }
 
   private isKnown(url: string): boolean {
-    return url.startsWith(`${this.hub.publicUrl}/functions/`) || url.startsWith(this.hub.sandboxBase);
+    const { publicUrl, sandboxBase, others = [] } = this.hub;
+    return [`${publicUrl}/functions/`, sandboxBase, ...others].some((known) => url.startsWith(known));
   }
 
   private async send(

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
 import { launcher } from './launcher';
-import { testServers, type TestServers } from './test-servers';
+import { testServers } from './test-servers';
 
 const FETCH_WITHIN_MS = 150_000;
 const PORT_TRIES = 3;
@@ -40,9 +40,16 @@ interface Launchers {
 /**
  * Where PgBouncer is, fetched if need be. Waits for that, since Jest wants to know beforehand which tests are left out.
  *
- * @returns the reason where there is none
+ * @returns the reason where there is none, which is told on standard error too
  */
 export function findPgBouncer(): PgBouncerProgram | { readonly reason: string } {
+  const found = lookForPgBouncer();
+  // Jest names what it skips only when it runs a single file
+  if ('reason' in found) process.stderr.write(`Left out, since PgBouncer could not be had: ${found.reason}\n`);
+  return found;
+}
+
+function lookForPgBouncer(): PgBouncerProgram | { readonly reason: string } {
   const script = path.join(process.cwd(), 'deploy/local/find-pgbouncer.mjs');
   const answer = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: FETCH_WITHIN_MS });
   if (answer.status !== 0) return { reason: `the look for it failed: ${answer.error?.message ?? answer.stderr}` };
@@ -60,14 +67,14 @@ export interface PoolLine {
   readonly pool_mode: string;
 }
 
-/** A PgBouncer of a test's own before a PostgreSQL, whose logins may pass. */
+/** A PgBouncer of a test's own before the tests' PostgreSQL, which its logins may pass. */
 export class PgBouncer {
   /** What it has written. */
   readonly lines: string[] = [];
   private server: { stop(): Promise<void> } | undefined;
 
   private constructor(
-    readonly port: number,
+    private readonly port: number,
     private readonly password: string,
     private readonly guard: { close(): Promise<void> },
   ) {}
@@ -77,17 +84,15 @@ export class PgBouncer {
    * PostgreSQL with what it has learnt thereby: it is given the verifiers of pg_authid and no password.
    *
    * @param settings over the usual ones
-   * @param servers those of the tests unless said otherwise
    */
   static async start(
     program: PgBouncerProgram,
     settings: Readonly<Record<string, string | number>> = {},
-    servers: Pick<TestServers, 'adminUrl' | 'logins'> = testServers(),
   ): Promise<PgBouncer> {
     const launch = await load();
     const guard = new launch.Guard();
     const password = randomBytes(24).toString('base64url');
-    const users = [...(await verifiers(servers)), { user: CONSOLE_USER, secret: password }];
+    const users = [...(await verifiers()), { user: CONSOLE_USER, secret: password }];
     for (let tries = 1; ; tries += 1) {
       const folder = mkdtempSync(path.join(tmpdir(), 'hub-pgbouncer-'));
       chmodSync(folder, 0o711);
@@ -98,7 +103,7 @@ export class PgBouncer {
         program: { ...program, env: { PATH: process.env['PATH'], LD_LIBRARY_PATH: program.libraries } },
         folder,
         port,
-        postgresPort: Number(new URL(servers.adminUrl).port),
+        postgresPort: Number(new URL(testServers().adminUrl).port),
         users,
         settings: {
           pool_mode: 'transaction',
@@ -154,10 +159,8 @@ async function load(): Promise<Launchers> {
 }
 
 /** What PostgreSQL keeps of the passwords of the apps and of the superuser. */
-async function verifiers({
-  adminUrl,
-  logins,
-}: Pick<TestServers, 'adminUrl' | 'logins'>): Promise<{ user: string; secret: string }[]> {
+async function verifiers(): Promise<{ user: string; secret: string }[]> {
+  const { adminUrl, logins } = testServers();
   const admin = new Client({ connectionString: adminUrl });
   await admin.connect();
   try {

@@ -34,6 +34,8 @@ export interface StackOptions {
   readonly preloads?: readonly string[];
   /** By which URL an app reaches its database, made of the one that leads straight there. */
   readonly databaseUrl?: (straight: string) => string;
+  /** What must be in the database before the apps start. */
+  readonly prepare?: (database: TestDatabase) => Promise<unknown>;
 }
 
 /** Which event is waited for. */
@@ -76,15 +78,17 @@ export class Stack {
     env = {},
     preloads = [],
     databaseUrl = (straight) => straight,
+    prepare,
   }: StackOptions = {}): Promise<Stack> {
     const servers = testServers();
     const [database, folder, port, sandboxPort, ...workerPorts] = await Promise.all([
       TestDatabase.clone(servers),
       mkdtemp(path.join(tmpdir(), 'hub-e2e-')),
-      freePort(),
+      env['PORT'] ? Number(env['PORT']) : freePort(),
       freePort(),
       ...WORKERS.map(freePort),
     ]);
+    await prepare?.(database);
     const redis = { url: servers.redisUrl, prefix: `e2e-${randomBytes(6).toString('hex')}` };
     const sandbox = new HubProcess({
       app: 'sandbox',
@@ -152,9 +156,9 @@ export class Stack {
     return new Caller(this.base, { org, ...claims }, this.conformity);
   }
 
-  /** Somebody with a browser that knows nothing yet. */
-  person(): Person {
-    return new Person({ publicUrl: this.publicUrl, base: this.base, sandboxBase: this.sandbox.base });
+  /** Somebody with a browser that knows nothing yet. @param others places beside hub and sandbox whose pages are walked */
+  person(...others: readonly string[]): Person {
+    return new Person({ publicUrl: this.publicUrl, base: this.base, sandboxBase: this.sandbox.base, others });
   }
 
   /**

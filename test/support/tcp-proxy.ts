@@ -28,6 +28,11 @@ export class TcpProxy {
     await new Promise<void>((resolve) => this.server.listen(this.port, '127.0.0.1', resolve));
   }
 
+  /** Who is inside stands and hears nothing more, as behind a NAT that has forgotten them; others get in. */
+  forget(): void {
+    for (const socket of this.sockets) socket.unpipe().resume();
+  }
+
   private join(inward: Socket, outward: Socket): void {
     for (const [one, another] of [
       [inward, outward],

@@ -1,5 +1,5 @@
 import { Mistakes, SettingReader, type Environment } from '@hub/config';
-import { HubDatabase } from '@hub/database';
+import { HubDatabase, isWithoutRight } from '@hub/database';
 import { CommandRefused } from './command';
 
 /** A command line asks one thing after the other. */
@@ -31,21 +31,38 @@ function postgresUrl(environment: Environment, setting: 'DATABASE_URL' | 'DATABA
   return url;
 }
 
+/** Whose login has the rights for all that the command line does without an administrator. */
+const REFRESH_WORKER = 'the refresh worker’s login';
+/** Who may read the trail of every org. */
+export const TRAIL_READERS = `${REFRESH_WORKER}, or one that is a member of hub_auditor`;
+
 /**
- * Runs `work` with the database of `DATABASE_URL`, whose login may be the gateway's or a worker's.
+ * Runs `work` with the database of `DATABASE_URL`.
  *
- * @throws CommandRefused if it cannot be reached
+ * @param needed whose login it takes, for whoever has set another
+ * @throws CommandRefused if it cannot be reached, or its login may not do this
  */
 export async function withDatabase<T>(
   environment: Environment,
   work: (database: HubDatabase) => Promise<T>,
+  needed = REFRESH_WORKER,
 ): Promise<T> {
-  const database = await connect(databaseUrl(environment));
+  const url = databaseUrl(environment);
+  const database = await connect(url);
   try {
     return await work(database);
+  } catch (error) {
+    throw isWithoutRight(error) ? loginRefused(url, reasonOf(error), needed) : error;
   } finally {
     await database.close();
   }
+}
+
+/** The login of `DATABASE_URL` is another than this takes. */
+export function loginRefused(url: string, reason: string, needed = REFRESH_WORKER): CommandRefused {
+  return new CommandRefused(
+    `The login of DATABASE_URL, ${decodeURIComponent(new URL(url).username)}, may not do this (${reason}). It takes ${needed}.`,
+  );
 }
 
 async function connect(url: string): Promise<HubDatabase> {

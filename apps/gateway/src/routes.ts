@@ -2,6 +2,7 @@ import { listAudit } from './audit/audit.routes';
 import {
   beginConnect,
   callback,
+  completeConnect,
   showConfirmPage,
   showInputPage,
   submitConfirmPage,
@@ -24,6 +25,7 @@ import { readToken } from './tokens/tokens.routes';
 /** Every route of the gateway. What is served and is not here, or is here and not served, stops the start. */
 export const ALL_ROUTES: readonly RouteSpec[] = [
   beginConnect,
+  completeConnect,
   callback,
   showInputPage,
   submitInputPage,

@@ -4,6 +4,7 @@ import type { AuditVault, DetailSealer, SealedDetail } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
 import { AuditEventEntity } from './entities';
 import type { HubDatabase } from './hub-database';
+import { selectOne } from './statements';
 
 /** One line of the trail as callers read it. */
 export interface AuditLine {
@@ -53,6 +54,16 @@ export function tellsOfPeople({ personal, pseudonyms }: Pick<AuditEntry, 'person
   return [...Object.values(personal ?? {}), ...Object.values(pseudonyms ?? {})].some((value) => value !== null);
 }
 
+/** Gets the key for the trail before the transaction, and only where there is something to seal: a key is made by its first use. */
+export async function withTrailKey<T>(
+  vault: AuditVault | undefined,
+  orgId: OrgId,
+  isNeeded: boolean,
+  work: (sealer?: DetailSealer) => Promise<T>,
+): Promise<T> {
+  return vault && isNeeded ? vault.withSealer(orgId, work) : work();
+}
+
 function sealedDetail(
   { personal, pseudonyms, provider }: AuditEntry,
   id: string,
@@ -81,9 +92,20 @@ export class AuditRepository {
   /** Writes entries that tell of no other write: denials, reads. */
   async append(orgId: OrgId, entries: readonly AuditEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    const write = (sealer?: DetailSealer): Promise<void> =>
-      this.database.withOrg(orgId, (manager) => appendEvents(manager, entries, sealer));
-    await (this.vault && entries.some(tellsOfPeople) ? this.vault.withSealer(orgId, write) : write());
+    await withTrailKey(this.vault, orgId, entries.some(tellsOfPeople), (sealer) =>
+      this.database.withOrg(orgId, (manager) => appendEvents(manager, entries, sealer)),
+    );
+  }
+
+  /** Whether this login may write the trail. */
+  async mayAppend(): Promise<boolean> {
+    return this.database.asSystem('what this login may do', async (manager) => {
+      const { may } = await selectOne<{ may: boolean }>(
+        manager,
+        "select has_function_privilege('hub.append_event(uuid, text, text, uuid, text, text, jsonb)', 'execute') as may",
+      );
+      return may;
+    });
   }
 
   /** Writes an entry that belongs to no org, such as a callback with an unknown state. */

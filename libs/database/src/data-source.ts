@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { types } from 'pg';
+import { Client, types } from 'pg';
 import { DataSource } from 'typeorm';
 import { ENTITIES } from './entities';
 import { MIGRATIONS } from './migrations';
@@ -23,6 +23,29 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** Connections that only settle refreshes: what a provider has granted waits behind no claim and no look. */
 const SETTLE_POOL_SIZE = 4;
 
+/** What pg says of an answer that did not come within `query_timeout`. */
+const NO_ANSWER = 'Query read timeout';
+
+/**
+ * A connection that is given up once an answer has not come in time. pg would put it back into the pool, where it is the
+ * first to be taken again: each later query would wait as long in vain, until TCP gives up after a quarter of an hour.
+ */
+class ImpatientClient extends Client {
+  override query(...args: unknown[]): never {
+    const answer = (super.query as (...all: unknown[]) => unknown).apply(this, args);
+    if (answer instanceof Promise)
+      answer.catch((error: Error) => {
+        if (error.message === NO_ANSWER) (this as unknown as WithConnection).connection.emit('error', error);
+      });
+    return answer as never;
+  }
+}
+
+/** The part of pg's client that its types leave out. An error of its connection ends it, and no pool lends it any more. */
+interface WithConnection {
+  readonly connection: { emit(event: 'error', error: Error): void };
+}
+
 /**
  * The app's database. Initialise it before use, destroy it at the end.
  *
@@ -42,6 +65,7 @@ export function appDataSource(url: string, name: string, poolSize = POOL_SIZE): 
     extra: {
       ...SERVER_TIMEOUTS,
       query_timeout: ANSWER_TIMEOUT_MS,
+      Client: ImpatientClient,
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
       min: 1, // one stays open, and tells of an outage by breaking

@@ -23,11 +23,13 @@ const REPOSITORIES = [
   DataKeyRepository,
   DeadLetterRepository,
   DueRepository,
-  FlowRepository,
   KeyRotationRepository,
   RevocationRepository,
   SyncRepository,
 ];
+
+/** Those whose events tell of people: they need a key for the trail, where the app has a vault. */
+const TELLING_OF_PEOPLE = [AuditRepository, FlowRepository, IntegrationRepository];
 
 /** The data for an app: the two doors, and a repository for each conversation. */
 @Global()
@@ -56,16 +58,11 @@ export class DatabaseModule implements OnApplicationShutdown {
           inject: [HubDatabase],
           useFactory: (database: HubDatabase) => new repository(database),
         })),
-        {
-          provide: AuditRepository,
+        ...TELLING_OF_PEOPLE.map((repository) => ({
+          provide: repository,
           inject: [HubDatabase, { token: AuditVault, optional: true }],
-          useFactory: (database: HubDatabase, vault?: AuditVault) => new AuditRepository(database, vault),
-        },
-        {
-          provide: IntegrationRepository,
-          inject: [HubDatabase, { token: AuditVault, optional: true }],
-          useFactory: (database: HubDatabase, vault?: AuditVault) => new IntegrationRepository(database, vault),
-        },
+          useFactory: (database: HubDatabase, vault?: AuditVault) => new repository(database, vault),
+        })),
         {
           provide: AwaitedWork,
           inject: [IntegrationRepository],
@@ -80,12 +77,11 @@ export class DatabaseModule implements OnApplicationShutdown {
       ],
       exports: [
         HubDatabase,
-        AuditRepository,
         DueNotices,
         DATA_KEY_STORE,
         AUDIT_KEY_STORE,
-        IntegrationRepository,
         AwaitedWork,
+        ...TELLING_OF_PEOPLE,
         ...REPOSITORIES,
       ],
     };

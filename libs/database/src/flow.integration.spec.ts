@@ -22,6 +22,7 @@ const aFlow = (different: Partial<NewFlow> = {}): NewFlow => ({
   orgId: randomUUID() as OrgId,
   provider: 'notion' as ProviderId,
   startedBy: 'ada',
+  completion: 'browser',
   returnUrl: 'https://app.example/integrations',
   scopes: ['read', 'write'],
   clientId: 'client-1',
@@ -131,6 +132,7 @@ describe('flows', () => {
       ['replayed', "update public.flows set status = 'refused' where id = $1"],
       ['replayed', "update public.flows set status = 'parked' where id = $1"],
       ['cancelled', "update public.flows set status = 'cancelled' where id = $1"],
+      ['expired', "update public.flows set status = 'abandoned' where id = $1"],
     ])('is refused as %s after: %s', async (reason, sql) => {
       const { flow, stateHash } = await underWay();
       await database.sql(sql, [flow.id]);
@@ -167,7 +169,7 @@ describe('flows', () => {
   });
 
   describe('whose code is parked', () => {
-    const parking = () => ({ code: 'sealed-code' as Sealed, pageHash: hash(), cookieHash: hash() });
+    const parking = () => ({ code: 'sealed-code' as Sealed, lifeSeconds: null, pageHash: hash(), cookieHash: hash() });
     const reload = async (pageHash: Buffer) => {
       const flow = await flows.ofPage(pageHash);
       if (!flow) throw new Error('the flow has no page');
@@ -208,6 +210,169 @@ describe('flows', () => {
       const { flow } = await underWay();
       const before = { ...flow, status: 'open', inputs: {}, endpoints, expiresAt: new Date() } as const;
       expect(await flows.park(before, parking(), event('flow.unbound'))).toBe(false);
+    });
+
+    it.each([
+      ['is over ten seconds before its code', 60, 50],
+      ['is over at its own end, where its code would live longer', 3_600, 600],
+      ['is over at its own end, where nobody knows how long its code lives', null, 600],
+    ])('%s', async (_what, lifeSeconds, leftSeconds) => {
+      const { flow } = await taken();
+      const whole = await flows.find(flow.orgId, flow.id);
+      await flows.park(whole!, { ...parking(), lifeSeconds }, event('flow.unbound'));
+      const [left] = await database.sql<{ seconds: number }>(
+        'select extract(epoch from expires_at - created_at)::float8 as seconds from public.flows where id = $1',
+        [flow.id],
+      );
+      // it was created a moment before it was parked
+      expect(left?.seconds).toBeGreaterThanOrEqual(leftSeconds);
+      expect(left?.seconds).toBeLessThan(leftSeconds + 30);
+    });
+  });
+
+  describe('that a backend completes', () => {
+    const waiting = () => ({ code: 'sealed-code' as Sealed, lifeSeconds: 60, handleHash: hash() });
+    const whole = async ({ orgId, id }: Pick<NewFlow, 'orgId' | 'id'>) => {
+      const flow = await flows.find(orgId, id);
+      if (!flow) throw new Error('no such flow');
+      return flow;
+    };
+    async function deferred() {
+      const { flow, stateHash } = await underWay({ completion: 'deferred' });
+      await flows.take(stateHash);
+      const parked = waiting();
+      expect(await flows.defer(await whole(flow), parked, event('flow.deferred'))).toBe(true);
+      return { flow, parked };
+    }
+
+    it('park what came back, for a handle of which only the hash is kept', async () => {
+      const { flow, parked } = await deferred();
+      expect(await whole(flow)).toMatchObject({
+        completion: 'deferred',
+        status: 'parked',
+        parkedCode: 'sealed-code',
+        handleHash: parked.handleHash,
+        confirmCookieHash: null,
+      });
+      expect(await row(flow.id)).toMatchObject({ page_hash: null });
+      expect(await events(flow.orgId)).toEqual(['flow.started', 'flow.deferred']);
+    });
+
+    it('are found in their own org alone', async () => {
+      const { flow } = await deferred();
+      expect(await flows.find(randomUUID() as OrgId, flow.id)).toBeUndefined();
+    });
+
+    it('park what was typed into the page, which is over then', async () => {
+      const pageHash = hash();
+      const flow = aFlow({ completion: 'deferred' });
+      await flows.begin(flow, { pageHash }, event('flow.started'));
+      expect(await flows.defer(await whole(flow), waiting(), event('flow.deferred'))).toBe(true);
+      expect(await flows.ofPage(pageHash)).toBeUndefined();
+      expect(await flows.defer(await whole(flow), waiting(), event('flow.deferred'))).toBe(false);
+    });
+
+    it.each([
+      ['before their state has come back', 'deferred', 'open', 60],
+      ['once they have ended', 'deferred', 'refused', 60],
+      ['where the browser completes them', 'browser', 'taken', 60],
+      ['where their page has waited too long', 'deferred', 'awaiting_input', 0],
+    ] as const)('park nothing %s', async (_what, completion, status, seconds) => {
+      const { flow } = await underWay({ completion });
+      await database.sql(
+        'update public.flows set status = $2, expires_at = now() + make_interval(secs => $3) where id = $1',
+        [flow.id, status, seconds],
+      );
+      expect(await flows.defer(await whole(flow), waiting(), event('flow.deferred'))).toBe(false);
+      expect(await row(flow.id)).toMatchObject({ status, parked_code: null, handle_hash: null });
+      expect(await events(flow.orgId)).toEqual(['flow.started']);
+    });
+
+    it('keep the hash of their handle once they are over, and no code', async () => {
+      const { flow, parked } = await deferred();
+      await flows.refuse(flow, event('flow.user_mismatch'));
+      expect(await row(flow.id)).toMatchObject({
+        status: 'refused',
+        parked_code: null,
+        handle_hash: parked.handleHash,
+      });
+    });
+  });
+
+  describe('that nobody brings to an end', () => {
+    const worker = { type: 'worker', id: 'refresh-worker' } as const;
+    let refresher: FlowRepository;
+    beforeAll(async () => {
+      refresher = new FlowRepository(await database.as('refreshWorker'));
+    });
+    afterEach(() => database.sql('delete from public.flows'));
+
+    /** A flow with all that one can keep, whose time was over so long ago. */
+    async function since(seconds: number, status: string): Promise<NewFlow> {
+      const { flow } = await underWay();
+      await database.sql(
+        `update public.flows set status = $2, expires_at = now() - make_interval(secs => $3), parked_code = 'sealed-code',
+           confirm_cookie_hash = cookie_hash where id = $1`,
+        [flow.id, status, seconds],
+      );
+      return flow;
+    }
+
+    it.each(['awaiting_input', 'open', 'taken', 'parked'])(
+      'are ended without their secrets where they are %s',
+      async (was) => {
+        const flow = await since(61, was);
+        const { id, orgId } = flow;
+        expect(await refresher.overdue(10)).toEqual([{ id, orgId }]);
+        expect(await refresher.abandon(flow, worker)).toBe(true);
+        expect(await row(id)).toMatchObject({
+          status: 'abandoned',
+          verifier: null,
+          parked_code: null,
+          confirm_cookie_hash: null,
+        });
+        const told = await database.sql(
+          'select name, provider, actor_id, detail from public.audit_events where org_id = $1 order by seq desc limit 1',
+          [orgId],
+        );
+        expect(told).toEqual([
+          { name: 'flow.abandoned', provider: 'notion', actor_id: 'refresh-worker', detail: { flow: id, was } },
+        ]);
+        expect(await refresher.overdue(10)).toEqual([]);
+        expect(await refresher.abandon(flow, worker)).toBe(false);
+        expect(await events(orgId)).toEqual(['flow.started', 'flow.abandoned']);
+      },
+    );
+
+    it.each([
+      [30, 'open'],
+      [30, 'parked'],
+      [-60, 'parked'],
+      [3_600, 'completed'],
+      [3_600, 'refused'],
+      [3_600, 'cancelled'],
+      [3_600, 'abandoned'],
+    ])('stay as they are %d seconds after their time where they are %s', async (seconds, status) => {
+      const flow = await since(seconds, status);
+      expect(await refresher.overdue(10)).toEqual([]);
+      expect(await refresher.abandon(flow, worker)).toBe(false);
+      expect(await row(flow.id)).toMatchObject({ status, parked_code: 'sealed-code' });
+      expect(await events(flow.orgId)).toEqual(['flow.started']);
+    });
+
+    it('are found the longest overdue first, and ended in their own org alone', async () => {
+      const [late, later] = [await since(120, 'open'), await since(3_600, 'parked')];
+      expect((await refresher.overdue(10)).map(({ id }) => id)).toEqual([later.id, late.id]);
+      expect((await refresher.overdue(1)).map(({ id }) => id)).toEqual([later.id]);
+      expect(await refresher.abandon({ id: late.id, orgId: later.orgId }, worker)).toBe(false);
+      expect(await row(late.id)).toMatchObject({ status: 'open' });
+    });
+
+    it('are ended by one of two workers that find them at once', async () => {
+      const flow = await since(120, 'parked');
+      const ends = await Promise.all([refresher.abandon(flow, worker), refresher.abandon(flow, worker)]);
+      expect(ends.sort()).toEqual([false, true]);
+      expect(await events(flow.orgId)).toEqual(['flow.started', 'flow.abandoned']);
     });
   });
 

@@ -1,16 +1,19 @@
 import {
   FLOW_LIFE_MS,
+  type Actor,
   type AuditEntry,
   type Endpoints,
   type Flow,
+  type FlowCompletion,
   type FlowId,
   type FlowStatus,
   type OrgId,
   type ProviderId,
   type Sealed,
 } from '@hub/domain';
+import type { AuditVault } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
-import { appendEvents } from './audit.repository';
+import { appendEvents, tellsOfPeople, withTrailKey } from './audit.repository';
 import { FlowEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { affected, selectOne } from './statements';
@@ -20,6 +23,7 @@ export interface NewFlow {
   readonly orgId: OrgId;
   readonly provider: ProviderId;
   readonly startedBy: string;
+  readonly completion: FlowCompletion;
   readonly returnUrl: string;
   readonly scopes: readonly string[];
   readonly clientId: string;
@@ -40,10 +44,18 @@ export interface OpenedFlow {
 export interface FlowWithSecrets extends Flow {
   readonly cookieHash: Buffer;
   readonly confirmCookieHash: Buffer | null;
+  readonly handleHash: Buffer | null;
   readonly verifier: string | null;
   readonly parkedCode: string | null;
   /** The database's time of the read. */
   readonly readAt: Date;
+}
+
+/** A code that waits, sealed for `flows.parked_code` of its flow. */
+export interface ParkedCode {
+  readonly code: Sealed;
+  /** For how long it can be spent, in seconds, as far as that is known; the flow waits no longer. */
+  readonly lifeSeconds: number | null;
 }
 
 /** What came of presenting a state. */
@@ -56,16 +68,23 @@ export type TakenFlow =
       readonly flowId: FlowId | null;
     };
 
+/** `$3`: the life of the code. It was issued a moment before it came, and is to be spent in time. */
+const ENDS_WITH_CODE = 'expires_at = least(expires_at, now() + make_interval(secs => $3 - 10))';
+
 /** Flows: single use, ten minutes, secrets only as hashes. */
 export class FlowRepository {
-  constructor(private readonly database: HubDatabase) {}
+  /** @param vault of what events tell of people; without one it is withheld */
+  constructor(
+    private readonly database: HubDatabase,
+    private readonly vault?: AuditVault,
+  ) {}
 
   /** Stores a new flow: on its way to the provider, or waiting on the hub's own page for an input. */
   async begin(flow: NewFlow, start: { opened: OpenedFlow } | { pageHash: Buffer }, event: AuditEntry): Promise<void> {
     await this.database.withOrg(flow.orgId, async (manager) => {
       await manager.query(
-        `insert into public.flows (id, org_id, provider, started_by, status, return_url, scopes, client_id, allow_account_change, cookie_hash, page_hash, expires_at)
-         values ($1, $2, $3, $4, 'awaiting_input', $5, $6, $7, $8, $9, $10, now() + make_interval(secs => $11))`,
+        `insert into public.flows (id, org_id, provider, started_by, status, return_url, scopes, client_id, allow_account_change, cookie_hash, page_hash, completion, expires_at)
+         values ($1, $2, $3, $4, 'awaiting_input', $5, $6, $7, $8, $9, $10, $11, now() + make_interval(secs => $12))`,
         [
           flow.id,
           flow.orgId,
@@ -77,6 +96,7 @@ export class FlowRepository {
           flow.allowAccountChange,
           flow.cookieHash,
           'pageHash' in start ? start.pageHash : null,
+          flow.completion,
           FLOW_LIFE_MS / 1000,
         ],
       );
@@ -104,6 +124,11 @@ export class FlowRepository {
     return flow ? { kind: 'taken', flow } : { kind: 'refused', reason: 'cancelled', orgId, flowId };
   }
 
+  /** A flow of this org, whatever its status. */
+  async find(orgId: OrgId, id: FlowId): Promise<FlowWithSecrets | undefined> {
+    return this.load(orgId, id);
+  }
+
   /** The flow behind one of the hub's own pages, whatever its status. */
   async ofPage(pageHash: Buffer): Promise<FlowWithSecrets | undefined> {
     const [row]: { id: string; org_id: string }[] = await this.database.asSystem(
@@ -116,16 +141,36 @@ export class FlowRepository {
   /** Parks a code, sealed, behind the confirm page. */
   async park(
     flow: Flow,
-    parked: { code: Sealed; pageHash: Buffer; cookieHash: Buffer },
+    parked: ParkedCode & { pageHash: Buffer; cookieHash: Buffer },
     event: AuditEntry,
   ): Promise<boolean> {
     return this.database.withOrg(flow.orgId, async (manager) => {
       const count = await affected(
         manager,
-        `update public.flows set status = 'parked', parked_code = $2, page_hash = $3, confirm_cookie_hash = $4 where id = $1 and status = 'taken'`,
-        [flow.id, parked.code, parked.pageHash, parked.cookieHash],
+        `update public.flows set status = 'parked', parked_code = $2, ${ENDS_WITH_CODE}, page_hash = $4, confirm_cookie_hash = $5
+         where id = $1 and status = 'taken'`,
+        [flow.id, parked.code, parked.lifeSeconds, parked.pageHash, parked.cookieHash],
       );
       await appendEvents(manager, [event]);
+      return count === 1;
+    });
+  }
+
+  /**
+   * Parks what a deferred flow has brought, sealed, until its handle is presented: a code that came back, or what was
+   * typed into the hub's own page.
+   *
+   * @returns false if the flow has ended meanwhile
+   */
+  async defer(flow: Flow, parked: ParkedCode & { handleHash: Buffer }, event: AuditEntry): Promise<boolean> {
+    return this.database.withOrg(flow.orgId, async (manager) => {
+      const count = await affected(
+        manager,
+        `update public.flows set status = 'parked', parked_code = $2, ${ENDS_WITH_CODE}, page_hash = null, handle_hash = $4
+         where id = $1 and completion = 'deferred' and (status = 'taken' or (status = 'awaiting_input' and expires_at > now()))`,
+        [flow.id, parked.code, parked.lifeSeconds, parked.handleHash],
+      );
+      if (count === 1) await appendEvents(manager, [event]);
       return count === 1;
     });
   }
@@ -143,6 +188,37 @@ export class FlowRepository {
   }
 
   /**
+   * Flows whose time has been over for a moment and that nobody has brought to an end, the longest first, of any org.
+   *
+   * @param limit how many at most
+   */
+  async overdue(limit: number): Promise<Pick<Flow, 'id' | 'orgId'>[]> {
+    const rows: { id: string; org_id: string }[] = await this.database.asSystem('overdue flows', (manager) =>
+      manager.query('select * from hub.overdue_flows($1)', [limit]),
+    );
+    return rows.map(({ id, org_id }) => ({ id: id as FlowId, orgId: org_id as OrgId }));
+  }
+
+  /**
+   * Ends an overdue flow. Its secrets go, and the trail tells in which status it was.
+   *
+   * @returns false if somebody else has ended it
+   */
+  async abandon({ id, orgId }: Pick<Flow, 'id' | 'orgId'>, actor: Actor): Promise<boolean> {
+    return this.database.withOrg(orgId, async (manager) => {
+      const [row]: { provider: string; was: FlowStatus }[] = await manager.query('select * from hub.abandon_flow($1)', [
+        id,
+      ]);
+      if (!row) return false;
+      const { provider, was } = row;
+      await appendEvents(manager, [
+        { name: 'flow.abandoned', provider, integrationId: null, actor, detail: { flow: id, was } },
+      ]);
+      return true;
+    });
+  }
+
+  /**
    * Ends a flow that was refused, with the event that says why. Its secrets go.
    *
    * @param alongside what else belongs into the transaction, such as a grant's way back to its provider
@@ -152,12 +228,14 @@ export class FlowRepository {
     event: AuditEntry,
     alongside?: (manager: EntityManager) => Promise<T>,
   ): Promise<T | undefined> {
-    return this.database.withOrg(flow.orgId, async (manager) => {
-      await endIn(manager, flow.id, 'refused', ['awaiting_input', 'open', 'taken', 'parked']);
-      const result = await alongside?.(manager);
-      await appendEvents(manager, [event]);
-      return result;
-    });
+    return withTrailKey(this.vault, flow.orgId, tellsOfPeople(event), (sealer) =>
+      this.database.withOrg(flow.orgId, async (manager) => {
+        await endIn(manager, flow.id, 'refused', ['awaiting_input', 'open', 'taken', 'parked']);
+        const result = await alongside?.(manager);
+        await appendEvents(manager, [event], sealer);
+        return result;
+      }),
+    );
   }
 
   private async load(orgId: OrgId, id: FlowId): Promise<FlowWithSecrets | undefined> {
@@ -220,6 +298,7 @@ function toFlow(row: FlowEntity, readAt: Date): FlowWithSecrets {
     provider: row.provider as ProviderId,
     startedBy: row.startedBy,
     status: row.status as FlowStatus,
+    completion: row.completion as FlowCompletion,
     returnUrl: row.returnUrl,
     inputs: row.inputs,
     scopes: row.scopes,
@@ -229,6 +308,7 @@ function toFlow(row: FlowEntity, readAt: Date): FlowWithSecrets {
     expiresAt: row.expiresAt,
     cookieHash: row.cookieHash,
     confirmCookieHash: row.confirmCookieHash,
+    handleHash: row.handleHash,
     verifier: row.verifier,
     parkedCode: row.parkedCode,
     readAt,

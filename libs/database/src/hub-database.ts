@@ -10,7 +10,8 @@ const CANNOT_SERVE = /^(08|53|57)/;
 const SLOW_MS = 2_000;
 
 /** Binds the transaction to an org, and tells which server this is: it began at a moment when no other did. */
-const OPEN = "select set_config('hub.org_id', $1, true), pg_postmaster_start_time()::text as server";
+const OPEN =
+  "select set_config('hub.org_id', $1, true), extract(epoch from pg_postmaster_start_time())::text as server";
 
 /**
  * The two doors to the data. Row-level security sees the org of the running transaction and nothing else, so nobody

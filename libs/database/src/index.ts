@@ -81,6 +81,7 @@ export { MIGRATIONS } from './migrations';
 export { OrgErasureRepository, type Erased, type Waiting } from './org-erasure.repository';
 export { OrgForgotten } from './org-forgotten';
 export { pruneAudit, type Pruned, type PruneOptions } from './prune-audit';
+export { isWithoutRight } from './refused-statement';
 export { provisionDatabase, type AppLogin, type Login, type ProvisionOptions } from './provision';
 export {
   RefreshLeaseRepository,
@@ -93,5 +94,5 @@ export {
 export { RetiredKeyRepository, type RetiredKey } from './retired-key.repository';
 export { enqueueRevocation, RevocationRepository, type NewRevocation, type Revocation } from './revocation.repository';
 export { SealFolderRepository, type LatestSeal } from './seal-folder.repository';
-export { SealHistory } from './seal-history';
+export { SealHistory, type ToldSeal } from './seal-history';
 export { SyncRepository, type SyncSettled, type SyncTarget } from './sync.repository';

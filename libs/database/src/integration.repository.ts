@@ -1,7 +1,7 @@
 import type { Actor, Change, EventDraft, Integration, IntegrationId, OrgId, ProviderId } from '@hub/domain';
-import type { AuditVault, DetailSealer } from '@hub/token-vault';
+import type { AuditVault } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
-import { appendEvents, tellsOfPeople } from './audit.repository';
+import { appendEvents, tellsOfPeople, withTrailKey } from './audit.repository';
 import { IntegrationEntity } from './entities';
 import { noticeDue } from './due-notices.client';
 import type { HubDatabase } from './hub-database';
@@ -113,7 +113,7 @@ export class IntegrationRepository {
   ): Promise<ConnectStored> {
     const { orgId, provider, id, accountBefore, change, actor } = connect;
     const entries = change.events.map((event) => ({ ...event, provider, integrationId: id, actor }));
-    return this.withSealer(orgId, entries.some(tellsOfPeople), (sealer) =>
+    return withTrailKey(this.vault, orgId, entries.some(tellsOfPeople), (sealer) =>
       this.database
         .withOrg(orgId, async (manager): Promise<ConnectStored> => {
           if (!(await finish(manager))) return { kind: 'flow_ended' };
@@ -202,7 +202,7 @@ export class IntegrationRepository {
     options: { revoke: boolean; reason: 'disconnect' | 'uninstall'; actor: Actor; detail: EventDraft['detail'] },
   ): Promise<{ id: string; revocationId: string | null } | undefined> {
     const label = (await this.find(orgId, provider))?.account?.label;
-    return this.withSealer(orgId, label !== undefined, (sealer) =>
+    return withTrailKey(this.vault, orgId, label !== undefined, (sealer) =>
       this.database.withOrg(orgId, async (manager) => {
         const gone: { id: string; account_label: string | null; revocation_id: string | null }[] = await manager.query(
           'select * from hub.disconnect($1, $2, $3)',
@@ -227,15 +227,6 @@ export class IntegrationRepository {
         return { id: integration.id, revocationId: integration.revocation_id };
       }),
     );
-  }
-
-  /** Gets the key for the trail before the transaction, and only where there is something to seal: a key is made by its first use. */
-  private async withSealer<T>(
-    orgId: OrgId,
-    isNeeded: boolean,
-    work: (sealer?: DetailSealer) => Promise<T>,
-  ): Promise<T> {
-    return this.vault && isNeeded ? this.vault.withSealer(orgId, work) : work();
   }
 
   /** How many integrations of any org stand on an account at a provider. */

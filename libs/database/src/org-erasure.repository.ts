@@ -1,7 +1,9 @@
 import type { Actor, AuditEntry, IntegrationId, OrgId, ProviderId } from '@hub/domain';
 import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
-import { HubDatabase } from './hub-database';
+import { openAsEraser } from './eraser-database';
+import type { HubDatabase } from './hub-database';
+import { isDeadlock } from './refused-statement';
 import { affected, selectOne } from './statements';
 
 /** What still has to happen before an org's keys may go. */
@@ -10,7 +12,7 @@ export interface Waiting {
   readonly revocations: number;
   /** Grants whose provider has not taken them back, however often it was asked. */
   readonly dead: number;
-  /** For so long answers of refreshes that were under way may come. */
+  /** For so long answers of refreshes and connects that were under way may come. */
   readonly answersForMs: number;
 }
 
@@ -21,9 +23,15 @@ export interface Erased {
   readonly grantsDropped: number;
 }
 
-const ERASER = 'hub_eraser';
-/** A command line does one thing after the other. */
-const POOL_SIZE = 2;
+/** Whoever is in each other's way twice is not a third time: the other one has ended by then. */
+const TRIES = 5;
+/**
+ * From its callback on, a connect has stored its grant or given it back: two keys of the key provider, an exchange of 10 s at
+ * most, a question whose account it is of 15 s, and time to spare.
+ */
+const CONNECT_SECONDS = 60;
+/** Flows whose code may be on its way to the provider: a disconnect cancels those as well. */
+const MAY_ANSWER = `status in ('taken', 'cancelled') and expires_at > now() - make_interval(secs => ${CONNECT_SECONDS})`;
 
 /**
  * Forgets orgs, as the role `hub_eraser`. Each step is a transaction of its own with its events, and may be done again:
@@ -37,16 +45,7 @@ export class OrgErasureRepository {
    * @throws Error if it has not become that, since a pooler on the way has dropped the wish
    */
   static async open(adminUrl: string): Promise<OrgErasureRepository> {
-    const url = new URL(adminUrl);
-    url.searchParams.set('options', `-c role=${ERASER}`);
-    const database = await HubDatabase.open(url.href, 'hub-org-forget', POOL_SIZE);
-    try {
-      await requireEraser(database);
-    } catch (error) {
-      await database.close();
-      throw error;
-    }
-    return new OrgErasureRepository(database);
+    return new OrgErasureRepository(await openAsEraser(adminUrl, 'hub-org-forget'));
   }
 
   async close(): Promise<void> {
@@ -59,7 +58,7 @@ export class OrgErasureRepository {
    * @returns `unknown` if the hub has never had anything of it; else whether it was forgotten already
    */
   async begin(orgId: OrgId, actor: Actor): Promise<'unknown' | 'begun' | 'forgotten'> {
-    return this.database.withOrg(orgId, async (manager) => {
+    return this.inOrg(orgId, async (manager) => {
       const { known } = await selectOne<{ known: boolean }>(
         manager,
         `select exists (select from public.audit_heads) or exists (select from public.data_keys)
@@ -80,7 +79,8 @@ export class OrgErasureRepository {
   }
 
   /**
-   * Ends every integration as a disconnect does: its grants go to revocation, flows under way end.
+   * Ends every integration as a disconnect does: its grants go to revocation, flows end. A flow whose code may be on its way
+   * to the provider stays for a minute at most: its connect finds nothing to store to, and gives its grant back.
    *
    * @param toGiveBack what a provider's grant needs to be given back; `undefined` if there is nothing to give
    * @returns the providers that were connected
@@ -90,14 +90,19 @@ export class OrgErasureRepository {
     toGiveBack: (provider: ProviderId) => 'disconnect' | 'uninstall' | undefined,
     actor: Actor,
   ): Promise<ProviderId[]> {
-    return this.database.withOrg(orgId, async (manager) => {
+    return this.inOrg(orgId, async (manager) => {
       const rows: { provider: ProviderId }[] = await manager.query(
         'select provider from public.integrations order by provider',
       );
       await manager.query(
         `update public.forgotten_orgs f set answers_until = greatest(f.answers_until, (select max(i.lease_until) from public.integrations i))`,
       );
-      await manager.query('delete from public.flows');
+      // a callback that takes its flow meanwhile is waited for: the row is looked at again
+      await manager.query(`delete from public.flows where not (${MAY_ANSWER})`);
+      await manager.query(
+        `update public.forgotten_orgs set connects_until = now() + make_interval(secs => ${CONNECT_SECONDS})
+         where connects_until is null and exists (select from public.flows)`,
+      );
       const entries: AuditEntry[] = []; // together and last: nobody waits for a row while it keeps the trail's head
       for (const { provider } of rows) {
         const reason = toGiveBack(provider);
@@ -121,13 +126,31 @@ export class OrgErasureRepository {
     });
   }
 
+  /**
+   * How many values of the org were sealed by a key of `TOKEN_KEYS` itself, as earlier releases did: destroying its data keys
+   * does not reach their copies.
+   */
+  async sealedWithoutDataKey(orgId: OrgId): Promise<number> {
+    return this.database.withOrg(orgId, async (manager) => {
+      const { values } = await selectOne<{ values: number }>(
+        manager,
+        `select coalesce(sum(s.cells), 0)::int as values from hub.sealed_places() s
+         where s.key_id <> '' and not exists (select from public.data_keys k where k.id::text = s.key_id)`,
+      );
+      return values;
+    });
+  }
+
+  /** What is still to come back before the keys may go. */
   async waiting(orgId: OrgId): Promise<Waiting> {
     return this.database.withOrg(orgId, (manager) =>
       selectOne<Waiting>(
         manager,
         `select count(*) filter (where r.next_attempt_at is not null)::int as revocations,
            count(*) filter (where r.next_attempt_at is null and r.id is not null)::int as dead,
-           coalesce(greatest(0, extract(epoch from max(f.answers_until) - now()) * 1000), 0)::int as "answersForMs"
+           coalesce(greatest(0, extract(epoch from max(greatest(f.answers_until,
+             case when exists (select from public.flows w where w.status in ('taken', 'cancelled')) then f.connects_until end)) - now()) * 1000), 0)::int
+             as "answersForMs"
          from public.forgotten_orgs f left join public.revocations r on true`,
       ),
     );
@@ -135,7 +158,7 @@ export class OrgErasureRepository {
 
   /** Destroys the org's data keys, and with them all that they have sealed, here and in every copy. */
   async shred(orgId: OrgId, actor: Actor): Promise<Erased> {
-    return this.database.withOrg(orgId, async (manager) => {
+    return this.inOrg(orgId, async (manager) => {
       // first, so that whoever is storing a grant just now is waited for, and nobody stores one after
       await manager.query('update public.forgotten_orgs set forgotten_at = coalesce(forgotten_at, now())');
       const grantsDropped =
@@ -151,15 +174,16 @@ export class OrgErasureRepository {
       return { dataKeys, grantsDropped };
     });
   }
-}
 
-/** No statement here names its org: whoever is bound by no policy, such as a superuser, would forget all orgs at once. */
-async function requireEraser(database: HubDatabase): Promise<void> {
-  const { role } = await database.asSystem('whose rights this session has', (manager) =>
-    selectOne<{ role: string }>(manager, 'select current_user as role'),
-  );
-  if (role !== ERASER)
-    throw new Error(`this session is ${role} and not ${ERASER}; give PostgreSQL’s own address, not a pooler’s`);
+  /** One step. It is taken anew where PostgreSQL has ended it, since it and a worker or an app were waiting for each other. */
+  private async inOrg<T>(orgId: OrgId, step: (manager: EntityManager) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1)
+      try {
+        return await this.database.withOrg(orgId, step);
+      } catch (error) {
+        if (!isDeadlock(error) || tries === TRIES) throw error;
+      }
+  }
 }
 
 async function append(

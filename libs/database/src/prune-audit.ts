@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { SYSTEM_ORG, type Actor } from '@hub/domain';
 import { Client } from 'pg';
 import type { Head } from './audit-seal';
 
@@ -12,6 +14,8 @@ export interface PruneOptions {
   readonly events: number;
   /** SHA-256 of the export that has them. */
   readonly exportSha256: string;
+  /** Who is told to have done it. */
+  readonly actor: Actor;
 }
 
 /** What a prune has done. */
@@ -24,7 +28,8 @@ export interface Pruned {
 const LOCK_TIMEOUT = '5s';
 
 /**
- * Drops the partitions of older months and remembers where each chain begins now; all of it or nothing.
+ * Drops the partitions of older months, remembers where each chain begins now, and tells of it (`audit.pruned`); all of it
+ * or nothing.
  *
  * @throws Error if there are more or fewer events of those months than were exported
  */
@@ -33,14 +38,38 @@ export async function pruneAudit(options: PruneOptions): Promise<Pruned> {
   await client.connect();
   try {
     await client.query('begin');
-    await client.query('set local role hub_owner');
     await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
+    await lockHead(client);
+    await client.query('set local role hub_owner');
     const pruned = await prune(client, options);
+    await tell(client, options, pruned);
     await client.query('commit');
     return pruned;
   } finally {
     await client.end(); // what is not committed is undone
   }
+}
+
+/** Whoever appends has the head first and the table after it: so has this, and nobody waits in a circle. */
+async function lockHead(client: Client): Promise<void> {
+  await becomeTeller(client);
+  await client.query('select 1 from public.audit_heads for update');
+}
+
+async function tell(client: Client, { before, exportSha256, actor }: PruneOptions, { events }: Pruned): Promise<void> {
+  await becomeTeller(client);
+  await client.query("select hub.append_event($1, 'audit.pruned', null, null, $2, $3, $4)", [
+    randomUUID(),
+    actor.type,
+    actor.id,
+    JSON.stringify({ before, events, sha256: exportSha256 }),
+  ]);
+}
+
+/** As whoever writes the trail, in that of the system. */
+async function becomeTeller(client: Client): Promise<void> {
+  await client.query('set local role hub_disconnector');
+  await client.query("select set_config('hub.org_id', $1, true)", [SYSTEM_ORG]);
 }
 
 async function prune(client: Client, { before, checkpoints, events, exportSha256 }: PruneOptions): Promise<Pruned> {

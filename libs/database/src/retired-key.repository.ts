@@ -1,7 +1,8 @@
 import type { Actor, OrgId } from '@hub/domain';
 import { appendEvents } from './audit.repository';
 import type { KeyPurpose } from './data-key.repository';
-import { HubDatabase } from './hub-database';
+import { openAsEraser } from './eraser-database';
+import type { HubDatabase } from './hub-database';
 import { selectOne } from './statements';
 
 /** A data key that was retired for longer than was asked, and how many values of which columns it still opens. */
@@ -23,8 +24,6 @@ interface RetiredKeyRow {
   cells: number;
 }
 
-/** A command line does one thing after the other. */
-const POOL_SIZE = 2;
 const ORGS_OF_A_PAGE = 1_000;
 const BEFORE_ALL_ORGS = '00000000-0000-0000-0000-000000000000';
 
@@ -35,11 +34,12 @@ const BEFORE_ALL_ORGS = '00000000-0000-0000-0000-000000000000';
 export class RetiredKeyRepository {
   private constructor(private readonly database: HubDatabase) {}
 
-  /** @param adminUrl a login that may become `hub_eraser`: the administrator's, or a member of `hub_migrator` */
+  /**
+   * @param adminUrl a login that may become `hub_eraser`: the administrator's, or a member of `hub_migrator`
+   * @throws Error if it has not become that, since a pooler on the way has dropped the wish
+   */
   static async open(adminUrl: string): Promise<RetiredKeyRepository> {
-    const url = new URL(adminUrl);
-    url.searchParams.set('options', '-c role=hub_eraser');
-    return new RetiredKeyRepository(await HubDatabase.open(url.href, 'hub-keys-destroy', POOL_SIZE));
+    return new RetiredKeyRepository(await openAsEraser(adminUrl, 'hub-keys-destroy'));
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { FLOW_STATUSES, STATUSES } from '@hub/domain';
+import { FLOW_COMPLETIONS, FLOW_STATUSES, STATUSES } from '@hub/domain';
 import type { DataSource } from 'typeorm';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { migrationDataSource } from './data-source';
@@ -27,6 +27,7 @@ describe('the schema', () => {
   it.each([
     ['integrations_status_check', STATUSES],
     ['flows_status_check', FLOW_STATUSES],
+    ['flows_completion_check', FLOW_COMPLETIONS],
   ])('checks the very words of the domain by %s', async (name, words) => {
     const [check] = await database.sql<{ text: string }>(
       'select pg_get_constraintdef(oid) as text from pg_constraint where conname = $1',

@@ -49,6 +49,19 @@ describe('a folder of seals', () => {
     expect(troubles(lines.slice(2))).toEqual([]);
   });
 
+  it('whose latest is older than it may be says so, and so does an empty one', () => {
+    const at = new Date('2026-11-28T05:10:00Z');
+    const [asOld, older, empty] = [read(lines), read(lines), read([])];
+    asOld.end(at, 600_000);
+    older.end(at, 599_999);
+    empty.end(at, 600_000);
+    expect(asOld.findings).toEqual([]);
+    expect(older.findings).toMatchObject([
+      { kind: 'seal', orgId: null, seq: 4, what: expect.stringMatching(/^the latest seal is of/) },
+    ]);
+    expect(empty.findings).toMatchObject([{ kind: 'seal', seq: 0, what: expect.stringMatching(/has no seal/) }]);
+  });
+
   it('with one of them gone says so', () => {
     expect(troubles([lines[0]!, lines[2]!, lines[3]!])).toEqual([expect.stringMatching(/seals between them are gone/)]);
   });

@@ -7,8 +7,9 @@ export const FLOW_LIFE_MS = 10 * 60_000;
  * - `awaiting_input`: the hub's own page still asks for what the provider needs (a shop, a hook URL).
  * - `open`: the browser is at the provider; the state may come back once.
  * - `taken`: the state has come back; a second time is a replay.
- * - `parked`: the code waits, sealed, for the confirm page's button.
- * - `completed`, `refused`: over. `cancelled`: over, since the org disconnected meanwhile.
+ * - `parked`: the code waits, sealed, for the confirm page's button, or for the backend's handle.
+ * - `completed`, `refused`: over. `cancelled`: over, since the org disconnected meanwhile. `abandoned`: over, since nobody
+ *   has brought it to an end in time.
  */
 export const FLOW_STATUSES = [
   'awaiting_input',
@@ -18,8 +19,16 @@ export const FLOW_STATUSES = [
   'completed',
   'refused',
   'cancelled',
+  'abandoned',
 ] as const;
 export type FlowStatus = (typeof FLOW_STATUSES)[number];
+
+/**
+ * Who completes a flow: the browser that comes back from the provider, or the backend of the product, which has the handle
+ * from that browser and knows whose browser it is.
+ */
+export const FLOW_COMPLETIONS = ['browser', 'deferred'] as const;
+export type FlowCompletion = (typeof FLOW_COMPLETIONS)[number];
 
 /** What to do with a callback that comes without its flow's cookie: a browser that did not start the flow. */
 export const UNBOUND_POLICIES = ['confirm', 'refuse', 'allow'] as const;
@@ -41,6 +50,7 @@ export interface Flow {
   /** The `sub` of the caller who started it. */
   readonly startedBy: string;
   readonly status: FlowStatus;
+  readonly completion: FlowCompletion;
   /** Where the browser goes in the end; one of the allow-list when the flow began. */
   readonly returnUrl: string;
   readonly inputs: Readonly<Record<string, string>>;

@@ -49,6 +49,11 @@ describe('the registry', () => {
     expect(registry.find('notion')?.requestedScopes).toEqual([]);
   });
 
+  it('leaves a person some time with every code whose life is known', () => {
+    for (const { definition } of new ProviderRegistry({}).all())
+      if (definition.authMode === 'oauth2') expect(definition.codeLifeSeconds ?? 30).toBeGreaterThanOrEqual(30);
+  });
+
   it('tells providers with OAuth from those without', () => {
     const [speaking, silent] = ['notion', 'zapier'].map((id) => new ProviderRegistry({}).find(id)!);
     expect(speaksOAuth(speaking!)).toBe(true);

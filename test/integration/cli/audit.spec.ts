@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { AuditChainRepository, AuditSealService, SealFolderRepository } from '@hub/database';
@@ -50,6 +50,28 @@ const numbersOf = async (orgId: OrgId): Promise<number[]> =>
 const fill = (orgId: OrgId, events: number, from: Date) =>
   fillTrail(database.sql, orgId, { events, from, everySeconds: 86_400 });
 
+/** Has the database refuse events of a name, as an outage at the wrong moment would. */
+const refuseEvents = (name: string) =>
+  database.sql(
+    `create function public.refuse_event() returns trigger language plpgsql as $$ begin raise 'no such event now'; end $$;
+     create trigger refused before insert on public.audit_events for each row when (new.name = '${name}')
+       execute function public.refuse_event()`,
+  );
+
+/** A login that may read the trail, and nothing else. */
+async function anAuditor(): Promise<{ url: string; remove(): Promise<void> }> {
+  const name = `${database.name}_auditor`;
+  const url = new URL(database.refreshWorkerUrl);
+  [url.username, url.password] = [name, randomBytes(16).toString('hex')];
+  await database.sql(`create role ${name} login password '${url.password}' in role hub_auditor`);
+  await database.sql(`grant connect on database ${database.name} to ${name}`);
+  const remove = async () => {
+    await database.sql(`drop owned by ${name}`);
+    await database.sql(`drop role ${name}`);
+  };
+  return { url: url.href, remove };
+}
+
 /** A month of its own, as the migration or the worker would have made it at its time. */
 const withMonth = (month: Date) =>
   database.sql(`set role hub_owner; select hub.make_audit_partition('${nameOf(month)}-01'); reset role`);
@@ -96,6 +118,77 @@ describe('hub audit verify', () => {
     environment['AUDIT_SEAL_KEY'] = `s1:${randomBytes(32).toString('base64')}`;
     const { exitCode, out } = await audit('verify');
     expect([exitCode, out]).toEqual([1, expect.stringMatching(/✗ seals 0 seal: .*does not fit its HMAC/)]);
+  });
+
+  it('finds that the seals are gone, whatever is left of the trail', async () => {
+    const org = anOrg();
+    await fill(org, 30, new Date());
+    await seal();
+    rmSync(path.join(folder, 'seals'), { recursive: true });
+    await tamper(database.sql, [
+      `delete from public.audit_events where org_id = '${org}'`,
+      `delete from public.audit_heads where org_id = '${org}'`,
+    ]);
+    const { exitCode, out } = await audit('verify');
+    expect([exitCode, out]).toEqual([1, expect.stringMatching(/^✗ seals 0 seal: the folder has no seal/)]);
+  });
+
+  it('finds that nobody has sealed for ten intervals', async () => {
+    await fill(anOrg(), 3, new Date());
+    await seals.sealHeads(new Date(Date.now() - 15 * 60_000), 0);
+    const { exitCode, out } = await audit('verify');
+    expect([exitCode, out]).toEqual([
+      1,
+      expect.stringMatching(/^✗ seals 1 seal: the latest seal is of 20.*: later ones/),
+    ]);
+    environment['AUDIT_SEAL_EVERY'] = '2m';
+    expect((await audit('verify')).exitCode).toBe(0);
+  });
+
+  it('finds a folder whose end was cut off, by a seal that is known from the log', async () => {
+    await fill(anOrg(), 3, new Date());
+    await seal();
+    const last = await seal();
+    const told = last.kind === 'sealed' ? `${last.n}:${last.mac}` : '';
+    expect((await audit('verify', '--expect-seal', told)).exitCode).toBe(0);
+
+    const [name = ''] = readdirSync(path.join(folder, 'seals'));
+    const log = path.join(folder, 'seals', name);
+    writeFileSync(log, `${readFileSync(log, 'utf8').split('\n')[0]}\n`);
+    expect((await audit('verify')).exitCode).toBe(0);
+    const cut = await audit('verify', '--expect-seal', told);
+    expect([cut.exitCode, cut.out]).toEqual([1, expect.stringMatching(/seal 2, which was expected, is not there/)]);
+
+    await seal();
+    expect((await audit('verify')).exitCode).toBe(0);
+    const writtenOn = await audit('verify', '--expect-seal', told);
+    expect([writtenOn.exitCode, writtenOn.out]).toEqual([1, expect.stringMatching(/seal 2 is not the one/)]);
+  });
+
+  it.each(['7', `7:${'a'.repeat(63)}`, `0:${'a'.repeat(64)}`])('does not take %s for a seal', async (told) => {
+    const { exitCode, err } = await audit('verify', '--expect-seal', told);
+    expect([exitCode, err]).toEqual([2, expect.stringMatching(/A seal is its number and its mac/)]);
+  });
+
+  it('looks for no seal where nothing is sealed', async () => {
+    delete environment['AUDIT_SEAL_DIR'];
+    const { exitCode, err } = await audit('verify', '--expect-seal', `7:${'a'.repeat(64)}`);
+    expect([exitCode, err]).toEqual([1, expect.stringMatching(/^There are no seals to look into/)]);
+  });
+
+  it('is for who may read every trail, and says so to others', async () => {
+    await fill(anOrg(), 3, new Date());
+    await seal();
+    const auditor = await anAuditor();
+    environment['DATABASE_URL'] = auditor.url;
+    expect((await audit('verify')).exitCode).toBe(0);
+    await auditor.remove();
+    environment['DATABASE_URL'] = database.gatewayUrl;
+    const { exitCode, err } = await audit('verify');
+    expect([exitCode, err]).toEqual([
+      1,
+      expect.stringMatching(/^The login of DATABASE_URL, .*may not.*hub_auditor\.\n$/),
+    ]);
   });
 
   it('finds a beginning that no prune has sealed', async () => {
@@ -152,8 +245,32 @@ describe('hub audit export', () => {
   it('overwrites nothing', async () => {
     writeFileSync(file(), 'mine');
     const { exitCode, err } = await audit('export', '--before', '2026-01', '--to', file());
-    expect([exitCode, err]).toEqual([1, expect.stringMatching(/EEXIST/)]);
+    expect([exitCode, err]).toEqual([1, expect.stringMatching(/is there already/)]);
     expect(readFileSync(file(), 'utf8')).toBe('mine');
+  });
+
+  it('that is not told in the trail is none', async () => {
+    await fill(anOrg(), 5, monthsAgo(1));
+    await refuseEvents('audit.exported');
+    await expect(audit('export', '--before', nameOf(new Date()), '--to', file())).rejects.toThrow(/no such event now/);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('is refused before a line is written to a login that may not tell of it', async () => {
+    await fill(anOrg(), 5, monthsAgo(1));
+    const auditor = await anAuditor();
+    environment['DATABASE_URL'] = auditor.url;
+    const { exitCode, err } = await audit('export', '--before', nameOf(new Date()), '--to', file());
+    await auditor.remove();
+    expect([exitCode, err]).toEqual([1, expect.stringMatching(/may not do this.*It takes the refresh worker’s login/)]);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('of a login that may not read it leaves nothing behind', async () => {
+    environment['DATABASE_URL'] = database.gatewayUrl;
+    const { exitCode, err } = await audit('export', '--before', nameOf(new Date()), '--to', file());
+    expect([exitCode, err]).toEqual([1, expect.stringMatching(/may not do this.*It takes the refresh worker’s login/)]);
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it('of a trail that does not fit together is none', async () => {
@@ -200,6 +317,7 @@ describe('hub audit prune', () => {
     expect([exitCode, err, out]).toEqual([0, '', `${old} events gone, 1 partition dropped.\n`]);
     expect((await numbersOf(org))[0]).toBe(old + 1);
     expect(await numbersOf(young)).toHaveLength(5);
+    expect(await prunesTold()).toMatchObject([{ before, events: old }]);
     await seal();
     expect((await audit('verify')).out).toMatch(/^✓ .* all as written\n$/);
     expect((await audit('verify', '--file', file())).exitCode).toBe(0);
@@ -240,6 +358,27 @@ describe('hub audit prune', () => {
   });
 
   const nothingIsGone = async () => expect(await numbersOf(org)).toHaveLength(100);
+  const prunesTold = async () =>
+    (
+      await database.sql<{ detail: object }>(
+        "select detail from public.audit_events where org_id = $1 and name = 'audit.pruned'",
+        [SYSTEM_ORG],
+      )
+    ).map(({ detail }) => detail);
+
+  it('that cannot be told prunes nothing', async () => {
+    await exported();
+    await seal();
+    await refuseEvents('audit.pruned');
+    expect(await prune()).toMatchObject({
+      exitCode: 1,
+      err: expect.stringMatching(/^Nothing was pruned: no such event/),
+    });
+    await nothingIsGone();
+    await database.sql('drop trigger refused on public.audit_events');
+    expect((await prune()).exitCode).toBe(0);
+    expect(await prunesTold()).toHaveLength(1);
+  });
 
   it('is refused without seals', async () => {
     await exported();

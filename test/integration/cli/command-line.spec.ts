@@ -53,6 +53,25 @@ const store = (different: Partial<Wanted> = {}, by = vault) =>
     ...different,
   });
 
+it.each([
+  [['keys', 'status'], 'of the gateway'],
+  [['keys', 'rotate', '--detach'], 'of the gateway'],
+  [['keys', 'status'], 'of the metadata sync worker'],
+] as const)('hub %j by the login %s names the one that it takes', async (args, login) => {
+  const { gatewayUrl, syncWorkerUrl } = database;
+  const answer = await hub(args, {
+    ...environment,
+    DATABASE_URL: login === 'of the gateway' ? gatewayUrl : syncWorkerUrl,
+  });
+  expect(answer).toEqual({
+    exitCode: 1,
+    out: '',
+    err: expect.stringMatching(
+      /^The login of DATABASE_URL, \w+, may not do this \(.*\)\. It takes the refresh worker’s login\.\n$/,
+    ),
+  });
+});
+
 describe('hub integrations list', () => {
   const list = (orgId: OrgId, ...more: string[]) => hub(['integrations', 'list', '--org', orgId, ...more], environment);
 

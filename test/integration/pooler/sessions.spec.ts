@@ -6,6 +6,7 @@ import {
   IntegrationRepository,
   OrgErasureRepository,
   provisionDatabase,
+  RetiredKeyRepository,
   type DueNotice,
 } from '@hub/database';
 import type { IntegrationId, OrgId, ProviderId } from '@hub/domain';
@@ -142,10 +143,13 @@ described(`behind a PgBouncer in transaction mode${where}`, () => {
       ).toEqual([]);
     });
 
-    it('can forget no org as the superuser that he is there, who would forget all', async () => {
-      const opened = OrgErasureRepository.open(lax.through(database.adminUrl));
+    it.each([
+      ['forget no org', OrgErasureRepository],
+      ['destroy no key', RetiredKeyRepository],
+    ])('can %s as the superuser that he is there, who would mean all orgs', async (_what, repository) => {
+      const opened = repository.open(lax.through(database.adminUrl));
       await expect(opened).rejects.toThrow(/this session is postgres and not hub_eraser; .* not a pooler’s/);
-      const straight = await OrgErasureRepository.open(database.adminUrl);
+      const straight = await repository.open(database.adminUrl);
       await straight.close();
     });
 

@@ -19,6 +19,7 @@ import { hub, type Answered } from '../../support/command-line';
 import { dataKeysIn } from '../../support/data-keys';
 import { eventually } from '../../support/eventually';
 import { refreshWorker, type RefreshWorkerInTest } from '../../support/running-worker';
+import { sealedBefore } from '../../support/sealed-before';
 import { WorkerStand, type Connected } from './worker-stand';
 
 const OPERATOR: Actor = { type: 'system', id: 'test' };
@@ -123,6 +124,20 @@ it('an org’s grants go back, nothing of it is left, and what was copied before
   expect(await grantsOf(other)).toHaveLength(1);
   const verified = await hub(['audit', 'verify'], commandEnvironment());
   expect([verified.exitCode, verified.out]).toEqual([0, expect.stringMatching(/all as written/)]);
+});
+
+it('says what of an org a key of TOKEN_KEYS has sealed itself: its copies outlive the data keys', async () => {
+  const { stored } = await stand.connected('notion');
+  const legacy = sealedBefore(
+    stand.settings.environment['TOKEN_KEYS'] ?? '',
+    tokenCell(stored, 'access_token'),
+    'of old',
+  );
+  await stand.database.sql('update public.integrations set access_token = $2 where id = $1', [stored.id, legacy]);
+  const { err } = await hub(['org', 'forget', stored.orgId], commandEnvironment());
+  expect(err).toMatch(/^1 value of this org is sealed by a key of TOKEN_KEYS itself.*hub keys rotate/);
+  const other = await stand.connected('notion');
+  expect((await forget(other.stored.orgId)).err).not.toMatch(/TOKEN_KEYS/);
 });
 
 it('a forgotten org gets no flow, no data key and no integration any more', async () => {
@@ -324,7 +339,7 @@ it('goes on where its process was killed, in the middle of each step', async () 
 
   const lockedIntegration = await holding('select 1 from public.integrations where org_id = $1 for update', orgId);
   const first = forgettingProcess(orgId);
-  await eventually('a disconnect that waits', () => isThere('hub-org-forget', 'Lock'));
+  await eventually('a disconnect that waits', () => isThere('hub-org-forget', 'Lock'), { withinMs: 30_000 });
   await first.kill();
   await lockedIntegration.letGo();
   expect(await grantsOf(notion)).toHaveLength(1);
@@ -356,6 +371,51 @@ it('goes on where its process was killed, in the middle of each step', async () 
   expect(events.filter((name) => name === 'integration.disconnected')).toHaveLength(3);
   expect((await hub(['audit', 'verify'], commandEnvironment())).exitCode).toBe(0);
 });
+
+it('waits for a worker that has a row of it and tells an event before it lets go, and neither is turned away', async () => {
+  const { orgId } = await anOrgWithAll();
+  const worker = await transactionOf(orgId);
+  await worker.query("update public.integrations set updated_at = now() where org_id = $1 and provider = 'notion'", [
+    orgId,
+  ]);
+  const forgetting = forget(orgId);
+  await eventually('a disconnect that waits', () => isThere('hub-org-forget', 'Lock'));
+  await worker.query(`select ${APPEND}`);
+  await worker.query('commit');
+  await worker.end();
+  expect(await forgetting).toMatchObject({ exitCode: 0, out: expect.stringMatching(/is forgotten/) });
+});
+
+it('takes a step anew that PostgreSQL has ended to break a deadlock', async () => {
+  const { stored } = await stand.connected('notion');
+  const { orgId } = stored;
+  const lockedKeys = await holding('select 1 from public.data_keys where org_id = $1 for update', orgId);
+  const forgetting = forget(orgId);
+  await eventually('a shredding that waits', () => isThere('hub-org-forget', 'Lock'), { withinMs: 30_000 });
+  // whoever has the trail's head, and waits for what the shredding has: the eraser is the one that is ended
+  const other = await transactionOf(orgId);
+  await other.query("set local deadlock_timeout = '1h'");
+  await other.query(`select ${APPEND}`);
+  const waits = other.query('select 1 from public.forgotten_orgs where org_id = $1 for update', [orgId]);
+  await eventually('the other one that waits', () => isThere('other', 'Lock'));
+  await lockedKeys.letGo();
+  await waits;
+  await other.query('commit');
+  await other.end();
+  expect(await forgetting).toMatchObject({ exitCode: 0, out: expect.stringMatching(/is forgotten/) });
+  expect((await eventsOf(orgId)).filter((name) => name === 'org.forgotten')).toHaveLength(1);
+});
+
+const APPEND = "hub.append_event(gen_random_uuid(), 'sync.completed', 'notion', null, 'worker', 'test', '{}')";
+
+/** A transaction that is bound to an org, and past its policies. */
+async function transactionOf(orgId: OrgId): Promise<Client> {
+  const client = new Client({ connectionString: stand.database.adminUrl, application_name: 'other' });
+  await client.connect();
+  await client.query('begin');
+  await client.query("select set_config('hub.org_id', $1, true)", [orgId]);
+  return client;
+}
 
 /** The command as a process of its own. */
 function forgettingProcess(orgId: OrgId) {

@@ -68,6 +68,7 @@ export class GatewayTap {
    * - an access token in the field of that name of a token read
    * - the state in the provider's own address, in `authUrl` or in `Location`
    * - the address of an input page in `authUrl`, of a confirm page in the callback's `Location`
+   * - the handle of a deferred flow in the `Location` that leads to the product's backend
    * - the values of the flow's cookies in `Set-Cookie`
    * - the proof of a confirm page in its own form; its address, and that of an input page, as the target of that form
    */
@@ -98,6 +99,7 @@ export class GatewayTap {
     if (!URL.canParse(address)) return [];
     const { pathname, searchParams, href } = new URL(address);
     if (href.startsWith(this.providersBase)) return [['state', searchParams.get('state') ?? undefined]];
+    if (searchParams.has('handle')) return [['handle', searchParams.get('handle') ?? undefined]];
     const [, page, secret] = /\/integrations-(connect|confirm)\/([^/]+)$/.exec(pathname) ?? [];
     if (page === undefined) return [];
     return [[page === 'confirm' ? 'address of a confirm page' : 'address of an input page', secret]];

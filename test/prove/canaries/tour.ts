@@ -7,6 +7,7 @@ import { signed, standing } from '../../support/bearer';
 import type { Answer, Caller, IntegrationBody } from '../../support/caller';
 import { eventually } from '../../support/eventually';
 import { formOn } from '../../support/page-form';
+import { parametersOf } from '../../support/person';
 import type { AppProcess } from '../fleet/app-process';
 import { OAUTH, type CanaryHub, type OAuthId } from './canary-hub';
 import { DRIP, ECHOES } from './echoes';
@@ -38,7 +39,23 @@ export async function goodDays(hub: CanaryHub, reached: Reached): Promise<void> 
   const caller = hub.as(hub.org);
   for (const path of ['', '/audit?limit=200', '/dead-letters', '/notion'])
     await caller.get(`${API}/integrations${path}`);
-  reached.set('deferred', String((await caller.begin({ provider: 'notion', completion: 'deferred' })).status));
+  await deferred(hub, reached);
+}
+
+/** What a backend completes: by a wrong handle, the right one once that is too late, and the right one in time. */
+async function deferred(hub: CanaryHub, reached: Reached): Promise<void> {
+  const statuses: number[] = [];
+  for (const isGuessed of [true, false]) {
+    const caller = hub.as();
+    const { order, choices } = ANYONES.google_drive();
+    const person = hub.person();
+    const callback = await person.consents(await person.starts(caller, { ...order, completion: 'deferred' }), choices);
+    const { flow, handle } = parametersOf((await person.opens(callback)).sentTo ?? hub.publicUrl);
+    const wrong = { flow, handle: hub.canaries.make(MISPLACED) };
+    if (isGuessed) statuses.push((await caller.complete(wrong)).status);
+    for (let tries = 0; tries < 2; tries += 1) statuses.push((await caller.complete({ flow, handle })).status);
+  }
+  reached.set('deferred: guessed, after a guess, again, in time, again', statuses.join(' '));
 }
 
 /** A callback in another browser, pressed, replayed, and in a wrong one. */

@@ -114,6 +114,7 @@ async function sealed({ dist, workFolder }: Surroundings, database: ProveDatabas
     DATABASE_URL: database.urlFor('refreshWorker'),
     AUDIT_SEAL_KEY: `${key.id}:${key.key.toString('base64')}`,
     AUDIT_SEAL_DIR: folder,
+    AUDIT_SEAL_EVERY: '1d', // it is sealed once, and looked at for as long as the trial takes
   };
   return () => verifyOnce(path.join(dist, 'apps/cli/src/main.js'), env);
 }

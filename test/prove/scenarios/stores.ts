@@ -1,10 +1,7 @@
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findPgBouncer, PgBouncer } from '../../support/pgbouncer';
 import { TcpProxy } from '../faults/tcp-proxy';
 import type { Findings } from '../history/check-history';
-import { LeftOut, type Claim, type Row, type Scenario, type Surroundings } from '../scenario';
+import type { Claim, Row, Scenario, Surroundings } from '../scenario';
 import type { OwnServers } from '../servers/own-servers';
 import { LIMITS_OF_A_MINUTE, noFlaps, rowOf, Trial } from '../trial';
 
@@ -22,30 +19,21 @@ interface Disturbance {
   readonly strict: boolean;
   /** The server that workers reach over a line which may fall silent. */
   readonly lineTo?: 'redis' | 'postgres';
-  /** The workers reach PostgreSQL through PgBouncer in transaction mode, which hides from them that it went. */
-  readonly pooled?: boolean;
   /** Answers must come while PostgreSQL is away: then something was parked, or nothing was shown. */
   readonly parks?: boolean;
   /** Does the harm. @returns how often */
   readonly disturb: (trial: Trial, servers: OwnServers, line: TcpProxy | undefined) => Promise<number>;
 }
 
-async function runDisturbed(
-  surroundings: Surroundings,
-  { strict, lineTo, pooled, parks, disturb }: Disturbance,
-): Promise<Row> {
+async function runDisturbed(surroundings: Surroundings, { strict, lineTo, parks, disturb }: Disturbance): Promise<Row> {
   const servers = await surroundings.ownServers();
-  const pooler = pooled ? await poolerBefore(servers, surroundings) : undefined;
   const url = lineTo === 'redis' ? servers.redisUrl : servers.adminUrl;
   const line = lineTo && (await TcpProxy.start(addressOf(url)));
   if (line) surroundings.atEnd(() => line.stop());
   const trial = await Trial.prepare(surroundings, {
     servers,
     workers: 2,
-    reach: {
-      ...(line && { [lineTo === 'redis' ? 'redisPort' : 'postgresPort']: line.port }),
-      ...(pooler && { postgresPort: pooler.port }),
-    },
+    ...(line && { reach: { [lineTo === 'redis' ? 'redisPort' : 'postgresPort']: line.port } }),
   });
   await trial.hub.sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: ANSWER_MS, jitterMs: ANSWER_MS });
   await trial.seed({
@@ -70,21 +58,6 @@ async function runDisturbed(
   ];
   const note = `${findings.inDoubt} in doubt${parks ? `, ${parked} answers parked until PostgreSQL was back` : ''}`;
   return rowOf(findings, { faults, recoveryMs, claims, note });
-}
-
-/** As docs/operations.md sets it up, with fewer connections for all workers together than each of them has clients. */
-const POOLER = { default_pool_size: 8, query_wait_timeout: 5, server_login_retry: 1 };
-
-/** @throws LeftOut where there is no PgBouncer */
-async function poolerBefore(servers: OwnServers, { atEnd, logFolder }: Surroundings): Promise<PgBouncer> {
-  const program = findPgBouncer();
-  if ('reason' in program) throw new LeftOut(`there is no PgBouncer: ${program.reason}`);
-  const pooler = await PgBouncer.start(program, POOLER, servers);
-  atEnd(async () => {
-    await pooler.stop();
-    writeFileSync(path.join(logFolder, 'pgbouncer.log'), `${pooler.lines.join('\n')}\n`);
-  });
-  return pooler;
 }
 
 /** With a strict provider an answer that waits for PostgreSQL is the only one: whoever holds it commits it, and nobody asks again. */
@@ -200,24 +173,6 @@ export const stores: readonly Scenario[] = [
         parks: true,
         disturb: (trial, servers) =>
           repeated(surroundings.isLong ? 20 : 6, 10_000, () =>
-            busyAway(trial, async () => {
-              await servers.crashPostgres();
-              await servers.startPostgres();
-            }),
-          ),
-      }),
-  },
-  {
-    name: 'postgres-pooled',
-    proves: 'the same behind PgBouncer in transaction mode, where no connection breaks with the server: nothing lapses',
-    weight: 2,
-    run: (surroundings) =>
-      runDisturbed(surroundings, {
-        strict: true,
-        pooled: true,
-        parks: true,
-        disturb: (trial, servers) =>
-          repeated(surroundings.isLong ? 20 : 4, 10_000, () =>
             busyAway(trial, async () => {
               await servers.crashPostgres();
               await servers.startPostgres();

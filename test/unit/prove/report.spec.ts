@@ -40,13 +40,6 @@ describe('a row', () => {
   it('fails if its scenario did not come to its end', () => {
     expect(isProven({ name: 'herd', seconds: 3, error: new Error('no disk') })).toBe(false);
   });
-
-  it('that was left out fails nothing, and says that it shows nothing', () => {
-    const leftOut: Outcome = { name: 'postgres-pooled', seconds: 1, leftOut: 'there is no PgBouncer' };
-    expect(isProven(leftOut)).toBe(true);
-    expect(formatTroubles([leftOut])).toBe('');
-    expect(formatTable([leftOut]).split('\n')[1]).toMatch(/^postgres-pooled( +-){8} +left out +there is no PgBouncer$/);
-  });
 });
 
 describe('the table', () => {

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { ExportCheck, type ExportVerdict, type SealKey } from '@hub/database';
 import { CommandRefused } from '../command';
@@ -10,14 +10,42 @@ const FILE_MODE = 0o600;
 const BATCH_CHARACTERS = 1_048_576;
 
 /**
- * Writes lines into a new file, on the disk when this comes back.
+ * Writes lines into a new file. It has its name once all of it is on the disk and `beforeNamed` is done; where anything of
+ * that fails there is none.
  *
  * @throws CommandRefused if the file is there already or cannot be written
  */
-export async function writeLines(file: string, lines: AsyncIterable<string>): Promise<void> {
-  const handle = await open(file, 'wx', FILE_MODE).catch((error: unknown) => {
+export async function writeLines(
+  file: string,
+  lines: AsyncIterable<string>,
+  beforeNamed: () => Promise<void>,
+): Promise<void> {
+  if (await isThere(file)) throw new CommandRefused(`The file cannot be made: ${file} is there already.`);
+  const draft = `${file}.part`;
+  const handle = await open(draft, 'wx', FILE_MODE).catch((error: unknown) => {
     throw new CommandRefused(`The file cannot be made: ${reasonOf(error)}`);
   });
+  try {
+    await write(handle, lines);
+    await beforeNamed();
+    await rename(draft, file);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+}
+
+async function write(handle: FileHandle, lines: AsyncIterable<string>): Promise<void> {
   try {
     let batch = '';
     for await (const line of lines) {

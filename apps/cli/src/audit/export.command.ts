@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import {
   AuditChainRepository,
   AuditExportService,
@@ -14,7 +13,7 @@ import {
 import type { Command } from 'commander';
 import { textArgument } from '../arguments';
 import { CommandRefused, OPERATOR, type Surroundings } from '../command';
-import { withDatabase } from '../database.client';
+import { databaseUrl, loginRefused, withDatabase } from '../database.client';
 import { writeLines } from './export-file.client';
 import { monthArgument, type Month } from './month';
 import { sealSettings } from './seals.client';
@@ -40,18 +39,15 @@ export function addExportCommand(command: Command, surroundings: Surroundings): 
 async function exportTrail({ environment, terminal }: Surroundings, { before, to }: ExportOptions): Promise<void> {
   const { keys } = sealSettings(environment);
   const total = await withDatabase(environment, async (database) => {
-    const written = await write(database, before, to, keys[0], (line) => terminal.print(line));
-    const detail = { before: before.name, events: written.events, orgs: written.orgs, sha256: written.sha256 };
-    await new AuditRepository(database).appendToSystem({ ...BY_OPERATOR, name: 'audit.exported', detail });
-    return written;
+    // before anything is read: an export that nothing tells of is none
+    if (!(await new AuditRepository(database).mayAppend()))
+      throw loginRefused(databaseUrl(environment), 'each export is told in the trail, which it may not write');
+    return write(database, before, to, keys[0], (line) => terminal.print(line));
   });
   if (keys.length === 0) terminal.complain('AUDIT_SEAL_KEY is not set: the file has no stamp.');
   terminal.print(`${counted(total.events, 'event')} of ${counted(total.orgs, 'org')} before ${before.name} in ${to}.`);
   terminal.print(`Check it where it is kept: hub audit verify --file ${to}`);
 }
-
-/** What an operator does to the trail as a whole belongs to the system. */
-export const BY_OPERATOR = { provider: null, integrationId: null, actor: OPERATOR } as const;
 
 async function write(
   database: HubDatabase,
@@ -70,13 +66,25 @@ async function write(
     yield endLine(header, total, key);
   }
   try {
-    await writeLines(to, lines());
+    await writeLines(to, lines(), () => tellOf(database, name, total));
   } catch (error) {
     if (!(error instanceof BrokenTrail)) throw error;
-    await rm(to, { force: true });
     for (const finding of error.findings) tell(findingLine(finding));
     throw new CommandRefused('The trail does not fit together, so nothing was exported: hub audit verify tells more.');
   }
   if (!total) throw new Error('the export has no end');
   return total;
+}
+
+/** What an operator does to the trail as a whole belongs to the system. */
+async function tellOf(database: HubDatabase, before: string, total: ExportTotal | undefined): Promise<void> {
+  if (!total) throw new Error('the export has no end');
+  const { events, orgs, sha256 } = total;
+  await new AuditRepository(database).appendToSystem({
+    name: 'audit.exported',
+    detail: { before, events, orgs, sha256 },
+    provider: null,
+    integrationId: null,
+    actor: OPERATOR,
+  });
 }

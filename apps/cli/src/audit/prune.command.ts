@@ -1,7 +1,6 @@
 import {
   AuditChainRepository,
   AuditExportService,
-  AuditRepository,
   AuditVerificationService,
   ExportSum,
   pruneAudit,
@@ -15,10 +14,9 @@ import {
 } from '@hub/database';
 import type { Command } from 'commander';
 import { textArgument } from '../arguments';
-import { CommandRefused, type Surroundings } from '../command';
-import { adminDatabaseUrl, reasonOf, withDatabase } from '../database.client';
+import { CommandRefused, OPERATOR, type Surroundings } from '../command';
+import { adminDatabaseUrl, reasonOf, TRAIL_READERS, withDatabase } from '../database.client';
 import { readExport } from './export-file.client';
-import { BY_OPERATOR } from './export.command';
 import { monthArgument, type Month } from './month';
 import { sealFolder, sealHistory, sealSettings } from './seals.client';
 import { counted, exportLines, findingLine } from './verdict-lines';
@@ -57,20 +55,22 @@ async function prune(surroundings: Surroundings, { before, export: file }: Prune
     for (const line of exportLines(verdict, 0).slice(0, -1)) terminal.print(line);
     throw new CommandRefused(`${file} is no sound export of what is before ${before.name}: export it anew.`);
   }
-  const pruned = await withDatabase(environment, async (database) => {
-    await refuseIfBroken(database, history, (line) => terminal.print(line));
-    const plan = await planOf(database, before);
-    if (plan.total.sha256 !== verdict.total.sha256)
-      throw new CommandRefused(`${file} holds other events than the database before ${before.name}: export it anew.`);
-    if (plan.total.events === 0) return undefined;
-    refuseUnlessSealed(plan, history);
-    const done = await seal(database, folder, before, plan, () =>
-      pruneAudit({ adminUrl, before: before.name, ...plan, ...plan.total, exportSha256: plan.total.sha256 }),
-    );
-    const detail = { before: before.name, events: done.events, sha256: plan.total.sha256 };
-    await new AuditRepository(database).appendToSystem({ ...BY_OPERATOR, name: 'audit.pruned', detail });
-    return done;
-  });
+  const pruned = await withDatabase(
+    environment,
+    async (database) => {
+      await refuseIfBroken(database, history, (line) => terminal.print(line));
+      const plan = await planOf(database, before);
+      if (plan.total.sha256 !== verdict.total.sha256)
+        throw new CommandRefused(`${file} holds other events than the database before ${before.name}: export it anew.`);
+      if (plan.total.events === 0) return undefined;
+      refuseUnlessSealed(plan, history);
+      const { events, sha256: exportSha256 } = plan.total;
+      return seal(database, folder, before, plan, () =>
+        pruneAudit({ adminUrl, before: before.name, ...plan, events, exportSha256, actor: OPERATOR }),
+      );
+    },
+    TRAIL_READERS,
+  );
   if (!pruned) return terminal.print(`There is no event before ${before.name}.`);
   terminal.print(`${counted(pruned.events, 'event')} gone, ${counted(pruned.partitions.length, 'partition')} dropped.`);
 }

@@ -1,5 +1,5 @@
 import { Mistakes, readAuditSeal, SettingReader, type AuditSealConfig, type Environment } from '@hub/config';
-import { SealFolderRepository, SealHistory } from '@hub/database';
+import { SealFolderRepository, SealHistory, type ToldSeal } from '@hub/database';
 import { CommandRefused } from '../command';
 import { reasonOf } from '../database.client';
 
@@ -19,12 +19,13 @@ export function sealFolder({ keys, dir }: AuditSealConfig): SealFolderRepository
 /**
  * Everything that was sealed; `undefined` if this installation seals nothing.
  *
+ * @param expected a seal that must be among them
  * @throws CommandRefused if the folder cannot be read
  */
-export async function sealHistory(settings: AuditSealConfig): Promise<SealHistory | undefined> {
+export async function sealHistory(settings: AuditSealConfig, expected?: ToldSeal): Promise<SealHistory | undefined> {
   const folder = sealFolder(settings);
   if (!folder) return undefined;
-  const history = new SealHistory(settings.keys);
+  const history = new SealHistory(settings.keys, expected);
   try {
     for await (const line of folder.lines()) history.take(line);
   } catch (error) {

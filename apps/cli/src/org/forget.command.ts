@@ -33,13 +33,15 @@ export function addOrgCommand(program: Command, surroundings: Surroundings): voi
 
 async function forget({ environment, terminal }: Surroundings, org: OrgId, options: ForgetOptions): Promise<void> {
   const adminUrl = adminDatabaseUrl(environment, 'no app may destroy keys, so that this needs an administrator');
-  if (!options.yes)
-    await confirm(
-      'Every integration of this org ends, and what the hub has sealed for it can never be read again.\nType its id once more: ',
-      org,
-    );
   const erasure = await open(adminUrl);
   try {
+    const outlive = await erasure.sealedWithoutDataKey(org);
+    if (outlive > 0) terminal.complain(outlivingLine(outlive));
+    if (!options.yes)
+      await confirm(
+        'Every integration of this org ends, and what the hub has sealed for it can never be read again.\nType its id once more: ',
+        org,
+      );
     const state = await erasure.begin(org, OPERATOR);
     if (state === 'unknown') throw new CommandRefused(`The hub has nothing of an org ${org}.`);
     const connected = await erasure.disconnect(org, toGiveBack, OPERATOR);
@@ -56,6 +58,12 @@ async function forget({ environment, terminal }: Surroundings, org: OrgId, optio
   } finally {
     await erasure.close();
   }
+}
+
+/** What destroying the org's data keys does not reach. */
+function outlivingLine(values: number): string {
+  const what = values === 1 ? 'value of this org is' : 'values of this org are';
+  return `${values} ${what} sealed by a key of TOKEN_KEYS itself, as an earlier release did. A copy of the database opens them with that key, also when the org is forgotten. Rotate all orgs first (hub keys rotate), so that no copy from then on has them; those from before are good for nothing once that key is destroyed.`;
 }
 
 async function open(adminUrl: string): Promise<OrgErasureRepository> {
@@ -105,6 +113,6 @@ function isOver({ revocations, answersForMs }: Waiting, mayDrop: boolean): boole
 function waitingLine({ revocations, answersForMs }: Waiting): string {
   const grants = `${revocations} ${revocations === 1 ? 'grant is' : 'grants are'} on the way back`;
   return answersForMs > 0
-    ? `${grants}, and a refresh under way may answer for ${Math.ceil(answersForMs / 1000)} s. It can be interrupted and begun anew.`
+    ? `${grants}, and a refresh or a connect under way may answer for ${Math.ceil(answersForMs / 1000)} s. It can be interrupted and begun anew.`
     : `${grants}. It can be interrupted and begun anew.`;
 }

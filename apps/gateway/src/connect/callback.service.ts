@@ -118,13 +118,14 @@ export class CallbackService {
    */
   private async bind(taken: TakenCallback, code: string | undefined, { cookies }: Callback): Promise<BrowserAnswer> {
     const { flow } = taken;
+    if (flow.completion === 'deferred') return this.defer(taken, code);
     const isBound = isSecret(cookies[flowCookieName('flow', flow.id, this.config.publicUrl)], flow.cookieHash);
     const policy = isBound ? 'bound' : this.config.connectUnbound;
     if (policy === 'refuse') {
       await this.end(flow, 'flow.unbound', { policy });
       return INVALID;
     }
-    if (code === undefined) return this.refuse(flow, 'flow.response_rejected', 'invalid_request', 'no usable code');
+    if (code === undefined) return this.refuseCode(flow);
     const spend: SpendableCode = { ...taken, code };
     switch (policy) {
       case 'bound':
@@ -132,18 +133,25 @@ export class CallbackService {
       case 'confirm':
         return this.parked.park(spend);
       case 'allow': {
-        const unbound = { name: 'flow.unbound', detail: { policy, flow: flow.id } } as const;
-        return this.finish(flow, await this.completion.complete({ ...spend, unbound }));
+        const told = { name: 'flow.unbound', detail: { policy, flow: flow.id } } as const;
+        return this.finish(flow, await this.completion.complete({ ...spend, told }));
       }
     }
+  }
+
+  /** Whose browser this is only the backend knows: no cookie and no button completes such a flow. */
+  private defer(taken: TakenCallback, code: string | undefined): Promise<BrowserAnswer> {
+    return code === undefined ? this.refuseCode(taken.flow) : this.parked.defer(taken, code);
   }
 
   /** Spends a code that was parked, once its browser has pressed the button. */
   async resume(flow: FlowWithSecrets, address: string): Promise<BrowserAnswer> {
     const reopened = await this.parked.reopen(flow, { name: 'flow.confirmed', detail: { flow: flow.id } });
     switch (reopened.kind) {
-      case 'reopened':
+      case 'code':
         return this.finish(flow, await this.completion.complete(reopened.spend));
+      // a pasted URL never waits for this button: its own page has one
+      case 'webhook':
       case 'refused':
         return INVALID;
       case 'used':
@@ -171,6 +179,10 @@ export class CallbackService {
 
   private sendBack(flow: FlowWithSecrets, code: FailureCode | 'invalid_request'): BrowserAnswer {
     return { kind: 'redirect', url: withParameters(flow.returnUrl, { error: code, provider: flow.provider }) };
+  }
+
+  private refuseCode(flow: FlowWithSecrets): Promise<BrowserAnswer> {
+    return this.refuse(flow, 'flow.response_rejected', 'invalid_request', 'no usable code');
   }
 
   private async refuse(

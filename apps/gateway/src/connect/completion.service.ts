@@ -4,6 +4,7 @@ import {
   enqueueRevocation,
   FlowRepository,
   IntegrationRepository,
+  OrgForgotten,
   type ConnectStored,
   type FlowWithSecrets,
 } from '@hub/database';
@@ -43,8 +44,8 @@ export interface SpendableCode {
   readonly code: string;
   /** The monotonic time at which the flow was read, by `performance.now()`. */
   readonly flowReadMs: number;
-  /** What the trail tells beside the connect where another browser than the flow's own has brought it back. */
-  readonly unbound?: EventDraft;
+  /** What the trail tells beside the connect where it was not the flow's own browser that has completed it. */
+  readonly told?: EventDraft;
 }
 
 /** What the provider granted, and to whom. */
@@ -123,7 +124,7 @@ export class CompletionService {
         return this.refuse(spend, unknown.code, 'grant.rejected', { reason: unknown.reason });
       if (!flow.allowAccountChange && isOtherAccount(before?.account ?? null, account))
         return this.giveBack(sealer, spend, grant, account, 'account_mismatch', 'integration.account_mismatch', {});
-      const stored = await this.store(sealer, spend, obtained, before);
+      const stored = await this.store(sealer, spend, obtained, before).catch(flowEndedIfForgotten);
       if (stored === 'stored') return { kind: 'connected' };
       if (stored === 'flow_ended') break;
     }
@@ -170,7 +171,7 @@ export class CompletionService {
 
   private async store(
     sealer: Sealer,
-    { flow, provider, unbound }: SpendableCode,
+    { flow, provider, told }: SpendableCode,
     { grant, scopes, account, added, askedAt }: Obtained,
     before: Integration | undefined,
   ): Promise<ConnectStored['kind']> {
@@ -187,7 +188,7 @@ export class CompletionService {
     );
     const actor = { type: 'user', id: flow.startedBy } as const;
     const widened = { name: 'grant.scope_changed', detail: { added: formatScopes(added), flow: flow.id } } as const;
-    const events = [...(unbound ? [unbound] : []), ...change.events, ...(added.length > 0 ? [widened] : [])];
+    const events = [...(told ? [told] : []), ...change.events, ...(added.length > 0 ? [widened] : [])];
     const stored = await this.integrations.storeConnect(
       {
         orgId: flow.orgId,
@@ -237,7 +238,7 @@ export class CompletionService {
     const event = flowEvent(flow, name, { ...detail, code });
     const { manner } = provider.definition.revoke;
     const canGiveBack = manner === 'token' || manner === 'grant';
-    const revocation = await this.flows.refuse(flow, event, async (manager) => {
+    const onItsWay = this.flows.refuse(flow, event, async (manager) => {
       if (!canGiveBack) return undefined;
       const integrationId = randomUUID() as IntegrationId;
       const sealed = sealGrant(sealer, { orgId, provider: flow.provider, id: integrationId }, grant, new Date());
@@ -252,9 +253,23 @@ export class CompletionService {
         reason: 'not_stored',
       });
     });
+    const revocation = await onItsWay.catch(async (error: unknown) => {
+      if (!(error instanceof OrgForgotten)) throw error;
+      // its keys are destroyed, and with them whatever would open the grant: nobody has waited for so long
+      const dropped = flowEvent(flow, 'revocation.failed', { code, kept: 'nothing', why: 'org_forgotten' });
+      await this.flows.refuse(flow, dropped);
+      this.logger.warning('hub.grant.dropped', { provider: flow.provider, org: orgId, flow: flow.id });
+      return undefined;
+    });
     if (revocation) await this.jobs.ring('revocation', { id: revocation.id, orgId, provider: flow.provider, epoch: 0 });
     return { kind: 'refused', code };
   }
+}
+
+/** For an org that is being forgotten nothing is stored: its flows are over. */
+function flowEndedIfForgotten(error: unknown): 'flow_ended' {
+  if (error instanceof OrgForgotten) return 'flow_ended';
+  throw error;
 }
 
 /** The granted scopes, normalised. An answer that does not say grants what was asked (RFC 6749 §5.1); a provider without scopes has none. */

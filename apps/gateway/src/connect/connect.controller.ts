@@ -1,4 +1,3 @@
-import { HubError } from '@hub/domain';
 import { Controller, Req, Res } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
 import type { HubReply, HubRequest } from '../http/hub-request';
@@ -18,15 +17,10 @@ export class ConnectController {
     @Req() request: HubRequest,
     @Res({ passthrough: true }) reply: HubReply,
   ): Promise<{ authUrl: string; provider: string }> {
-    const { provider, redirectUri, completion, allowAccountChange = false, ...inputs } = body;
-    if (completion === 'deferred')
-      throw new HubError(
-        'invalid_request',
-        'completion: this hub completes connects in the browser; "deferred" is not available yet.',
-      );
+    const { provider, redirectUri, completion = 'browser', allowAccountChange = false, ...inputs } = body;
     const { authUrl, cookie } = await this.connects.begin(
       caller,
-      { provider, redirectUri, inputs, allowAccountChange },
+      { provider, redirectUri, inputs, completion, allowAccountChange },
       request.ip,
     );
     if (cookie) void reply.setCookie(cookie.name, cookie.value, cookie.options);

@@ -1,12 +1,15 @@
 import { ProvidersModule } from '@hub/providers';
 import { Module } from '@nestjs/common';
+import { IntegrationsModule } from '../integrations/integrations.module';
 import { CallbackController } from './callback.controller';
 import { CallbackService } from './callback.service';
+import { CompletionController } from './completion.controller';
 import { CompletionService } from './completion.service';
 import { ConfirmPageController } from './confirm-page.controller';
 import { ConfirmPageService } from './confirm-page.service';
 import { ConnectController } from './connect.controller';
 import { ConnectService } from './connect.service';
+import { DeferredCompletionService } from './deferred-completion.service';
 import { FlowOpeningService } from './flow-opening.service';
 import { FlowPagesService } from './flow-pages.service';
 import { FlowSecretsService } from './flow-secrets.service';
@@ -17,13 +20,20 @@ import { WebhookConnectService } from './webhook-connect.service';
 
 /** From the first request to the stored grant. */
 @Module({
-  imports: [ProvidersModule],
-  controllers: [ConnectController, CallbackController, InputPageController, ConfirmPageController],
+  imports: [ProvidersModule, IntegrationsModule],
+  controllers: [
+    ConnectController,
+    CallbackController,
+    InputPageController,
+    ConfirmPageController,
+    CompletionController,
+  ],
   providers: [
     ConnectService,
     CallbackService,
     CompletionService,
     ConfirmPageService,
+    DeferredCompletionService,
     FlowOpeningService,
     FlowPagesService,
     FlowSecretsService,

@@ -1,5 +1,7 @@
+import { FLOW_COMPLETIONS } from '@hub/domain';
 import { z } from 'zod';
 import { defineRoute } from '../http/route';
+import { integrationSchema } from '../integrations/integration-view';
 
 const LONGEST_URL = 2_048;
 
@@ -24,12 +26,18 @@ export const beginConnect = defineRoute({
       .max(LONGEST_URL)
       .optional()
       .describe("the URL of a Zap's catch hook; without it the hub's own page asks"),
-    completion: z.enum(['browser', 'deferred']).optional(),
+    completion: z
+      .enum(FLOW_COMPLETIONS)
+      .optional()
+      .describe(
+        'browser (the default): the browser that comes back completes it. deferred: it takes flow and handle to redirectUri, and your backend completes it with integrations-complete',
+      ),
     allowAccountChange: z.boolean().optional().describe('true: another account than before may take its place'),
   }),
   answers: {
     200: {
-      description: 'Send the browser to authUrl. The flow cookie of this answer binds the flow to this browser.',
+      description:
+        'Send the browser to authUrl. The flow cookie of this answer binds the flow to this browser; a deferred flow has none.',
       schema: z.strictObject({ authUrl: z.string(), provider: z.string() }),
     },
   },
@@ -39,6 +47,31 @@ export const beginConnect = defineRoute({
     'redirect_uri_not_allowed',
     'webhook_host_not_allowed',
     'provider_unavailable', // the key provider is away, and the org's key is not at hand
+  ],
+});
+
+export const completeConnect = defineRoute({
+  method: 'POST',
+  path: '/functions/v1/integrations-complete',
+  summary: 'Complete a deferred connect, once your backend knows that the browser is that of the user who started it',
+  scope: 'integrations:write',
+  kind: 'api',
+  body: z.strictObject({
+    flow: z.uuid().describe('as the browser brought it'),
+    handle: z.string().min(1).max(256).describe('as the browser brought it; it works once'),
+  }),
+  answers: { 200: { description: 'Connected: the integration.', schema: integrationSchema } },
+  problems: [
+    'invalid_state',
+    'access_denied',
+    'invalid_grant',
+    'insufficient_scope',
+    'account_mismatch',
+    'rate_limited',
+    'provider_unavailable',
+    'provider_misconfigured',
+    'bad_provider_response',
+    'token_refresh_failed',
   ],
 });
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { FlowRepository, type NewFlow } from '@hub/database';
-import { HubError, isAllowedRedirect, withParameters, type FlowId } from '@hub/domain';
+import { HubError, isAllowedRedirect, withParameters, type FlowCompletion, type FlowId } from '@hub/domain';
 import { ProviderRegistry, providerId, type RegisteredProvider } from '@hub/providers';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
@@ -18,10 +18,11 @@ export interface ConnectOrder {
   readonly provider: string;
   readonly redirectUri?: string | undefined;
   readonly inputs: GivenInputs;
+  readonly completion: FlowCompletion;
   readonly allowAccountChange: boolean;
 }
 
-/** Where to send the browser, and the cookie that binds the flow to it. */
+/** Where to send the browser, and the cookie that binds the flow to it, if the browser is to complete it. */
 export interface ConnectStart {
   readonly authUrl: string;
   readonly cookie: FlowCookie | undefined;
@@ -95,6 +96,7 @@ export class ConnectService {
       orgId: caller.orgId,
       provider: providerId(provider.definition),
       startedBy: caller.sub,
+      completion: order.completion,
       returnUrl,
       scopes: provider.requestedScopes,
       clientId: provider.credentials?.clientId ?? '',
@@ -103,6 +105,8 @@ export class ConnectService {
     };
     const authUrl =
       given.missing.length > 0 ? await this.awaitInput(flow) : await this.openFlow(flow, provider, given.inputs);
+    // nothing could be completed with it: a deferred flow's callback does not ask who brings it
+    if (order.completion === 'deferred') return { authUrl, cookie: undefined };
     return { authUrl, cookie: flowCookie('flow', id, cookieSecret, this.config.publicUrl) };
   }
 

@@ -10,6 +10,7 @@ import { flowCookieName } from './flow-cookie';
 import { flowEvent } from './flow-event';
 import { FlowOpeningService } from './flow-opening.service';
 import { FlowPagesService } from './flow-pages.service';
+import { ParkedCodeService } from './parked-code.service';
 import { normalised } from './provider-inputs';
 import { isSecret } from './secrets';
 import { WebhookConnectService } from './webhook-connect.service';
@@ -30,6 +31,7 @@ export class InputPageService {
     private readonly pages: FlowPagesService,
     private readonly opening: FlowOpeningService,
     private readonly webhooks: WebhookConnectService,
+    private readonly parked: ParkedCodeService,
     private readonly denials: DenialsService,
   ) {}
 
@@ -75,21 +77,20 @@ export class InputPageService {
 
   /** This page names org and asker and has a button of its own, so it is the confirm page of a browser that brings no cookie. */
   private async storeWebhook({ flow, provider }: Waiting, webhookUrl: string, cookies: Cookies): Promise<InputAnswer> {
+    if (flow.completion === 'deferred') return this.parked.defer({ flow, provider }, webhookUrl);
     const isBound = isSecret(cookies[flowCookieName('flow', flow.id, this.config.publicUrl)], flow.cookieHash);
     if (!isBound && this.config.connectUnbound === 'refuse') {
       await this.flows.refuse(flow, flowEvent(flow, 'flow.unbound', { policy: 'refuse' }));
       return { kind: 'invalid' };
     }
-    const unbound: EventDraft | undefined = isBound
+    const told: EventDraft | undefined = isBound
       ? undefined
       : { name: 'flow.confirmed', detail: { flow: flow.id, policy: this.config.connectUnbound } };
-    const stored = await this.webhooks.store(
-      { orgId: flow.orgId, sub: flow.startedBy },
-      provider,
-      webhookUrl,
-      flow.id,
-      unbound,
-    );
+    const stored = await this.webhooks.store({ orgId: flow.orgId, sub: flow.startedBy }, provider, webhookUrl, {
+      id: flow.id,
+      from: 'awaiting_input',
+      told,
+    });
     return stored
       ? { kind: 'redirect', url: withParameters(flow.returnUrl, { success: flow.provider }) }
       : { kind: 'invalid' };

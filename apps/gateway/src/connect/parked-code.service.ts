@@ -1,7 +1,7 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { FlowRepository, type FlowWithSecrets } from '@hub/database';
-import { isAllowedRedirect, type EventDraft, type EventName } from '@hub/domain';
-import { ProviderRegistry, speaksOAuth } from '@hub/providers';
+import { isAllowedRedirect, withParameters, type EventDraft, type EventName } from '@hub/domain';
+import { ProviderRegistry, speaksOAuth, type RegisteredProvider } from '@hub/providers';
 import { Inject, Injectable } from '@nestjs/common';
 import type { BrowserAnswer } from '../http/browser-reply';
 import { contextProblem } from './callback-verdict';
@@ -13,11 +13,24 @@ import { hashSecret, newSecret } from './secrets';
 
 /** What came of taking a parked code up again. */
 export type Reopened =
-  | { readonly kind: 'reopened'; readonly spend: SpendableCode }
+  | { readonly kind: 'code'; readonly spend: SpendableCode }
+  /** What waited was the URL that a person has pasted. */
+  | {
+      readonly kind: 'webhook';
+      readonly provider: RegisteredProvider;
+      readonly webhookUrl: string;
+      readonly told: EventDraft;
+    }
   /** Somebody was faster, or the flow is over. */
   | { readonly kind: 'used' }
   /** What the flow was made for is not there any more; the flow is ended. */
   | { readonly kind: 'refused' };
+
+/** A flow that has brought something which is to wait. */
+export interface WaitingFlow {
+  readonly flow: FlowWithSecrets;
+  readonly provider: RegisteredProvider;
+}
 
 /** Codes that wait, sealed, until it is known who brought them. */
 @Injectable()
@@ -39,6 +52,7 @@ export class ParkedCodeService {
         code: await this.secrets.seal(flow, provider, 'parked_code', code),
         pageHash: hashSecret(page),
         cookieHash: hashSecret(cookieSecret),
+        lifeSeconds: codeLifeOf(provider),
       },
       flowEvent(flow, 'flow.unbound', { policy: 'confirm' }),
     );
@@ -48,6 +62,28 @@ export class ParkedCodeService {
       url: `${this.config.publicUrl}/functions/v1/integrations-confirm/${page}`,
       cookie: flowCookie('confirm', flow.id, cookieSecret, this.config.publicUrl),
     };
+  }
+
+  /**
+   * Parks what a deferred flow has brought until the backend of the product presents the handle for it.
+   *
+   * @param code or, where that is the credential, the URL that was pasted
+   * @returns the way to the backend, which takes the handle along
+   */
+  async defer({ flow, provider }: WaitingFlow, code: string): Promise<BrowserAnswer> {
+    const handle = newSecret();
+    const deferred = await this.flows.defer(
+      flow,
+      {
+        code: await this.secrets.seal(flow, provider, 'parked_code', code),
+        handleHash: hashSecret(handle),
+        lifeSeconds: codeLifeOf(provider),
+      },
+      flowEvent(flow, 'flow.deferred'),
+    );
+    return deferred
+      ? { kind: 'redirect', url: withParameters(flow.returnUrl, { flow: flow.id, handle }) }
+      : { kind: 'invalid' };
   }
 
   /**
@@ -61,30 +97,24 @@ export class ParkedCodeService {
   async reopen(flow: FlowWithSecrets, told: EventDraft): Promise<Reopened> {
     const flowReadMs = performance.now();
     const provider = this.providers.find(flow.provider);
-    if (!provider || !speaksOAuth(provider) || flow.endpoints === null || flow.parkedCode === null)
-      return { kind: 'used' };
-    const problem = this.problemOf(flow);
+    if (!provider || flow.parkedCode === null) return { kind: 'used' };
+    const problem = this.problemOf({ flow, provider });
     if (problem) {
       await this.flows.refuse(flow, flowEvent(flow, problem));
       return { kind: 'refused' };
     }
-    const code = await this.secrets.open(flow, provider, 'parked_code', flow.parkedCode);
+    const code = (await this.secrets.open(flow, provider, 'parked_code', flow.parkedCode)).reveal();
     if (!(await this.flows.unpark(flow))) return { kind: 'used' };
-    const spend = {
-      flow: { ...flow, endpoints: flow.endpoints },
-      provider,
-      code: code.reveal(),
-      flowReadMs,
-      unbound: told,
-    };
-    return { kind: 'reopened', spend };
+    if (!speaksOAuth(provider)) return { kind: 'webhook', provider, webhookUrl: code, told };
+    const { endpoints } = flow;
+    if (endpoints === null) throw new Error('a code came back to a flow that was never opened');
+    return { kind: 'code', spend: { flow: { ...flow, endpoints }, provider, code, flowReadMs, told } };
   }
 
   /** The settings may have changed while the code waited: the list of return URLs, the registration, where the provider answers. */
-  private problemOf(flow: FlowWithSecrets): EventName | undefined {
+  private problemOf({ flow, provider }: WaitingFlow): EventName | undefined {
     if (!isAllowedRedirect(flow.returnUrl, this.config.redirectAllowList)) return 'flow.redirect_rejected';
-    const provider = this.providers.find(flow.provider);
-    if (!provider || !speaksOAuth(provider)) return undefined;
+    if (!speaksOAuth(provider)) return undefined;
     return contextProblem({
       flow,
       definition: provider.definition,
@@ -92,4 +122,9 @@ export class ParkedCodeService {
       clientId: provider.credentials?.clientId ?? '',
     });
   }
+}
+
+/** A pasted URL does not age. */
+function codeLifeOf(provider: RegisteredProvider): number | null {
+  return speaksOAuth(provider) ? (provider.definition.codeLifeSeconds ?? null) : null;
 }

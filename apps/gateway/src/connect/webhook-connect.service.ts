@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { IntegrationRepository } from '@hub/database';
+import { completeFlow, IntegrationRepository } from '@hub/database';
 import {
   afterConnect,
   HubError,
@@ -8,12 +8,20 @@ import {
   type Integration,
   type IntegrationId,
 } from '@hub/domain';
-import { completeFlow } from '@hub/database';
 import { providerId, type RegisteredProvider } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
 import { sealGrant, TokenVault } from '@hub/token-vault';
 import { Injectable } from '@nestjs/common';
 import { actorOf, type Caller } from '../callers/caller';
+
+/** A flow that a pasted URL completes. */
+export interface FlowToComplete {
+  readonly id: FlowId;
+  /** The status in which it may be completed. */
+  readonly from: 'awaiting_input' | 'taken';
+  /** What the trail tells beside the connect where it was not the flow's own browser that has brought the URL. */
+  readonly told?: EventDraft | undefined;
+}
 
 /** Two connects of one org at once take turns; a third try has never been needed. */
 const TRIES = 3;
@@ -31,16 +39,14 @@ export class WebhookConnectService {
    * Seals the URL as the org's credential. It may replace another one freely.
    *
    * @param webhookUrl validated by the provider's definition
-   * @param flowId     the flow that asked for it on the hub's page, to be completed with it
-   * @param unbound    what the trail tells beside the connect where another browser than the flow's own has brought it
+   * @param flow       the flow that asked for it on the hub's page, to be completed with it
    * @returns false if that flow has ended meanwhile
    */
   async store(
     caller: Pick<Caller, 'orgId' | 'sub'>,
     provider: RegisteredProvider,
     webhookUrl: string,
-    flowId?: FlowId,
-    unbound?: EventDraft,
+    flow?: FlowToComplete,
   ): Promise<boolean> {
     const { definition } = provider;
     if (definition.authMode !== 'webhook_url') throw new Error(`${definition.id} is not connected by a webhook URL`);
@@ -64,10 +70,10 @@ export class WebhookConnectService {
         now,
         Math.random(),
       );
-      const told = { ...change, events: [...(unbound ? [unbound] : []), ...change.events] };
+      const told = { ...change, events: [...(flow?.told ? [flow.told] : []), ...change.events] };
       const stored = await this.integrations.storeConnect(
         { orgId: caller.orgId, provider: providerId(definition), id, change: told, actor: actorOf(caller) },
-        (manager) => (flowId === undefined ? Promise.resolve(true) : completeFlow(manager, flowId, ['awaiting_input'])),
+        (manager) => (flow === undefined ? Promise.resolve(true) : completeFlow(manager, flow.id, [flow.from])),
       );
       if (stored.kind === 'flow_ended') return false;
       if (stored.kind === 'stored') {

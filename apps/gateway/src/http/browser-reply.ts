@@ -22,11 +22,5 @@ export function sendPage(reply: HubReply, page: Page, status = 200): void {
 export function sendBrowser(reply: HubReply, answer: BrowserAnswer, redirectStatus: 302 | 303): void {
   if (answer.kind === 'invalid') return sendPage(reply, INVALID_STATE_PAGE, 400);
   if (answer.cookie) void reply.setCookie(answer.cookie.name, answer.cookie.value, answer.cookie.options);
-  void reply
-    .headers({
-      'cache-control': 'no-store',
-      'referrer-policy': 'no-referrer',
-      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-    })
-    .redirect(answer.url, redirectStatus);
+  void reply.header('cache-control', 'no-store').redirect(answer.url, redirectStatus);
 }

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import cookie from '@fastify/cookie';
 import cors from '@fastify/cors';
 import formbody from '@fastify/formbody';
@@ -10,8 +12,11 @@ import { allowedMethods } from './allowed-methods';
 import type { HubReply, HubRequest } from './hub-request';
 import { problemBytes, problemOfStatus } from './problem-document';
 import type { RequestChecks } from './request-checks.service';
+import { securityHeaders } from './security-headers';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
+/** Of all headers together, the URL included. */
+const HEADER_LIMIT_BYTES = 16 * 1024;
 /** Providers send long error descriptions: a callback must get through to its own checks. */
 const URL_LIMIT = 12 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -19,7 +24,9 @@ const LONGEST_PARAM = 128;
 
 /** The HTTP server itself: limits, request ids, parsers. Its checks are added by {@link addChecks} once they can be built. */
 export async function fastifyServer(config: HubConfig): Promise<FastifyInstance> {
+  const headers = securityHeaders(config);
   const server = fastify({
+    http: { maxHeaderSize: HEADER_LIMIT_BYTES },
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     exposeHeadRoutes: false, // a prefetching HEAD must never use up a callback
@@ -29,7 +36,8 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
     logger: false,
     // what the router itself refuses never meets a route, and so no filter
     frameworkErrors: (error, request, reply) =>
-      answerRefusal(error.statusCode ?? 400, request, reply as unknown as HubReply),
+      answerRefusal(error.statusCode ?? 400, request, reply as unknown as HubReply, headers),
+    clientErrorHandler: (error, socket) => answerNoRequest(error, socket, headers),
   });
   server.removeContentTypeParser('text/plain');
   takeEmptyJson(server);
@@ -70,13 +78,49 @@ function endConnectionsAtClose(server: FastifyInstance): void {
   });
 }
 
-function answerRefusal(status: number, request: Pick<HubRequest, 'id'>, reply: HubReply): void {
+function answerRefusal(
+  status: number,
+  request: Pick<HubRequest, 'id'>,
+  reply: HubReply,
+  headers: Readonly<Record<string, string>>,
+): void {
   const problem =
     problemOfStatus(status) ?? new HubError('invalid_request', 'The URL cannot be parsed.', { status: 400 });
   void reply
     .status(problem.status)
-    .headers({ 'content-type': 'application/problem+json', 'cache-control': 'no-store', 'x-request-id': request.id })
+    .headers({ ...headers, ...PROBLEM_HEADERS, 'x-request-id': request.id })
     .send(problemBytes(problem, request.id));
+}
+
+const PROBLEM_HEADERS = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' } as const;
+
+/** What Node's parser says of bytes that are no request, as statuses; anything else is 400. */
+const STATUSES: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
+
+/** What was sent is no HTTP request that the server could read: it is answered, and the connection ends. */
+function answerNoRequest(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  headers: Readonly<Record<string, string>>,
+): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = STATUSES[error.code ?? ''] ?? 400;
+  const id = randomUUID();
+  const body = problemBytes(problemOfStatus(status) ?? new HubError('internal', 'The request cannot be read.'), id);
+  const all = {
+    ...headers,
+    ...PROBLEM_HEADERS,
+    'x-request-id': id,
+    'content-length': String(body.length),
+    connection: 'close',
+  };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`);
+  socket.end(
+    Buffer.concat([Buffer.from([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', ''].join('\r\n')), body]),
+  );
 }
 
 /** The origins of every allowed return URL: pages that start a connect by fetch, with its cookie. */
@@ -85,10 +129,11 @@ function allowedOrigins(config: HubConfig): string[] {
 }
 
 /** Puts the hub's checks before every route. */
-export function addChecks(server: FastifyInstance, checks: RequestChecks): void {
+export function addChecks(server: FastifyInstance, checks: RequestChecks, config: HubConfig): void {
+  const headers = securityHeaders(config);
   server.addHook('onRequest', async (request: HubRequest, reply: HubReply) => {
     request.arrivedMs = performance.now();
-    void reply.headers({ 'x-content-type-options': 'nosniff', 'x-request-id': request.id });
+    void reply.headers({ ...headers, 'x-request-id': request.id });
     if (request.url.length > URL_LIMIT) throw new HubError('invalid_request', 'The URL is too long.', { status: 414 });
     if (request.is404) refuseOtherMethods(request, reply);
     await checks.beforeBody(request);

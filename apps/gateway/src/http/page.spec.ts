@@ -23,7 +23,7 @@ describe('a page', () => {
     expect(policyOf(made)).toContain("form-action 'none'");
     expect(policyOf(made)).not.toContain('unsafe');
     expect(made.html).not.toMatch(/<script|src=|url\(|@import/);
-    expect(made.headers).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' });
+    expect(made.headers).toMatchObject({ 'cache-control': 'no-store' });
   });
 
   it('has exactly the style that its policy allows', () => {

@@ -47,7 +47,9 @@ const STATUS_WORDS: Readonly<Record<number, { code: 'invalid_request' | 'not_fou
     code: 'invalid_request',
     detail: 'This path does not take this method; the Allow header names those it takes.',
   },
+  408: { code: 'invalid_request', detail: 'The request took too long to arrive.' },
   413: { code: 'invalid_request', detail: 'The body is too large.' },
   414: { code: 'invalid_request', detail: 'The URL is too long.' },
+  431: { code: 'invalid_request', detail: 'The headers are too large.' },
   415: { code: 'invalid_request', detail: 'The body must be sent as application/json.' },
 };

@@ -22,8 +22,8 @@ export class Limiter {
   private readonly shared: RateLimiterRedis;
   /** Requests that Redis has counted ahead, by key. */
   private readonly slices = new Map<string, { left: number; readonly endsMs: number }>();
-  /** Slices that Redis is being asked for, by key: a crowd asks for one at a time, not each for its own. */
-  private readonly asked = new Map<string, Promise<Exceeded | undefined>>();
+  /** Slices that are being counted. */
+  private readonly counting = new Map<string, Promise<Exceeded | 'kept' | undefined>>();
 
   /**
    * @param name  part of the keys in Redis
@@ -56,32 +56,32 @@ export class Limiter {
    */
   async take(key: string, askRedis: boolean): Promise<Exceeded | undefined> {
     const alone = await this.consume(this.local, key, 1);
-    if (alone) return alone;
+    if (alone !== 'passes') return alone;
     if (!askRedis) return undefined;
-    if (this.slice === 1) return this.askFor(key);
     while (!this.takeFromSlice(key)) {
-      const all = await this.nextSlice(key);
-      if (all) return all;
+      const counted = await this.countSlice(key);
+      if (counted !== 'kept') return counted;
     }
     return undefined;
   }
 
-  private async nextSlice(key: string): Promise<Exceeded | undefined> {
-    const underWay = this.asked.get(key);
-    if (underWay) {
-      const all = await underWay;
-      return all && { ...all, isFirst: false };
-    }
-    const asking = this.askFor(key).finally(() => this.asked.delete(key));
-    this.asked.set(key, asking);
-    return asking;
+  /** Counts the next slice in Redis, once for all who wait for it. @returns `undefined` if Redis did not take part */
+  private countSlice(key: string): Promise<Exceeded | 'kept' | undefined> {
+    const known = this.counting.get(key);
+    if (known) return known;
+    const counting = this.countAhead(key).finally(() => this.counting.delete(key));
+    this.counting.set(key, counting);
+    return counting;
   }
 
-  private async askFor(key: string): Promise<Exceeded | undefined> {
+  private async countAhead(key: string): Promise<Exceeded | 'kept' | undefined> {
     const all = await this.consume(this.shared, key, this.slice);
-    if (all)
-      await this.local.set(key, this.rate.count + 1, Math.ceil(all.retryAfterMs / 1_000)); // Redis need not say it again
-    else if (this.slice > 1) this.keepSlice(key);
+    if (all === undefined) return undefined;
+    if (all === 'passes') {
+      this.keepSlice(key);
+      return 'kept';
+    }
+    await this.local.set(key, this.rate.count + 1, Math.ceil(all.retryAfterMs / 1_000)); // Redis need not say it again
     return all;
   }
 
@@ -92,14 +92,15 @@ export class Limiter {
     return { retryAfterMs: seen.msBeforeNext, isFirst: false };
   }
 
+  /** @returns `undefined` if nothing was counted */
   private async consume(
     limiter: RateLimiterMemory | RateLimiterRedis,
     key: string,
     points: number,
-  ): Promise<Exceeded | undefined> {
+  ): Promise<Exceeded | 'passes' | undefined> {
     try {
       await limiter.consume(key, points);
-      return undefined;
+      return 'passes';
     } catch (refusal) {
       if (refusal instanceof RateLimiterRes) return this.exceeded(refusal, points);
       this.onUncounted(refusal as Error);

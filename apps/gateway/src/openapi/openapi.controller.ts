@@ -40,7 +40,6 @@ export class OpenApiController {
       .headers({
         'content-type': 'text/html; charset=utf-8',
         'content-security-policy': DOCS_POLICY,
-        'referrer-policy': 'no-referrer',
       })
       .send(
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Integrations Hub: API</title><link rel="stylesheet" href="/docs/swagger-ui.css"></head><body><div id="docs"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>',

@@ -1,5 +1,6 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
-import { DueRepository, type DueWork } from '@hub/database';
+import { DueRepository, FlowRepository, type DueWork } from '@hub/database';
+import type { Actor } from '@hub/domain';
 import { JobProducer, RefreshScanScheduler } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
@@ -8,16 +9,19 @@ const PAGE = 500;
 const SCHEDULED_AT_ONCE = 50;
 /** A refresh is scheduled by the scan before the one that it would be due at. */
 const SCANS_AHEAD = 2;
+const WORKER: Actor = { type: 'worker', id: 'refresh-worker' };
 
 /**
  * The scan of every few minutes: it gives each refresh that falls due before the scan after next its exact delayed job,
- * where that one is lost or was never made. No token's life hangs on it: the overdue watch stands behind.
+ * where that one is lost or was never made. No token's life hangs on it: the overdue watch stands behind. It also ends the
+ * connects that nobody has finished, so that what they keep sealed is gone.
  */
 @Injectable()
 export class DueScanJob {
   constructor(
     @Inject(HUB_CONFIG) private readonly config: HubConfig,
     private readonly due: DueRepository,
+    private readonly flows: FlowRepository,
     private readonly jobs: JobProducer,
     private readonly scheduler: RefreshScanScheduler,
     private readonly logger: HubLogger,
@@ -39,9 +43,27 @@ export class DueScanJob {
   private async scan(): Promise<void> {
     const startedMs = performance.now();
     const scheduled = await this.scheduleDue();
+    const abandoned = await this.abandonFlows();
     const swept = await this.due.sweepFlows();
     const duration_ms = Math.round(performance.now() - startedMs);
-    this.logger.info('hub.scheduler.completed', { scheduler: 'refresh-scan', scheduled, swept, duration_ms });
+    this.logger.info('hub.scheduler.completed', {
+      scheduler: 'refresh-scan',
+      scheduled,
+      abandoned,
+      swept,
+      duration_ms,
+    });
+  }
+
+  private async abandonFlows(): Promise<number> {
+    let abandoned = 0;
+    let ended: number;
+    do {
+      ended = 0;
+      for (const flow of await this.flows.overdue(PAGE)) if (await this.flows.abandon(flow, WORKER)) ended += 1;
+      abandoned += ended;
+    } while (ended > 0);
+    return abandoned;
   }
 
   private async scheduleDue(): Promise<number> {

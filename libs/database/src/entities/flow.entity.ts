@@ -1,4 +1,4 @@
-import { FLOW_STATUSES, type Endpoints } from '@hub/domain';
+import { FLOW_COMPLETIONS, FLOW_STATUSES, type Endpoints } from '@hub/domain';
 import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 'typeorm';
 import { oneOf } from './one-of';
 import { ProviderEntity } from './provider.entity';
@@ -7,9 +7,11 @@ import { ProviderEntity } from './provider.entity';
 @Entity('flows')
 @Index('flows_by_org', ['orgId', 'provider', 'status'])
 @Index('flows_expiry', ['expiresAt'])
+@Index('flows_unfinished', ['expiresAt'], { where: "status in ('awaiting_input', 'open', 'taken', 'parked')" })
 @Unique('flows_state_hash_key', ['stateHash'])
 @Unique('flows_page_hash_key', ['pageHash'])
 @Check('flows_status_check', oneOf('status', FLOW_STATUSES))
+@Check('flows_completion_check', oneOf('completion', FLOW_COMPLETIONS))
 export class FlowEntity {
   @PrimaryColumn('uuid') id: string;
   @Column('uuid', { name: 'org_id' }) orgId: string;
@@ -32,4 +34,6 @@ export class FlowEntity {
   @Column('bytea', { name: 'confirm_cookie_hash', nullable: true }) confirmCookieHash: Buffer | null;
   @Column('text', { nullable: true, select: false }) verifier: string | null;
   @Column('text', { name: 'parked_code', nullable: true, select: false }) parkedCode: string | null;
+  @Column('text', { default: 'browser' }) completion: string;
+  @Column('bytea', { name: 'handle_hash', nullable: true }) handleHash: Buffer | null;
 }

@@ -27,9 +27,7 @@ export class CountWhatKeysOpen1795393410000 implements MigrationInterface {
         foreach v_org in array p_orgs loop
           perform set_config('hub.org_id', v_org::text, true);
           return query
-            select v_org, k.id, k.purpose, k.status, k.key_provider, k.wrapping_key_id,
-              -- whatever stands in a column where a sealed value belongs is no name of a key because of that
-              case when s.key_id is null or s.key_id ~ '^[0-9A-Za-z_-]{0,36}$' then s.key_id else '' end, s.place, coalesce(s.cells, 0)
+            select v_org, k.id, k.purpose, k.status, k.key_provider, k.wrapping_key_id, s.key_id, s.place, coalesce(s.cells, 0)
             from (select d.id, d.purpose, d.status, d.key_provider, d.wrapping_key_id from public.data_keys d where d.org_id = v_org) k
             full join (${SEALED_PLACES}) as s (key_id, place, cells) on s.key_id = k.id::text;
         end loop;
@@ -94,9 +92,9 @@ export class CountWhatKeysOpen1795393410000 implements MigrationInterface {
   }
 }
 
-/** The sealed values of the org that is set: the key that each names (empty: it is no sealed value), its table and column, and how many there are. */
+/** The sealed values of the org that is set, as the key that each names, its table and column, and how many there are. */
 const SEALED_PLACES = `
-        select case when c.sealed ~ '^hub[0-9]+[.]' then split_part(c.sealed, '.', 2) else '' end, c.place, count(*) from (
+        select split_part(c.sealed, '.', 2), c.place, count(*) from (
           select v.place, v.sealed from public.integrations i
             cross join lateral (values ('integrations.access_token', i.access_token), ('integrations.refresh_token', i.refresh_token)) v (place, sealed)
           union all select v.place, v.sealed from public.revocations r

@@ -30,7 +30,11 @@ import { CountWhatKeysOpen1795393410000 } from './1795393410000-count-what-keys-
 import { HoldKeysToTheirTime1795393420000 } from './1795393420000-hold-keys-to-their-time';
 import { CountWhatRotationsDo1795393430000 } from './1795393430000-count-what-rotations-do';
 import { DestroyRetiredKeys1795393440000 } from './1795393440000-destroy-retired-keys';
+import { NameKeysOfSealedValuesAlone1795393450000 } from './1795393450000-name-keys-of-sealed-values-alone';
 import { TellReopenedVerdicts1795393500000 } from './1795393500000-tell-reopened-verdicts';
+import { CompleteDeferredFlows1795393600000 } from './1795393600000-complete-deferred-flows';
+import { AbandonFlows1795393610000 } from './1795393610000-abandon-flows';
+import { WaitForConnects1795393700000 } from './1795393700000-wait-for-connects';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -66,5 +70,9 @@ export const MIGRATIONS = [
   HoldKeysToTheirTime1795393420000,
   CountWhatRotationsDo1795393430000,
   DestroyRetiredKeys1795393440000,
+  NameKeysOfSealedValuesAlone1795393450000,
   TellReopenedVerdicts1795393500000,
+  CompleteDeferredFlows1795393600000,
+  AbandonFlows1795393610000,
+  WaitForConnects1795393700000,
 ];
