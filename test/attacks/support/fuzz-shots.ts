@@ -197,12 +197,10 @@ function pathOf({ path }: FuzzedOperation, known: Known): fc.Arbitrary<{ path: s
       { weight: 1, arbitrary: strangeText.map((text) => ({ text: escaped(text), isPlain: false })) },
     );
   });
-  return fc
-    .tuple(...segments)
-    .map((parts) => ({
-      path: parts.map(({ text }) => text).join('/'),
-      isPlain: parts.every(({ isPlain }) => isPlain),
-    }));
+  return fc.tuple(...segments).map((parts) => ({
+    path: parts.map(({ text }) => text).join('/'),
+    isPlain: parts.every(({ isPlain }) => isPlain),
+  }));
 }
 
 /** @param canary stands in every header that is no bearer: no answer may repeat it */
