@@ -163,7 +163,7 @@ async function complaint(shot: Shot): Promise<string | undefined> {
   const { method, path, headers, body } = shot;
   const answer = await pool
     .request({
-      method: method as 'GET',
+      method,
       path,
       headers: { 'x-forwarded-for': anAddress(), ...(authorization !== '' && { authorization }), ...headers },
       ...(body !== undefined && { body }),
