@@ -163,7 +163,7 @@ async function complaint(shot: Shot): Promise<string | undefined> {
   const { method, path, headers, body } = shot;
   const answer = await pool
     .request({
-      method: method,
+      method,
       path,
       headers: { 'x-forwarded-for': anAddress(), ...(authorization !== '' && { authorization }), ...headers },
       ...(body !== undefined && { body }),
@@ -181,7 +181,7 @@ async function complaint(shot: Shot): Promise<string | undefined> {
     if (all.includes(secret) && !(isTokenRead && what.startsWith('access_token'))) return `tells ${what}`;
   if (!shot.isPlain) return undefined;
   const template = path.split('?')[0] ?? '';
-  if (answer.status === 414) return undefined; // any path may be too long
+  if (answer.status === 414 || answer.status === 431) return undefined; // any path may be too long, and any header
   return hub.conformity.complaint(method, template, {
     status: answer.status,
     type: String(answer.headers['content-type'] ?? ''),

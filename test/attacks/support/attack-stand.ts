@@ -65,8 +65,11 @@ export class AttackStand {
 
   /** How an answer to a state that nobody knows is told: the one page that every bad state must get. */
   async pageOfBadState(): Promise<string> {
+    const before = await this.lastSystemSeq();
     const unknown = `${this.callback('notion')}?code=x&state=${randomBytes(32).toString('base64url')}`;
-    return this.told(await this.hub.person().get(unknown));
+    const page = await this.told(await this.hub.person().get(unknown));
+    await this.systemEvent('flow.state_unknown', before); // so that nobody takes it for the event of what comes next
+    return page;
   }
 
   /** Asks for something once. @returns the answer, how it is told, and the tables in which any row has changed by it */

@@ -95,6 +95,7 @@ function goodValueOf(schema: Schema, depth: number): fc.Arbitrary<unknown> {
       return fc.array(valueOf(schema.items ?? {}, depth + 1), { maxLength: 4 });
     case 'object':
       return objectOf(schema, depth);
+    case undefined:
     default:
       return wrongValue;
   }
