@@ -50,7 +50,6 @@ export const EVENT_NAMES = [
   'auth.forbidden',
   'auth.foreign_org',
   'limit.reached',
-  'auth.foreign_org',
   'egress.blocked',
   'denials.suppressed',
   'request.invalid',

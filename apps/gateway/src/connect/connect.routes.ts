@@ -56,6 +56,7 @@ export const completeConnect = defineRoute({
   summary: 'Complete a deferred connect, once your backend knows that the browser is that of the user who started it',
   scope: 'integrations:write',
   kind: 'api',
+  limit: 'connects',
   body: z.strictObject({
     flow: z.uuid().describe('as the browser brought it'),
     handle: z.string().min(1).max(256).describe('as the browser brought it; it works once'),
