@@ -73,7 +73,7 @@ export const kills: readonly Scenario[] = [
     proves: 'workers killed every 200 ms, provider with a grace window: nothing lapses, is lost or spent twice',
     weight: 4,
     run: async (surroundings) => {
-      const size = surroundings.isLong ? { tokens: 2_000, seconds: 600 } : { tokens: 600, seconds: 110 };
+      const size = surroundings.isLong ? { tokens: 2_000, seconds: 600 } : { tokens: 600, seconds: 90 };
       return runKilling(surroundings, { manner: 'SIGKILL', graceSeconds: 30, ...size });
     },
   },

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RefreshLeaseRepository, type Settlement, type StoredOnce } from '@hub/database';
+import { OrgForgotten, RefreshLeaseRepository, type Settlement, type StoredOnce } from '@hub/database';
 import type { Actor } from '@hub/domain';
 import type { Work } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
@@ -95,13 +95,24 @@ export class AnswerKeeper {
     for (let start = 0; start < answers.length; start += PUT_BACK_AT_ONCE)
       await Promise.all(
         answers.slice(start, start + PUT_BACK_AT_ONCE).map(async (answer) => {
-          const epoch = await this.leases.recall(storedOnce(answer), WORKER);
+          const epoch = await this.recalled(answer);
           const { integrationId: id, orgId, provider } = answer;
           if (epoch !== undefined) forgotten.push({ id, orgId, provider, epoch });
         }),
       );
     this.logger.warning('hub.database.put_back', { answers: answers.length, forgotten: forgotten.length });
     return forgotten;
+  }
+
+  /** An org that is being forgotten takes nothing more: that is told, and holds up nobody else. */
+  private async recalled(answer: SpooledAnswer): Promise<number | undefined> {
+    try {
+      return await this.leases.recall(storedOnce(answer), WORKER);
+    } catch (error) {
+      if (!(error instanceof OrgForgotten)) throw error;
+      this.logger.failure('hub.database.not_put_back', error, idsOf(answer));
+      return undefined;
+    }
   }
 
   /** True while an answer for this integration waits for its commit: then its provider must not be asked. */

@@ -181,6 +181,22 @@ describe('a refusal of the registration', () => {
     const { patch } = afterAnswer(failing, { ...answer, failure: held }, NOON);
     expect(patch).toMatchObject({ status: 'refresh_failing', failedRefreshes: 2, refusalHeldAt: NOON });
   });
+
+  it('that is not believed keeps the doubt of its own attempt, and comes again while the provider takes it', () => {
+    const held = failure('provider_misconfigured', HELD_REASON);
+    const standing = { since: new Date('2026-11-22T11:59:50Z'), graceMs: 30_000 };
+    const doubt = { retry: 'grace:30', lost: 'timeout' } as const;
+    const { patch, next } = afterAnswer(failing, { kind: 'refused', failure: held, doubt, standing }, NOON);
+    expect(patch).toMatchObject({ inDoubtSince: standing.since, refusalHeldAt: NOON });
+    expect(next).toEqual(new Date('2026-11-22T12:00:10Z'));
+  });
+
+  it('that is not believed ends a doubt that its own attempt has resolved', () => {
+    const held = failure('provider_misconfigured', HELD_REASON);
+    const inDoubt = { ...failing, inDoubtSince: new Date('2026-11-22T11:59:00Z') };
+    const { patch } = afterAnswer(inDoubt, { kind: 'refused', failure: held, doubt: null, standing: null }, NOON);
+    expect(patch.inDoubtSince).toBeNull();
+  });
 });
 
 it('a key provider that is away puts a refresh off to the next rung, and costs neither attempt nor connection', () => {

@@ -104,7 +104,10 @@ function afterRefusal(
   now: Date,
   isProbe: boolean,
 ): Change {
-  if (refusal.reason === HELD_REASON) return withHeldRefusal(afterPutOff(integration, refusal, now), now);
+  if (refusal.reason === HELD_REASON) {
+    const at = standing === undefined ? integration : inDoubt(integration, standing);
+    return withHeldRefusal(afterPutOff(at, refusal, now, standing?.graceMs), now);
+  }
   if (refusal.code !== 'invalid_grant' || doubt === null || HARMLESS.has(doubt.retry)) {
     const after = isProbe && refusesRegistration(refusal) ? afterPutOff : afterFailure;
     if (standing === undefined) return after(integration, refusal, now);

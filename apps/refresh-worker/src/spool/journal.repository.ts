@@ -23,6 +23,7 @@ export class JournalRepository {
   private writing: Promise<void> = Promise.resolve();
   private hour = '';
   private isTroubled = false;
+  private isUnreadable = false;
 
   constructor(
     @Inject(HUB_CONFIG) private readonly config: HubConfig,
@@ -40,17 +41,34 @@ export class JournalRepository {
     await this.writing;
   }
 
-  /** Some of the latest answers, in the order in which they were committed. */
-  async latest(): Promise<SpooledAnswer[]> {
+  /** Some of the latest answers, in the order in which they were committed; none where the disk refuses, which is told. */
+  latest(): Promise<SpooledAnswer[]> {
+    return this.orNone(() => this.readLatest());
+  }
+
+  /** The newest answer of every integration; none where the disk refuses, which is told. */
+  newest(): Promise<SpooledAnswer[]> {
+    return this.orNone(async () => [...(await newestIn(await this.files())).values()]);
+  }
+
+  /** What cannot be read shows nothing that was forgotten, and is no reason to refresh nobody. */
+  private async orNone(read: () => Promise<SpooledAnswer[]>): Promise<SpooledAnswer[]> {
+    try {
+      const answers = await read();
+      this.isUnreadable = false;
+      return answers;
+    } catch (error) {
+      if (!this.isUnreadable) this.logger.failure('hub.journal.unreadable', error);
+      this.isUnreadable = true; // one record for each time that the disk refuses
+      return [];
+    }
+  }
+
+  private async readLatest(): Promise<SpooledAnswer[]> {
     const last = (await this.files()).at(-1);
     if (last === undefined) return [];
     const lines = (await tailOf(last)).split('\n');
     return lines.map(parseAnswer).filter((answer) => answer !== undefined); // the first may have been cut by the tail
-  }
-
-  /** The newest answer of every integration. */
-  async newest(): Promise<SpooledAnswer[]> {
-    return [...(await newestIn(await this.files())).values()];
   }
 
   private async write(answer: SpooledAnswer): Promise<void> {
