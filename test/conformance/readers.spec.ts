@@ -1,6 +1,6 @@
 import { endsGrant, type Failure } from '@hub/domain';
-import { OAuthClient, ProviderRegistry, speaksOAuth } from '@hub/providers';
-import type { Conversation, OutboundClient, OutboundOutcome, WireAnswer } from '@hub/providers';
+import type { OutboundClient, OutboundOutcome, WireAnswer } from '@hub/outbound';
+import { OAuthClient, ProviderRegistry, speaksOAuth, type Conversation } from '@hub/providers';
 import fc from 'fast-check';
 
 const credentials = { clientId: 'client', clientSecrets: ['secret'] } as const;

@@ -1,9 +1,9 @@
 import type { AddressInfo } from 'node:net';
 import type { Endpoints } from '@hub/domain';
+import { OutboundClient } from '@hub/outbound';
 import {
   buildAuthorizationRequest,
   OAuthClient,
-  OutboundClient,
   ProviderRegistry,
   type AuthorizationRequest,
   type Grant,

@@ -1,7 +1,8 @@
 import { ANYONES } from '../support/accounts';
 import type { Caller } from '../support/caller';
 import { eventually } from '../support/eventually';
-import { codeOf } from '../support/person';
+import { formOn } from '../support/page-form';
+import { codeOf, parametersOf } from '../support/person';
 import { Stack } from '../support/stack';
 import { VaultTransitServer } from '../support/vault-transit-server';
 
@@ -88,5 +89,26 @@ describe('a hub whose data keys Vault wraps', () => {
     expect(log).toContain('hub.keys.unavailable');
     expect(log).not.toContain(TOKEN);
     expect(log).not.toMatch(/vault:v\d/);
+  });
+
+  it('lets a code wait that cannot be opened while Vault is away: button and handle work once it is back', async () => {
+    const { order, choices } = ANYONES.google_drive();
+    const [pressing, calling] = [hub.as(), hub.as()];
+    const [starter, other, ofBackend] = [hub.person(), hub.person(), hub.person()];
+    const callback = await starter.consents(await starter.starts(pressing, order), choices);
+    const page = (await other.get(callback)).headers.get('location') ?? '';
+    const fields = formOn(await (await other.get(page)).text())?.fields ?? [];
+    const deferred = await ofBackend.starts(calling, { ...order, completion: 'deferred' });
+    const { flow, handle } = parametersOf((await ofBackend.opens(deferred, choices)).sentTo ?? '');
+
+    await hub.restart('gateway'); // no key is at hand any more
+    vault.state = 'sealed';
+    const refused = await calling.complete({ flow, handle });
+    expect([refused.status, codeOf(refused)]).toEqual([503, 'provider_unavailable']);
+    expect((await other.post(page, fields)).status).toBe(503);
+    vault.state = 'well';
+    await eventually('the handle to work', async () => (await calling.complete({ flow, handle })).status === 200);
+    await eventually('the button to work', async () => (await other.post(page, fields)).status === 303);
+    for (const caller of [pressing, calling]) expect((await caller.token('google_drive')).status).toBe(200);
   });
 });

@@ -3,6 +3,7 @@ import { CALLER_SCOPES, type CallerScope } from '@hub/domain';
 import { ANYONES } from '../support/accounts';
 import { signed, standing } from '../support/bearer';
 import type { Answer } from '../support/caller';
+import { eventually } from '../support/eventually';
 import { codeOf, parametersOf, type Ending } from '../support/person';
 import { SITE_URL, Stack } from '../support/stack';
 

@@ -72,13 +72,23 @@ export class Person {
   }
 
   /** One GET, nothing followed. */
-  get(url: string): Promise<Response> {
-    return this.send('GET', url);
+  get(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+    return this.send('GET', url, headers);
+  }
+
+  /** One HEAD, as prefetchers send it; nothing followed. */
+  head(url: string): Promise<Response> {
+    return this.send('HEAD', url);
   }
 
   /** One form, sent as browsers send it; nothing followed. */
-  post(url: string, fields: readonly (readonly [string, string])[]): Promise<Response> {
-    return this.send('POST', url, new URLSearchParams(fields.map(([name, value]): [string, string] => [name, value])));
+  post(
+    url: string,
+    fields: readonly (readonly [string, string])[],
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
+    const form = new URLSearchParams(fields.map(([name, value]): [string, string] => [name, value]));
+    return this.send('POST', url, headers, form);
   }
 
   private get callbackPrefix(): string {
@@ -109,13 +119,18 @@ export class Person {
     return [`${publicUrl}/functions/`, sandboxBase, ...others].some((known) => url.startsWith(known));
   }
 
-  private async send(method: string, url: string, form?: URLSearchParams): Promise<Response> {
+  private async send(
+    method: string,
+    url: string,
+    headers: Readonly<Record<string, string>> = {},
+    form?: URLSearchParams,
+  ): Promise<Response> {
     const real = url.startsWith(this.hub.publicUrl) ? this.hub.base + url.slice(this.hub.publicUrl.length) : url;
     const cookie = this.cookieHeader(url);
     const answer = await fetch(real, {
       method,
       redirect: 'manual',
-      headers: { accept: 'text/html', 'x-forwarded-for': this.address, ...(cookie !== '' && { cookie }) },
+      headers: { accept: 'text/html', 'x-forwarded-for': this.address, ...(cookie !== '' && { cookie }), ...headers },
       ...(form && { body: form }),
     });
     this.keep(url, answer.headers);

@@ -1,12 +1,6 @@
 import type { AddressInfo } from 'node:net';
-import {
-  buildAuthorizationRequest,
-  OAuthClient,
-  OutboundClient,
-  providerCatalog,
-  ProviderRegistry,
-  speaksOAuth,
-} from '@hub/providers';
+import { OutboundClient } from '@hub/outbound';
+import { buildAuthorizationRequest, OAuthClient, providerCatalog, ProviderRegistry, speaksOAuth } from '@hub/providers';
 import { createSandbox, type Sandbox } from './server';
 
 /** The hub's own clients, by the files and settings the sandbox hands out: every OAuth provider goes the whole way. */

@@ -63,7 +63,7 @@ describe('the least environment', () => {
       vaultTransit: null,
       awsKms: null,
       auditSeal: { keys: [], dir: null, everyMs: 60_000 },
-      outbound: { allowPrivate: false, allowHosts: [] },
+      outbound: { allowPrivate: false, allowHosts: [], proxyUrl: null, noProxy: [] },
       local: null,
       logLevel: 'info',
       auth: { jwksUrl: null, orgClaim: ['org_id'] },
@@ -88,6 +88,25 @@ describe('the least environment', () => {
       zapier: { credentials: null, scopes: null, endpoints: {} },
     });
   });
+
+  it('takes a proxy by the names of other programs, in small letters too', () => {
+    const proxyUrl = 'http://user:p%40ss@proxy.internal:3128';
+    const noProxy = ['.internal', '10.0.0.0/8'];
+    const outbound = { proxyUrl, noProxy };
+    expect(read({ HTTPS_PROXY: proxyUrl, NO_PROXY: '.internal, 10.0.0.0/8' })).toMatchObject({ outbound });
+    expect(read({ https_proxy: proxyUrl, no_proxy: '.internal,10.0.0.0/8' })).toMatchObject({ outbound });
+    expect(read({ HTTPS_PROXY: proxyUrl, https_proxy: 'http://other' }).outbound.proxyUrl).toBe(proxyUrl);
+  });
+
+  it.each(['proxy.internal:3128', 'socks5://proxy', 'http://user:100%@proxy', 'http://'])(
+    'takes no proxy that is none: %s',
+    (proxy) => {
+      const mistakes = mistakesOf({ HTTPS_PROXY: proxy });
+      expect(mistakes).toHaveLength(1);
+      expect(mistakes[0]).toMatch(/^HTTPS_PROXY must be/);
+      expect(mistakes[0]).not.toContain('100%');
+    },
+  );
 
   it('is frozen to its last leaf', () => {
     const frozen = (value: unknown): boolean =>

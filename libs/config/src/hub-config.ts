@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { parseOrgId, redirectEntryProblem, UNBOUND_POLICIES, type UnboundPolicy } from '@hub/domain';
-import { Mistakes, parseUrl, SettingReader, type Environment, type Rate } from './environment';
+import { Mistakes, parseUrl, SettingReader, splitList, type Environment, type Rate } from './environment';
 import { readKeyProviders, type KeyProviderSettings } from './key-provider-settings';
 import { readProviderSettings, type ConfigurableProvider, type ProviderSettings } from './provider-settings';
 import { parseKeys, parseTokenKeys, type TokenKey } from './token-keys';
@@ -24,6 +24,10 @@ export interface OutboundConfig {
   readonly allowPrivate: boolean;
   /** Hosts that the operator vouches for, whatever their address. */
   readonly allowHosts: readonly string[];
+  /** `http:` or `https:`, with user and password if it asks for them; `null`: there is none. */
+  readonly proxyUrl: string | null;
+  /** What is called without the proxy: names with all below them, addresses, networks, `*`. */
+  readonly noProxy: readonly string[];
 }
 
 /** How many requests the gateway takes; `null`: as many as come. */
@@ -139,10 +143,7 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     spoolDir: reader.text('SPOOL_DIR') ?? '',
     spoolKeepMs: reader.durationOrOffMs('SPOOL_KEEP'),
     auditSeal: readAuditSeal(reader),
-    outbound: {
-      allowPrivate: reader.flag('OUTBOUND_ALLOW_PRIVATE'),
-      allowHosts: reader.list('OUTBOUND_ALLOW_HOSTS').map((name) => name.toLowerCase()),
-    },
+    outbound: readOutbound(reader),
     local: readLocal(reader, host, publicUrl),
     logLevel: reader.oneOf('LOG_LEVEL', LOG_LEVELS),
   };
@@ -161,6 +162,34 @@ export function readAuditSeal(reader: SettingReader): AuditSealConfig {
     dir: reader.text('AUDIT_SEAL_DIR') ?? null,
     everyMs: reader.durationMs('AUDIT_SEAL_EVERY'),
   };
+}
+
+/** The part of the settings that every call to another machine obeys. The proxy's names are those of other programs, small letters too. */
+export function readOutbound(reader: SettingReader): OutboundConfig {
+  return {
+    allowPrivate: reader.flag('OUTBOUND_ALLOW_PRIVATE'),
+    allowHosts: reader.list('OUTBOUND_ALLOW_HOSTS').map((name) => name.toLowerCase()),
+    proxyUrl: readProxy(reader),
+    noProxy: splitList(reader.raw('NO_PROXY') ?? reader.direct('no_proxy')),
+  };
+}
+
+function readProxy(reader: SettingReader): string | null {
+  const text = reader.raw('HTTPS_PROXY') ?? reader.direct('https_proxy');
+  if (text === undefined) return null;
+  const url = parseUrl(text);
+  if (url && ['http:', 'https:'].includes(url.protocol) && isDecodable(url.username + url.password)) return text;
+  reader.mistakes.add('HTTPS_PROXY must be an absolute http or https URL; %-escape what is special in its password');
+  return null;
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** `SITE_URL` as it is written is allowed too: entries are compared character for character. */

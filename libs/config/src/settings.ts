@@ -113,6 +113,17 @@ export const SETTINGS = [
     meaning: "hosts of the operator's own choice that may have private addresses, comma separated",
     default: '',
   },
+  {
+    name: 'HTTPS_PROXY',
+    meaning: 'proxy that outbound calls go through, with user and password if it asks for them',
+    default: null,
+    secret: true,
+  },
+  {
+    name: 'NO_PROXY',
+    meaning: 'names, addresses and networks that are called without the proxy, comma separated',
+    default: '',
+  },
   { name: 'HUB_LOCAL', meaning: 'set by `npm start` alone: the console signs itself in', default: 'false' },
   { name: 'HUB_LOCAL_ORG_ID', meaning: 'set by `npm start` alone: the org of the local console', default: null },
   { name: 'LOG_LEVEL', meaning: 'fatal, error, warn, info, debug, trace or silent', default: 'info' },

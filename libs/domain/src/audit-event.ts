@@ -48,6 +48,7 @@ export const EVENT_NAMES = [
   'audit.pruned',
   'auth.failed',
   'auth.forbidden',
+  'auth.foreign_org',
   'limit.reached',
   'auth.foreign_org',
   'denials.suppressed',

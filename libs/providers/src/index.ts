@@ -15,15 +15,6 @@ export {
   type TokensToRevoke,
 } from './oauth/oauth.client';
 export type { CodeToExchange } from './oauth/token-request';
-export type { OutboundRules } from './outbound/address-rules';
-export {
-  API_BYTES,
-  OutboundClient,
-  TOKEN_BYTES,
-  USUAL_DEADLINE_MS,
-  type OutboundRequest,
-} from './outbound/outbound.client';
-export type { NoAnswerReason, NotSentReason, OutboundOutcome } from './outbound/outbound-outcome';
 export * from './provider-definition';
 export { configurableProviders, ProviderRegistry } from './provider-registry';
 export { ProvidersModule } from './providers.module';

@@ -1,4 +1,8 @@
 import type { Account, CallbackQuery, Endpoints, Failure, ProviderId } from '@hub/domain';
+import type { WireAnswer } from '@hub/outbound';
+
+/** What hooks read, so that a definition finds its words in one place. */
+export type { WireAnswer };
 
 /** Something a person must tell before the provider can be asked, such as the shop. */
 export interface InputDefinition {
@@ -54,15 +58,6 @@ export interface Grant {
   readonly account: Account | undefined;
   /** Metadata that only the token endpoint tells. */
   readonly metadata: Readonly<Record<string, unknown>>;
-}
-
-/** An HTTP answer as far as readers need it. `json` is `undefined` if the body is none. */
-export interface WireAnswer {
-  readonly status: number;
-  /** Lower-case names. */
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly text: string;
-  readonly json: unknown;
 }
 
 /** What a grant reader makes of a 2xx answer; a reason (fixed words) where it is no usable grant. */

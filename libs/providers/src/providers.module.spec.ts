@@ -1,9 +1,9 @@
 import 'reflect-metadata';
 import { ConfigModule, type HubConfig } from '@hub/config';
+import { OutboundClient } from '@hub/outbound';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { OAuthClient } from './oauth/oauth.client';
-import { OutboundClient } from './outbound/outbound.client';
 import { ProviderRegistry } from './provider-registry';
 import { ProvidersModule } from './providers.module';
 

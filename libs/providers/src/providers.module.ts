@@ -1,7 +1,7 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { OutboundClient } from '@hub/outbound';
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
 import { OAuthClient } from './oauth/oauth.client';
-import { OutboundClient } from './outbound/outbound.client';
 import { ProviderRegistry } from './provider-registry';
 
 /** Provides the registry and the clients. The app provides `HUB_CONFIG` in a global module. */

@@ -1,5 +1,5 @@
 import type { Endpoints, Failure } from '@hub/domain';
-import type { OutboundOutcome } from './outbound/outbound-outcome';
+import type { OutboundOutcome } from '@hub/outbound';
 import type { WebhookProvider } from './provider-definition';
 import { isSuccess, readAbsence, readRefusal } from './wire-failure';
 

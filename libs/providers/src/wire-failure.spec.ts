@@ -1,5 +1,5 @@
 import { anAnswer } from '../testing/scripted-wire';
-import type { OutboundOutcome } from './outbound/outbound-outcome';
+import type { OutboundOutcome } from '@hub/outbound';
 import type { Conversation, WireAnswer } from './provider-definition';
 import { isClientRefusal, oauthFailure, readAbsence, readRefusal, readUnusable, retryAfterMs } from './wire-failure';
 

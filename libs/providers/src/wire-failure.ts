@@ -1,6 +1,6 @@
 import { failure, type Failure } from '@hub/domain';
 import { textField } from './json-fields';
-import type { OutboundOutcome } from './outbound/outbound-outcome';
+import type { OutboundOutcome } from '@hub/outbound';
 import type { Conversation, WireAnswer } from './provider-definition';
 
 /**

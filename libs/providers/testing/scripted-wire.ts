@@ -1,6 +1,5 @@
 import { OAuthClient } from '../src/oauth/oauth.client';
-import type { OutboundClient, OutboundRequest } from '../src/outbound/outbound.client';
-import type { OutboundOutcome } from '../src/outbound/outbound-outcome';
+import type { OutboundClient, OutboundOutcome, OutboundRequest } from '@hub/outbound';
 import type { ApiClient, OAuthProvider, ProviderDefinition, WireAnswer } from '../src/provider-definition';
 import type { RegisteredProvider } from '../src/registered-provider';
 

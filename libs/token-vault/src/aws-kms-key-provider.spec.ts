@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { OrgId } from '@hub/domain';
 import { AwsKmsServer, wearCredentials } from '../../../test/support/aws-kms-server';
+import { ConnectProxy } from '../../../test/support/connect-proxy';
 import { AwsKmsKeyProvider } from './aws-kms-key-provider';
 import { KeyUnavailable, type DataKeyName } from './key-provider';
 import { KeyProviders } from './key-providers';
@@ -145,7 +146,7 @@ describe('AWS KMS that cannot be asked', () => {
   });
 
   it('is an outage once its time is over', async () => {
-    provider = await AwsKmsKeyProvider.of(config(), 300);
+    provider = await AwsKmsKeyProvider.of(config(), {}, 300);
     server.ill = 'silent';
     const from = performance.now();
     await expectAway();
@@ -159,6 +160,22 @@ describe('AWS KMS that cannot be asked', () => {
     await server.start();
     expect(await provider.unwrap(name, wrapped)).toEqual(KEY);
     await provider.health();
+  });
+
+  it('is asked through the proxy, by its name, since its address may be known there alone', async () => {
+    const proxy = await ConnectProxy.open(() => 0);
+    proxy.instead = (socket) => void socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+    try {
+      provider = await AwsKmsKeyProvider.of({ ...config(), endpoint: null }, { proxyUrl: proxy.url() });
+      await expect(provider.wrap(name, KEY)).rejects.toMatchObject({
+        name: 'KeyUnavailable',
+        cause: { message: 'proxy: the proxy does not lead there' },
+        mend: 'check HTTPS_PROXY, or name the host in NO_PROXY',
+      });
+      expect(new Set(proxy.targets)).toEqual(new Set(['kms.eu-central-1.amazonaws.com:443']));
+    } finally {
+      await proxy.close();
+    }
   });
 
   it('is an outage while the signature is not that of the key’s owner', async () => {

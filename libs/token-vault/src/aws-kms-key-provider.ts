@@ -1,7 +1,9 @@
 import type * as Kms from '@aws-sdk/client-kms';
 import type { AwsKmsConfig } from '@hub/config';
+import type { ProxyRules } from '@hub/outbound';
 import { probe } from './key-probe';
 import { KeyRefused, KeyUnavailable, type DataKeyName, type KeyProvider, type WrappedKey } from './key-provider';
+import { KmsHttp } from './kms-http.client';
 
 const DEADLINE_MS = 5_000;
 
@@ -20,11 +22,25 @@ export class AwsKmsKeyProvider implements KeyProvider {
   /**
    * The client is loaded here, by those who use KMS.
    *
+   * @param proxy      by which KMS is reached
    * @param deadlineMs from a question to its answer, a second try included
    */
-  static async of({ keyId, region, endpoint }: AwsKmsConfig, deadlineMs = DEADLINE_MS): Promise<AwsKmsKeyProvider> {
-    const kms = await import('@aws-sdk/client-kms');
-    const client = new kms.KMSClient({ region, maxAttempts: 2, ...(endpoint !== null && { endpoint }) });
+  static async of(
+    { keyId, region, endpoint }: AwsKmsConfig,
+    proxy: ProxyRules = {},
+    deadlineMs = DEADLINE_MS,
+  ): Promise<AwsKmsKeyProvider> {
+    const [kms, { OutboundClient, vouchedFor }] = await Promise.all([
+      import('@aws-sdk/client-kms'),
+      import('@hub/outbound'),
+    ]);
+    const requestHandler = new KmsHttp((url) => new OutboundClient(vouchedFor(proxy, url)), deadlineMs);
+    const client = new kms.KMSClient({
+      region,
+      maxAttempts: 2,
+      requestHandler,
+      ...(endpoint !== null && { endpoint }),
+    });
     return new AwsKmsKeyProvider(keyId, region, kms, client, deadlineMs);
   }
 
@@ -141,7 +157,7 @@ const NO_ADDRESS: Mendable = (region) => [
   'check AWS_REGION and AWS_KMS_ENDPOINT, and the way there',
 ];
 
-/** What an operator can mend, by the name of KMS's error (API reference, Encrypt and Decrypt, *Errors*) or of the network's. */
+/** What an operator can mend, by the name of KMS's error (API reference, Encrypt and Decrypt, *Errors*) or the outbound client's word. */
 const MENDABLE: Readonly<Record<string, Mendable | undefined>> = {
   [NOT_FOUND]: (region) => [
     `there is no key AWS_KMS_KEY_ID in the region ${region}`,
@@ -167,8 +183,9 @@ const MENDABLE: Readonly<Record<string, Mendable | undefined>> = {
   UnrecognizedClientException: CREDENTIALS,
   ExpiredTokenException: CREDENTIALS,
   CredentialsProviderError: CREDENTIALS,
-  ENOTFOUND: NO_ADDRESS,
-  ECONNREFUSED: NO_ADDRESS,
+  dns: NO_ADDRESS,
+  refused: NO_ADDRESS,
+  proxy: () => ['the proxy does not lead there', 'check HTTPS_PROXY, or name the host in NO_PROXY'],
 };
 
 /** Answers about the key that was asked for; the rest are about KMS, the credentials or the network. */
@@ -180,10 +197,9 @@ const OF_ONE_KEY: ReadonlySet<string> = new Set([
   'InvalidKeyUsageException',
 ]);
 
-/** The name of an error, or the network's code: KMS may repeat in its words what it was given. */
+/** The name of an error, which is KMS's or the outbound client's word: KMS may repeat in its sentences what it was given. */
 function answerOf(error: unknown): string {
-  const { name, code } = error as { name?: unknown; code?: unknown };
-  return typeof code === 'string' && /^E[A-Z]+$/.test(code) ? code : String(name);
+  return String((error as { name?: unknown }).name);
 }
 
 /** The region of an ARN, `arn:aws:kms:<region>:<account>:key/<id>`; `undefined` if it is none. */

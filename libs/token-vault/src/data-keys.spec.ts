@@ -500,8 +500,64 @@ describe('while the key provider is away', () => {
   it('a store that is away as well does no harm to a key at hand', async () => {
     const { keys, store, clock, orgId, id, open } = await away();
     store.find = store.active = () => Promise.reject(new Error('the database is away'));
-    clock.ms = 6 * MINUTE_MS;
-    expect((await open())?.id).toBe(id);
-    expect((await keys.active(orgId)).id).toBe(id);
+    for (const ms of [6 * MINUTE_MS, 60 * MINUTE_MS, 600 * MINUTE_MS]) {
+      clock.ms = ms;
+      expect((await open())?.id).toBe(id);
+      expect((await keys.active(orgId)).id).toBe(id);
+    }
+  });
+
+  describe('a key that was replaced', () => {
+    /** Another process has made the key that seals now; this one has seen the old key confirmed for the last time at zero. */
+    async function replaced() {
+      const setting = await away();
+      const { store, provider, orgId, another } = setting;
+      provider.state = 'well';
+      const draft = await another().draft(orgId);
+      provider.state = 'away';
+      store.keys.splice(0, 1, ...store.keys.map((key) => ({ ...key, status: 'retiring' as const })));
+      await store.add(draft);
+      return { ...setting, newId: draft.id };
+    }
+
+    it('seals for eight minutes after the store has said for the last time that it seals, and opens for longer', async () => {
+      const { keys, clock, orgId, id, open } = await replaced();
+      for (const ms of [5 * MINUTE_MS, 7 * MINUTE_MS, 8 * MINUTE_MS - 1]) {
+        clock.ms = ms;
+        expect((await keys.active(orgId)).id).toBe(id);
+      }
+      for (const ms of [8 * MINUTE_MS, 9 * MINUTE_MS, 60 * MINUTE_MS]) {
+        clock.ms = ms;
+        await expect(keys.active(orgId)).rejects.toThrow(KeyUnavailable);
+        expect((await open())?.id).toBe(id);
+        await keys.sweep();
+      }
+    });
+
+    it('seals no more although it was never asked for in these eight minutes', async () => {
+      const { keys, clock, orgId } = await replaced();
+      clock.ms = 30 * MINUTE_MS;
+      await expect(keys.active(orgId)).rejects.toThrow(KeyUnavailable);
+    });
+
+    it('is followed by the new one as soon as the provider is back', async () => {
+      const { keys, provider, clock, orgId, newId } = await replaced();
+      clock.ms = 9 * MINUTE_MS;
+      await expect(keys.active(orgId)).rejects.toThrow(KeyUnavailable);
+      provider.state = 'well';
+      clock.ms += 2_000;
+      expect((await keys.active(orgId)).id).toBe(newId);
+    });
+
+    it('is not taken up again because the store goes away as well', async () => {
+      const { keys, store, clock, orgId, id } = await replaced();
+      clock.ms = 6 * MINUTE_MS;
+      expect((await keys.active(orgId)).id).toBe(id);
+      store.find = store.active = () => Promise.reject(new Error('the database is away'));
+      clock.ms = 7 * MINUTE_MS;
+      expect((await keys.active(orgId)).id).toBe(id);
+      clock.ms = 8 * MINUTE_MS;
+      await expect(keys.active(orgId)).rejects.toThrow('the database is away');
+    });
   });
 });

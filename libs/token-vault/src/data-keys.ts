@@ -9,6 +9,11 @@ import { KEY_BYTES, type VaultKey } from './message-seal';
 const FRESH_MS = 5 * 60_000;
 /** While a provider is away, keys that are past their time are asked for again so often. */
 const ASK_AGAIN_MS = 5_000;
+/**
+ * A key that was replaced seals no more so long after the store has said for the last time that it seals: the new one may
+ * be out of reach for longer, but the database retires a key that nothing has needed for ten minutes.
+ */
+const SEALS_MS = 8 * 60_000;
 /** Opened keys that are kept at most; the one that was used the longest time ago goes first. */
 const MOST_KEPT = 10_000;
 const SWEEP_EVERY_MS = 60_000;
@@ -34,6 +39,10 @@ interface OpenedKey {
 interface ActiveKey {
   readonly id: string;
   readonly freshUntilMs: number;
+  /** When the store has said so for the last time. */
+  readonly confirmedMs: number;
+  /** The store has said since that it is not. */
+  readonly isReplaced: boolean;
 }
 
 /**
@@ -57,7 +66,9 @@ export class DataKeys {
   }
 
   /**
-   * A copy of the key that seals for an org, made if there is none. Whoever gets it wipes it.
+   * A copy of the key that seals for an org, made if there is none. Whoever gets it wipes it. While the store cannot be
+   * read, or says that the key still seals, a key at hand carries on for as long as that lasts; one that was replaced, for
+   * eight minutes in all.
    *
    * @throws KeyUnavailable if it is not at hand and its provider is away, KeyRefused if its provider says no
    */
@@ -157,17 +168,28 @@ export class DataKeys {
     const known = this.activeOf.get(orgId);
     if (known && this.nowMs() < known.freshUntilMs) return known;
     return this.once(`active ${orgId}`, async () => {
+      let isReplaced = known?.isReplaced ?? false;
       try {
-        const stored = (await this.store.active(orgId)) ?? (await this.make(orgId));
-        if (!this.opened.has(slotOf(stored))) await this.open(stored);
-        return this.noteActive(stored);
+        const stored = await this.store.active(orgId);
+        isReplaced = stored?.id !== known?.id;
+        const active = stored ?? (await this.make(orgId));
+        if (!this.opened.has(slotOf(active))) await this.open(active);
+        return this.noteActive(active);
       } catch (error) {
         if (error instanceof KeyRefused || !known) throw error;
-        const again = { id: known.id, freshUntilMs: this.nowMs() + ASK_AGAIN_MS };
-        this.activeOf.set(orgId, again);
-        return again;
+        return this.keepOn(orgId, { ...known, isReplaced }, error);
       }
     });
+  }
+
+  /** The key that is known goes on sealing for a while. @throws error if it was replaced, and its time is over */
+  private keepOn(orgId: OrgId, known: ActiveKey, error: unknown): ActiveKey {
+    const nowMs = this.nowMs();
+    const untilMs = known.isReplaced ? known.confirmedMs + SEALS_MS : Infinity;
+    const again = { ...known, freshUntilMs: Math.min(nowMs + ASK_AGAIN_MS, untilMs) };
+    this.activeOf.set(orgId, again);
+    if (nowMs >= untilMs) throw error;
+    return again;
   }
 
   /** Makes an org's first key. Of several that are made at once one is stored, and all use that one. */
@@ -200,7 +222,8 @@ export class DataKeys {
   }
 
   private noteActive({ orgId, id }: DataKeyName): ActiveKey {
-    const active = { id, freshUntilMs: this.nowMs() + FRESH_MS };
+    const confirmedMs = this.nowMs();
+    const active = { id, freshUntilMs: confirmedMs + FRESH_MS, confirmedMs, isReplaced: false };
     this.activeOf.set(orgId, active);
     return active;
   }

@@ -6,7 +6,7 @@ import { VaultTransitKeyProvider } from './vault-transit-key-provider';
 
 /** What of the configuration decides about keys. */
 export type KeySettings = Pick<HubConfig, 'tokenKeys' | 'keyProvider'> &
-  Partial<Pick<HubConfig, 'vaultTransit' | 'awsKms'>>;
+  Partial<Pick<HubConfig, 'vaultTransit' | 'awsKms' | 'outbound'>>;
 
 /** A key provider that was away is left alone for so long: whoever needs it meanwhile hears at once that it is away. */
 const REST_MS = 2_000;
@@ -14,8 +14,9 @@ const REST_MS = 2_000;
 /** How each provider is made, which imports the client that it alone needs; `undefined` without its settings. */
 const MAKERS: Readonly<Record<KeyProviderName, (settings: KeySettings) => Promise<KeyProvider> | undefined>> = {
   local: ({ tokenKeys }) => Promise.resolve(new LocalKeyProvider(tokenKeys)),
-  'vault-transit': ({ vaultTransit }) => (vaultTransit ? VaultTransitKeyProvider.of(vaultTransit) : undefined),
-  'aws-kms': ({ awsKms }) => (awsKms ? AwsKmsKeyProvider.of(awsKms) : undefined),
+  'vault-transit': ({ vaultTransit, outbound }) =>
+    vaultTransit ? VaultTransitKeyProvider.of(vaultTransit, outbound) : undefined,
+  'aws-kms': ({ awsKms, outbound }) => (awsKms ? AwsKmsKeyProvider.of(awsKms, outbound) : undefined),
 };
 
 /** What an operator looks at where a key provider's own answer does not tell. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { VaultTransitConfig } from '@hub/config';
 import type { OrgId } from '@hub/domain';
+import { ConnectProxy } from '../../../test/support/connect-proxy';
 import { VaultTransitServer, type VaultState } from '../../../test/support/vault-transit-server';
 import { KeyRefused, KeyUnavailable, type DataKeyName, type KeyProvider } from './key-provider';
 import { KeyProviders } from './key-providers';
@@ -125,7 +126,7 @@ describe('Vault that cannot be asked', () => {
 
   it.each(['silent', 'stalling'] as VaultState[])('is an outage once its time is over: %s', async (state) => {
     server.state = state;
-    provider = await VaultTransitKeyProvider.of(config(), 400);
+    provider = await VaultTransitKeyProvider.of(config(), {}, 400);
     const from = performance.now();
     await Promise.all([
       expect(provider.wrap(name, KEY)).rejects.toThrow(KeyUnavailable),
@@ -155,6 +156,22 @@ describe('Vault that cannot be asked', () => {
     await expectAway();
     const cause = { message: told === undefined ? 'Vault answers 400' : `Vault answers 400: ${told}` };
     await expect(provider.health()).rejects.toMatchObject({ cause });
+  });
+
+  it('is asked through the proxy, by its name, since its address may be known there alone', async () => {
+    const proxy = await ConnectProxy.open(() => 0);
+    proxy.instead = (socket) => void socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+    try {
+      const behind = config({ address: 'https://vault.internal:8200' });
+      provider = await VaultTransitKeyProvider.of(behind, { proxyUrl: proxy.url() });
+      await expect(provider.wrap(name, KEY)).rejects.toMatchObject({
+        name: 'KeyUnavailable',
+        cause: { message: 'Vault gives no answer: proxy' },
+      });
+      expect(proxy.targets).toEqual(['vault.internal:8200']);
+    } finally {
+      await proxy.close();
+    }
   });
 
   it('follows no redirect', async () => {

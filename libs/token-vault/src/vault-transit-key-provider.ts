@@ -1,4 +1,5 @@
 import type { VaultTransitConfig } from '@hub/config';
+import type { ProxyRules } from '@hub/outbound';
 import { lengthPrefixed } from './cell';
 import { probe } from './key-probe';
 import { KeyRefused, KeyUnavailable, type DataKeyName, type KeyProvider, type WrappedKey } from './key-provider';
@@ -17,9 +18,16 @@ export class VaultTransitKeyProvider implements KeyProvider {
     private readonly client: VaultTransitClient,
   ) {}
 
-  /** @param deadlineMs from a question to the last byte of its answer; five seconds if it is not said */
-  static async of(config: VaultTransitConfig, deadlineMs?: number): Promise<VaultTransitKeyProvider> {
-    return new VaultTransitKeyProvider(config.key, await VaultTransitClient.of(config, deadlineMs));
+  /**
+   * @param proxy      by which Vault is reached
+   * @param deadlineMs from a question to the last byte of its answer; five seconds if it is not said
+   */
+  static async of(
+    config: VaultTransitConfig,
+    proxy?: ProxyRules,
+    deadlineMs?: number,
+  ): Promise<VaultTransitKeyProvider> {
+    return new VaultTransitKeyProvider(config.key, await VaultTransitClient.of(config, proxy, deadlineMs));
   }
 
   async wrap(of: DataKeyName, plainKey: Buffer): Promise<WrappedKey> {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { VaultTransitConfig } from '@hub/config';
-import type { Agent, Dispatcher } from 'undici';
+import type { OutboundClient, ProxyRules } from '@hub/outbound';
 
 const DEADLINE_MS = 5_000;
 const LONGEST_ANSWER_BYTES = 64 * 1024;
@@ -18,25 +18,31 @@ export interface VaultAnswer {
 export class VaultTransitClient {
   private constructor(
     private readonly config: VaultTransitConfig,
-    private readonly request: (url: string, options: RequestOptions) => Promise<Dispatcher.ResponseData>,
-    private readonly agent: Agent,
+    private readonly outbound: OutboundClient,
     private readonly deadlineMs: number,
   ) {}
 
-  /** The client is loaded here, by those who use Vault. */
-  static async of(config: VaultTransitConfig, deadlineMs = DEADLINE_MS): Promise<VaultTransitClient> {
-    const { Agent, request } = await import('undici');
-    const agent = new Agent({
-      connect: { timeout: deadlineMs, ...(config.caCert !== null && { ca: config.caCert }) },
-    });
-    return new VaultTransitClient(config, request, agent, deadlineMs);
+  /**
+   * The way out is loaded here, by those who use Vault.
+   *
+   * @param proxy by which Vault is reached
+   */
+  static async of(
+    config: VaultTransitConfig,
+    proxy: ProxyRules = {},
+    deadlineMs = DEADLINE_MS,
+  ): Promise<VaultTransitClient> {
+    const { OutboundClient, vouchedFor } = await import('@hub/outbound');
+    const rules = { ...vouchedFor(proxy, config.address), ...(config.caCert !== null && { ca: config.caCert }) };
+    return new VaultTransitClient(config, new OutboundClient(rules), deadlineMs);
   }
 
   /** @param act such as `encrypt` */
   async ask(act: 'encrypt' | 'decrypt', key: string, body: Readonly<Record<string, string>>): Promise<VaultAnswer> {
     const { address, mount, namespace } = this.config;
-    const { statusCode, body: answer } = await this.request(`${address}/v1/${mount}/${act}/${key}`, {
+    const outcome = await this.outbound.send({
       method: 'POST',
+      url: `${address}/v1/${mount}/${act}/${key}`,
       headers: {
         'content-type': 'application/json',
         'x-vault-request': 'true',
@@ -44,10 +50,12 @@ export class VaultTransitClient {
         ...(namespace !== null && { 'x-vault-namespace': namespace }),
       },
       body: JSON.stringify(body),
-      dispatcher: this.agent,
-      signal: AbortSignal.timeout(this.deadlineMs), // undici follows no redirect unless it is told to
+      deadlineMs: this.deadlineMs,
+      maxBytes: LONGEST_ANSWER_BYTES,
     });
-    return { status: statusCode, ...contentOf(await textOf(answer)) };
+    if (outcome.kind !== 'answer') throw new Error(`Vault gives no answer: ${outcome.reason}`);
+    const { status, json } = outcome.answer;
+    return { status, ...contentOf(json) };
   }
 
   private async token(): Promise<string> {
@@ -59,31 +67,11 @@ export class VaultTransitClient {
   }
 }
 
-type RequestOptions = Omit<Dispatcher.RequestOptions, 'origin' | 'path'> & { readonly dispatcher: Dispatcher };
-
-async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > LONGEST_ANSWER_BYTES) throw new Error('the answer is too long');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function contentOf(text: string): Pick<VaultAnswer, 'data' | 'errors'> {
-  const { data, errors } = parsed(text);
+/** Anything else than an object is a proxy's page. */
+function contentOf(json: unknown): Pick<VaultAnswer, 'data' | 'errors'> {
+  const { data, errors } = (json ?? {}) as { data?: unknown; errors?: unknown };
   return {
     data: typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : {},
     errors: Array.isArray(errors) ? errors.filter((error) => typeof error === 'string') : [],
   };
-}
-
-function parsed(text: string): { data?: unknown; errors?: unknown } {
-  try {
-    return (JSON.parse(text) as { data?: unknown; errors?: unknown } | null) ?? {};
-  } catch {
-    return {}; // a proxy's page
-  }
 }

@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
+import { request } from 'node:http';
 import { SYSTEM_ORG } from '@hub/domain';
 import { ANYONES, type Account } from '../../support/accounts';
 import type { Caller } from '../../support/caller';
@@ -71,6 +72,49 @@ export class AttackStand {
     return page;
   }
 
+  /** Asks for something once. @returns the answer, how it is told, and the tables in which any row has changed by it */
+  async asked(act: () => Promise<Response>): Promise<Asked> {
+    let answer: Response | undefined;
+    const changed = await this.changedBy(async () => (answer = await act()));
+    if (!answer) throw new Error('nothing was asked');
+    return { answer, changed, told: await this.told(answer) };
+  }
+
+  /** A callback with other parameters, signed anew where its provider signs: what the provider itself would have sent. */
+  async signed(provider: OAuthName, url: string): Promise<string> {
+    if (provider !== 'shopify') return url;
+    const bare = new URL(url);
+    bare.searchParams.delete('hmac');
+    bare.searchParams.sort();
+    const message = bare.searchParams.toString().replaceAll('+', '%20');
+    const secret = (await this.hub.sandbox.credentials())['SHOPIFY_CLIENT_SECRET'] ?? '';
+    bare.searchParams.set('hmac', createHmac('sha256', secret).update(message).digest('hex'));
+    return bare.href;
+  }
+
+  /** How many codes of an account its provider was asked to redeem, well or in vain. */
+  async exchanges({ provider, name: account }: Account): Promise<number> {
+    return (await this.hub.sandbox.log({ provider, account, kind: 'exchange' })).length;
+  }
+
+  /** Sends a request past `fetch`, which lets nobody choose the Host. @returns status, headers and body */
+  async raw(method: string, path: string, headers: Readonly<Record<string, string>>, body = ''): Promise<RawAnswer> {
+    return new Promise((resolve, reject) => {
+      const sent = request(this.hub.base + path, { method, headers }, (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('end', () =>
+          resolve({
+            status: answer.statusCode ?? 0,
+            headers: answer.headers,
+            text: Buffer.concat(chunks).toString('utf8'),
+          }),
+        );
+      });
+      sent.once('error', reject).end(body);
+    });
+  }
+
   /** The callback's address, as providers know it. */
   callback(provider: string): string {
     return `${this.hub.publicUrl}/functions/v1/integrations-callback/${provider}`;
@@ -96,6 +140,21 @@ export class AttackStand {
       return event;
     });
   }
+}
+
+/** What came of one request. */
+export interface Asked {
+  /** Its body is read already. */
+  readonly answer: Response;
+  readonly told: string;
+  readonly changed: string[];
+}
+
+/** An answer as `node:http` has it. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
 }
 
 /** A line of the system's own trail. */

@@ -1,7 +1,7 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { HubConfig } from '@hub/config';
-import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type JWK } from 'jose';
+import { HubLogger } from '@hub/telemetry';
+import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
+import { KeySetServer } from '../../../../test/support/key-set-server';
 import { BearerService } from './bearer.service';
 
 const ORG = '3f0e3a52-5a43-4c5e-9d53-4f3a1c3a7f10';
@@ -9,47 +9,21 @@ const SECRET = 'a-secret-of-at-least-thirty-two-bytes';
 const ISSUER = 'https://issuer.example';
 const AUDIENCE = 'hub';
 
-type KeyPair = Awaited<ReturnType<typeof generateKeyPair>>;
-
-/** Publishes keys as an issuer does. */
-class KeySet {
-  readonly keys: JWK[] = [];
-  asked = 0;
-
-  private constructor(private readonly server: Server) {}
-
-  static async open(): Promise<KeySet> {
-    const server = createServer((_request, response) => {
-      set.asked += 1;
-      response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: set.keys }));
-    });
-    const set = new KeySet(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return set;
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/jwks.json`;
-  }
-
-  async publish(alg: string, kid: string): Promise<KeyPair> {
-    const pair = await generateKeyPair(alg, { extractable: true });
-    this.keys.push({ ...(await exportJWK(pair.publicKey)), kid, alg, use: 'sig' });
-    return pair;
-  }
-
-  close(): void {
-    this.server.close();
-  }
-}
-
-let keySet: KeySet;
-beforeAll(async () => (keySet = await KeySet.open()));
-afterAll(() => keySet.close());
+let keySet: KeySetServer;
+const services: BearerService[] = [];
+beforeAll(async () => (keySet = await KeySetServer.open()));
+afterAll(async () => {
+  await Promise.all(services.map((service) => service.onApplicationShutdown()));
+  await keySet.close();
+});
 
 function bearers(auth: Partial<NonNullable<HubConfig['auth']>>): BearerService {
   const none = { jwksUrl: null, jwtSecret: null, issuer: ISSUER, audience: AUDIENCE, orgClaim: ['org_id'] };
-  return new BearerService({ auth: { ...none, ...auth } } as unknown as HubConfig);
+  const outbound = { allowPrivate: true, allowHosts: [] };
+  const config = { auth: { ...none, ...auth }, outbound } as unknown as HubConfig;
+  const service = new BearerService(config, HubLogger.forApp('gateway', 'silent'));
+  services.push(service);
+  return service;
 }
 
 const aToken = (claims: Record<string, unknown> = {}) =>

@@ -1,43 +1,36 @@
 import { HUB_CONFIG, type AuthConfig, type HubConfig } from '@hub/config';
 import { HubError } from '@hub/domain';
-import { Inject, Injectable } from '@nestjs/common';
-import {
-  errors,
-  createRemoteJWKSet,
-  decodeProtectedHeader,
-  jwtVerify,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
-} from 'jose';
+import { OutboundClient, vouchedFor } from '@hub/outbound';
+import { HubLogger } from '@hub/telemetry';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { errors, decodeProtectedHeader, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { callerOfClaims, type Caller } from './caller';
+import { IssuerKeys } from './issuer-keys.client';
 
 const SECRET_ALGORITHMS = ['HS256'];
 const KEY_SET_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
-const KEY_SET_TIMEOUT_MS = 5_000;
-/** An unknown key id asks for the key set again, but not more often than this. */
-const KEY_SET_COOLDOWN_MS = 30_000;
-const KEY_SET_MAX_AGE_MS = 10 * 60_000;
 const LONGEST_TOKEN = 8_192;
 
 /** Verifies bearer tokens (RFC 7519, RFC 8725): the algorithm is chosen by our settings, never by the token alone. */
 @Injectable()
-export class BearerService {
+export class BearerService implements OnApplicationShutdown {
   private readonly auth: AuthConfig;
   private readonly secret: Uint8Array | undefined;
-  private readonly keySet: JWTVerifyGetKey | undefined;
+  private readonly issuer: { readonly keys: IssuerKeys; readonly outbound: OutboundClient } | undefined;
 
-  constructor(@Inject(HUB_CONFIG) config: HubConfig) {
+  constructor(@Inject(HUB_CONFIG) config: HubConfig, logger: HubLogger) {
     if (!config.auth) throw new Error('the gateway needs the auth settings');
     this.auth = config.auth;
     this.secret = this.auth.jwtSecret === null ? undefined : new TextEncoder().encode(this.auth.jwtSecret);
-    this.keySet =
-      this.auth.jwksUrl === null
-        ? undefined
-        : createRemoteJWKSet(new URL(this.auth.jwksUrl), {
-            timeoutDuration: KEY_SET_TIMEOUT_MS,
-            cooldownDuration: KEY_SET_COOLDOWN_MS,
-            cacheMaxAge: KEY_SET_MAX_AGE_MS,
-          });
+    const { jwksUrl } = this.auth;
+    if (jwksUrl === null) return;
+    // the operator names this host, and it may be a private one; nothing else may be reached by it
+    const outbound = new OutboundClient(vouchedFor(config.outbound, jwksUrl));
+    this.issuer = { outbound, keys: new IssuerKeys(jwksUrl, outbound, logger) };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.issuer?.outbound.close();
   }
 
   /**
@@ -61,21 +54,14 @@ export class BearerService {
     const alg = algorithmOf(token);
     if (this.secret && SECRET_ALGORITHMS.includes(alg ?? ''))
       return (await jwtVerify(token, this.secret, { ...options, algorithms: SECRET_ALGORITHMS })).payload;
-    if (this.keySet)
-      return (await jwtVerify(token, this.keySet, { ...options, algorithms: KEY_SET_ALGORITHMS })).payload;
+    if (this.issuer)
+      return (await jwtVerify(token, this.issuer.keys.keyFor, { ...options, algorithms: KEY_SET_ALGORITHMS })).payload;
     throw new UnknownAlgorithm(alg);
   }
 }
 
-/** Codes of jose's errors by which a key set, not the token, is at fault. */
-const KEY_SET_FAULTS: ReadonlySet<string> = new Set([
-  errors.JWKSTimeout.code,
-  errors.JWKSInvalid.code,
-  errors.JOSEError.code, // an answer other than 200, or one that is no JSON
-]);
-
 function isTokensFault(error: unknown): boolean {
-  return (error instanceof errors.JOSEError && !KEY_SET_FAULTS.has(error.code)) || error instanceof UnknownAlgorithm;
+  return error instanceof errors.JOSEError || error instanceof UnknownAlgorithm;
 }
 
 /** The token asks for an algorithm that we have no key for. */

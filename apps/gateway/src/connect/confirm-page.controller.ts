@@ -28,7 +28,8 @@ export class ConfirmPageController {
     @Res() reply: HubReply,
   ): Promise<void> {
     const { csrf } = (request.body ?? {}) as { csrf?: unknown };
-    const answer = await this.confirmPages.submit(params['page'] ?? '', csrf, request.cookies, request.ip);
+    const press = { csrf, site: request.headers['sec-fetch-site'] };
+    const answer = await this.confirmPages.submit(params['page'] ?? '', press, request.cookies, request.ip);
     if (answer.kind === 'page') sendPage(reply, answer.page);
     else sendBrowser(reply, answer, 303);
   }

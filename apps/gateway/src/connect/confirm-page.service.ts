@@ -14,7 +14,17 @@ import { csrfProof, isCsrfProof, isSecret } from './secrets';
 
 export type ConfirmAnswer = BrowserAnswer | { readonly kind: 'page'; readonly page: Page };
 
+/** A press of the button, as the browser sends it. */
+export interface Press {
+  readonly csrf: unknown;
+  /** From where, as the browser tells it (`Sec-Fetch-Site`); old browsers do not. */
+  readonly site: unknown;
+}
+
 type Cookies = Readonly<Record<string, string | undefined>>;
+
+/** The page's own origin, or nobody's page; browsers that do not tell have the proof alone. */
+const OWN_SITES: readonly unknown[] = [undefined, 'same-origin', 'none'];
 
 /** The page that asks before an account is connected for somebody else's flow. Only its own button, in the browser that was shown it, completes. */
 @Injectable()
@@ -44,12 +54,13 @@ export class ConfirmPageService {
   }
 
   /** @throws HubError `forbidden` if the press does not come from the browser that was shown the page */
-  async submit(pageSecret: string, csrf: unknown, cookies: Cookies, address: string): Promise<ConfirmAnswer> {
+  async submit(pageSecret: string, { csrf, site }: Press, cookies: Cookies, address: string): Promise<ConfirmAnswer> {
     const parked = await this.parked(pageSecret, address);
     if (!parked) return { kind: 'invalid' };
     const { flow } = parked;
     const cookie = this.cookieOf(flow, cookies);
-    if (cookie === undefined || typeof csrf !== 'string' || !isCsrfProof(csrf, cookie, pageSecret)) {
+    const isProven = cookie !== undefined && typeof csrf === 'string' && isCsrfProof(csrf, cookie, pageSecret);
+    if (!isProven || !OWN_SITES.includes(site)) {
       this.denials.record({
         name: 'flow.confirm_rejected',
         orgId: flow.orgId,

@@ -1,6 +1,7 @@
 import type { DeadLetter } from '@hub/database';
-import { Controller } from '@nestjs/common';
+import { Controller, Req } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
+import type { HubRequest } from '../http/hub-request';
 import type { RouteInput } from '../http/route';
 import { CurrentCaller, Input, Route } from '../http/route.decorator';
 import { cursorOf } from './dead-letter-cursor';
@@ -33,8 +34,9 @@ export class DeadLettersController {
   async replayOne(
     @CurrentCaller() caller: Caller,
     @Input() { params }: RouteInput<typeof replayDeadLetter>,
+    @Req() request: HubRequest,
   ): Promise<{ replayed: number }> {
-    await this.letters.replayOne(caller, params['id'] ?? '');
+    await this.letters.replayOne(caller, params['id'] ?? '', request.ip);
     return { replayed: 1 };
   }
 }

@@ -4,6 +4,8 @@ import { ProviderRegistry } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
 import { Injectable } from '@nestjs/common';
 import { actorOf, type Caller } from '../callers/caller';
+import { DenialsService } from '../callers/denials.service';
+import { replayDeadLetter } from './dead-letters.routes';
 
 /** An org's jobs that ran out of tries: to see, and to have tried again. */
 @Injectable()
@@ -12,6 +14,7 @@ export class DeadLettersService {
     private readonly letters: DeadLetterRepository,
     private readonly providers: ProviderRegistry,
     private readonly jobs: JobProducer,
+    private readonly denials: DenialsService,
   ) {}
 
   async page(
@@ -31,10 +34,19 @@ export class DeadLettersService {
     return replayed.length;
   }
 
-  /** Has one letter tried again. */
-  async replayOne(caller: Caller, id: string): Promise<void> {
-    const replayed = await this.letters.replayOne(caller.orgId, id, actorOf(caller));
-    if (!replayed) throw new HubError('not_found', 'This org has no dead letter of this id.');
+  /**
+   * Has one letter tried again. What another org has is not told from what nobody has, here as in the trail.
+   *
+   * @param address of the caller, for the denial
+   * @throws HubError `not_found` if the org has none of this id
+   */
+  async replayOne(caller: Caller, id: string, address: string): Promise<void> {
+    const { orgId, sub } = caller;
+    const replayed = await this.letters.replayOne(orgId, id, actorOf(caller));
+    if (!replayed) {
+      this.denials.record({ name: 'auth.foreign_org', orgId, sub, address, detail: { route: replayDeadLetter.path } });
+      throw new HubError('not_found', 'This org has no dead letter of this id.');
+    }
     const { kind, ...work } = replayed;
     await this.jobs.ring(kind, work);
   }

@@ -62,13 +62,27 @@ export class ProblemFilter implements ExceptionFilter {
     );
   }
 
+  /** What the framework could not even read, such as a body that is no JSON: told like what the hub's own checks refuse. */
+  private unread(problem: HubError, request: HubRequest): HubError {
+    const { caller, ip } = request;
+    if (caller && problem.code === 'invalid_request')
+      this.denials.record({
+        name: 'request.invalid',
+        orgId: caller.orgId,
+        sub: caller.sub,
+        address: ip,
+        detail: { route: specOf(request)?.path, status: problem.status },
+      });
+    return problem;
+  }
+
   private toProblem(error: unknown, request: HubRequest): HubError {
     if (error instanceof HubError) return error;
     if (error instanceof KeyUnavailable) return this.keysAway(error, request);
     if (error instanceof OrgForgotten) return orgForgotten();
     if (error instanceof OpenFailed) this.recordUnopened(error, request);
     const known = problemOfStatus(statusOf(error));
-    if (known) return known;
+    if (known) return this.unread(known, request);
     this.logger.failure('hub.request.failed', error, {
       request: request.id,
       method: request.method,

@@ -26,7 +26,7 @@ export class RequestChecks {
     if (!spec) return;
     if (spec.limit === 'guesses') await this.limits.refuseGuesser('link', request.ip);
     if (spec.scope !== null) request.caller = await this.checkCaller(request, spec, spec.scope);
-    checkMediaType(request, spec);
+    this.telling(request, spec, () => checkMediaType(request, spec));
   }
 
   private async checkCaller(
@@ -58,9 +58,13 @@ export class RequestChecks {
   /** Once the body is there. */
   beforeHandler(request: HubRequest): void {
     const spec = specOf(request);
-    if (!spec) return;
+    if (spec) this.telling(request, spec, () => this.validate(request, spec));
+  }
+
+  /** Does a check, and tells the trail if it fails. */
+  private telling(request: HubRequest, spec: RouteSpec, check: () => void): void {
     try {
-      this.validate(request, spec);
+      check();
     } catch (error) {
       this.recordInvalid(request, spec);
       throw error;

@@ -2,7 +2,7 @@ import { HUB_CONFIG, isLoopback, type HubConfig } from '@hub/config';
 import { parseOrgId } from '@hub/domain';
 import { ProviderRegistry } from '@hub/providers';
 import { Controller, Inject, Req, Res } from '@nestjs/common';
-import { sendPage } from '../http/browser-reply';
+import { sendBrowser, sendPage } from '../http/browser-reply';
 import type { HubReply, HubRequest } from '../http/hub-request';
 import { parseQuery, singleValues } from '../http/query-string';
 import { Route } from '../http/route.decorator';
@@ -25,7 +25,7 @@ export class LandingController {
 
   @Route(home)
   home(@Res() reply: HubReply): void {
-    void reply.redirect('/integrations', 302);
+    sendBrowser(reply, { kind: 'redirect', url: '/integrations' }, 302);
   }
 
   @Route(landing)

@@ -22,6 +22,8 @@ export class Limiter {
   private readonly shared: RateLimiterRedis;
   /** Requests that Redis has counted ahead, by key. */
   private readonly slices = new Map<string, { left: number; readonly endsMs: number }>();
+  /** Slices that are being counted. */
+  private readonly counting = new Map<string, Promise<Exceeded | 'kept' | undefined>>();
 
   /**
    * @param name  part of the keys in Redis
@@ -54,12 +56,32 @@ export class Limiter {
    */
   async take(key: string, askRedis: boolean): Promise<Exceeded | undefined> {
     const alone = await this.consume(this.local, key, 1);
-    if (alone) return alone;
-    if (!askRedis || this.takeFromSlice(key)) return undefined;
+    if (alone !== 'passes') return alone;
+    if (!askRedis) return undefined;
+    while (!this.takeFromSlice(key)) {
+      const counted = await this.countSlice(key);
+      if (counted !== 'kept') return counted;
+    }
+    return undefined;
+  }
+
+  /** Counts the next slice in Redis, once for all who wait for it. @returns `undefined` if Redis did not take part */
+  private countSlice(key: string): Promise<Exceeded | 'kept' | undefined> {
+    const known = this.counting.get(key);
+    if (known) return known;
+    const counting = this.countAhead(key).finally(() => this.counting.delete(key));
+    this.counting.set(key, counting);
+    return counting;
+  }
+
+  private async countAhead(key: string): Promise<Exceeded | 'kept' | undefined> {
     const all = await this.consume(this.shared, key, this.slice);
-    if (all)
-      await this.local.set(key, this.rate.count + 1, Math.ceil(all.retryAfterMs / 1_000)); // Redis need not say it again
-    else if (this.slice > 1) this.keepSlice(key);
+    if (all === undefined) return undefined;
+    if (all === 'passes') {
+      this.keepSlice(key);
+      return 'kept';
+    }
+    await this.local.set(key, this.rate.count + 1, Math.ceil(all.retryAfterMs / 1_000)); // Redis need not say it again
     return all;
   }
 
@@ -70,14 +92,15 @@ export class Limiter {
     return { retryAfterMs: seen.msBeforeNext, isFirst: false };
   }
 
+  /** @returns `undefined` if nothing was counted */
   private async consume(
     limiter: RateLimiterMemory | RateLimiterRedis,
     key: string,
     points: number,
-  ): Promise<Exceeded | undefined> {
+  ): Promise<Exceeded | 'passes' | undefined> {
     try {
       await limiter.consume(key, points);
-      return undefined;
+      return 'passes';
     } catch (refusal) {
       if (refusal instanceof RateLimiterRes) return this.exceeded(refusal, points);
       this.onUncounted(refusal as Error);
@@ -108,6 +131,6 @@ export class Limiter {
       this.slices.delete(other);
     }
     this.slices.delete(key);
-    this.slices.set(key, { left: this.slice - 1, endsMs: now + this.rate.windowMs });
+    this.slices.set(key, { left: this.slice, endsMs: now + this.rate.windowMs });
   }
 }

@@ -26,6 +26,17 @@ describe('an authorization code', () => {
     expect(codes.redeem(code, PROOF)).toEqual({ ok: false, reason: 'used' });
   });
 
+  it('knows what it was exchanged for', () => {
+    const { codes } = setup();
+    const code = codes.open(ORDER, 600);
+    expect(codes.grantOf(code)).toBeUndefined();
+    codes.redeem(code, PROOF);
+    codes.tie(code, 'g1');
+    expect(codes.grantOf(code)).toBe('g1');
+    codes.tie('unknown', 'g2');
+    expect(codes.grantOf('unknown')).toBeUndefined();
+  });
+
   it.each([
     [{ clientId: 'other' }, 'foreign'],
     [{ account: 'other' }, 'foreign'],

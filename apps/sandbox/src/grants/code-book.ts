@@ -11,6 +11,8 @@ interface OpenCode {
   /** Milliseconds of the provider's clock. */
   expiresAt: number;
   used: boolean;
+  /** What it was exchanged for; null before that. */
+  grantId: string | null;
 }
 
 const CODES_KEPT = 20_000;
@@ -23,7 +25,7 @@ export class CodeBook {
 
   open(order: CodeOrder, seconds: number): string {
     const code = this.parts.mint();
-    this.codes.set(code, { order, expiresAt: this.parts.now() + seconds * 1000, used: false });
+    this.codes.set(code, { order, expiresAt: this.parts.now() + seconds * 1000, used: false, grantId: null });
     if (this.codes.size > CODES_KEPT) this.codes.delete(this.codes.keys().next().value!);
     return code;
   }
@@ -36,6 +38,17 @@ export class CodeBook {
     if (reason) return { ok: false, reason };
     found.used = true;
     return { ok: true, order: found.order };
+  }
+
+  /** Remembers what a redeemed code was exchanged for. */
+  tie(code: string, grantId: string): void {
+    const found = this.codes.get(code);
+    if (found) found.grantId = grantId;
+  }
+
+  /** The grant that a used code was exchanged for. */
+  grantOf(code: string): string | undefined {
+    return this.codes.get(code)?.grantId ?? undefined;
   }
 
   accountOf(code: string): string | undefined {

@@ -20,6 +20,8 @@ import type { ProviderState } from '../provider-state';
 export class CallDesk<S extends CommonSettings> implements SandboxDesk<S> {
   /** Entries of this call whose answer is still under way. */
   private readonly pending: HistoryEntry[] = [];
+  /** The code that this call has redeemed, until its grant is made. */
+  private redeemedCode: string | undefined;
 
   constructor(
     private readonly state: ProviderState<S>,
@@ -47,14 +49,21 @@ export class CallDesk<S extends CommonSettings> implements SandboxDesk<S> {
 
   redeemCode(code: string | undefined, proof: CodeProof): RedeemedCode {
     const redeemed = this.state.codes.redeem(code, proof);
-    if (!redeemed.ok) {
-      this.refuse('exchange', code === undefined ? 'missing' : redeemed.reason, code);
-    }
+    if (redeemed.ok) this.redeemedCode = code;
+    else this.refuse('exchange', code === undefined ? 'missing' : redeemed.reason, code);
+    if (!redeemed.ok && redeemed.reason === 'used') this.punishReuse(code ?? '');
     return redeemed;
+  }
+
+  private punishReuse(code: string): void {
+    const grantId = this.state.codes.grantOf(code);
+    const reused = grantId !== undefined && this.settings(this.state.codes.accountOf(code)).codeReuseEndsGrant;
+    if (reused) this.close({ grantId }, 'reuse');
   }
 
   grant(order: GrantOrder): IssuedTokens {
     const { issued, grant, reused } = this.state.grants.open(order);
+    if (this.redeemedCode !== undefined) this.state.codes.tie(this.redeemedCode, grant.id);
     this.state.statistics.exchanges.accepted += 1;
     this.record({
       ...this.about(order.account),

@@ -146,6 +146,22 @@ describe('the token endpoint', () => {
     expect((await refresh(second.refresh_token!)).statusCode).toBe(400);
   });
 
+  it('can close the grant when its code comes again, and no other', async () => {
+    await driver.admin('PATCH', '/settings/notion', { codeReuseEndsGrant: true });
+    const other = await connect('other');
+    const code = await codeFor('acme');
+    const body = { grant_type: 'authorization_code', code, redirect_uri: CALLBACK };
+    const first = (await token(body)).json<Record<string, string>>();
+    expect((await token(body)).statusCode).toBe(400);
+    expect((await refresh(first.refresh_token!)).statusCode).toBe(400);
+    expect((await refresh(other.refresh_token!)).statusCode).toBe(200);
+    await driver.admin('DELETE', '/settings/notion');
+    const spared = { ...body, code: await codeFor('acme') };
+    const second = (await token(spared)).json<Record<string, string>>();
+    expect((await token(spared)).statusCode).toBe(400);
+    expect((await refresh(second.refresh_token!)).statusCode).toBe(200);
+  });
+
   it('revokes and introspects', async () => {
     const { access_token, refresh_token } = await connect();
     const { apiBaseUrl, revokeUrl } = driver.endpoints('notion');

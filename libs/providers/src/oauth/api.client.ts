@@ -1,6 +1,5 @@
 import type { Endpoints } from '@hub/domain';
-import { API_BYTES, USUAL_DEADLINE_MS, type OutboundClient } from '../outbound/outbound.client';
-import type { OutboundOutcome } from '../outbound/outbound-outcome';
+import { API_BYTES, USUAL_DEADLINE_MS, type OutboundClient, type OutboundOutcome } from '@hub/outbound';
 import type { ApiAnswer, ApiClient, ApiRequest, OAuthProvider } from '../provider-definition';
 import { isSuccess, readAbsence, readRefusal, readUnusable } from '../wire-failure';
 

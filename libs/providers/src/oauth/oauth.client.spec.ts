@@ -1,7 +1,6 @@
 import type { Endpoints } from '@hub/domain';
 import { answered, registered, scriptedWire } from '../../testing/scripted-wire';
-import type { OutboundRequest } from '../outbound/outbound.client';
-import type { OutboundOutcome } from '../outbound/outbound-outcome';
+import type { OutboundOutcome, OutboundRequest } from '@hub/outbound';
 import type { OAuthProvider } from '../provider-definition';
 import { readBearerGrant } from '../grant-reading';
 import type { RegisteredProvider } from '../registered-provider';

@@ -1,6 +1,5 @@
 import type { Endpoints, Failure } from '@hub/domain';
-import { TOKEN_BYTES, USUAL_DEADLINE_MS, type OutboundClient } from '../outbound/outbound.client';
-import type { OutboundOutcome } from '../outbound/outbound-outcome';
+import { TOKEN_BYTES, USUAL_DEADLINE_MS, type OutboundClient, type OutboundOutcome } from '@hub/outbound';
 import type { ApiClient, Conversation, Grant, GrantConversation, OAuthProvider } from '../provider-definition';
 import { oauthHalf, type RegisteredProvider } from '../registered-provider';
 import { isClientRefusal, isSuccess, readAbsence, readRefusal, readUnusable } from '../wire-failure';

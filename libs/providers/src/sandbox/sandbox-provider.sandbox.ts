@@ -30,6 +30,8 @@ export const commonSettings = z.strictObject({
   grantScopes: z.array(z.string()).nullable(),
   /** Life of an authorization code in seconds. */
   codeSeconds: z.number().positive(),
+  /** Presenting a used code again closes the grant that it was exchanged for (RFC 6749 section 4.1.2). */
+  codeReuseEndsGrant: z.boolean(),
   /** Life of an access token in seconds; null never expires. */
   accessTokenSeconds: z.number().positive().nullable(),
   /** Life of a refresh token in seconds; null never expires. */
@@ -67,6 +69,7 @@ export const commonDefaults: CommonSettings = {
   redirectUris: null,
   grantScopes: null,
   codeSeconds: 600,
+  codeReuseEndsGrant: false,
   accessTokenSeconds: 3600,
   refreshTokenSeconds: null,
   issueRefreshToken: true,

@@ -1,5 +1,5 @@
 import { aPage, anAnswer, answered, scriptedApi } from '../../../testing/scripted-wire';
-import type { OutboundOutcome } from '../../outbound/outbound-outcome';
+import type { OutboundOutcome } from '@hub/outbound';
 import type { Conversation, WireAnswer } from '../../provider-definition';
 import { provider } from './notion.provider';
 

@@ -1,8 +1,24 @@
-import type { WireAnswer } from '../provider-definition';
+/** An HTTP answer as far as readers need it. `json` is `undefined` if the body is none. */
+export interface WireAnswer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly text: string;
+  readonly json: unknown;
+}
 
 /** Why surely no byte of the request has left. */
 export type NotSentReason =
-  'blocked_address' | 'dns' | 'refused' | 'connect_timeout' | 'tls' | 'connect' | 'bad_request' | 'timeout' | 'closed';
+  | 'blocked_address'
+  | 'proxy'
+  | 'dns'
+  | 'refused'
+  | 'connect_timeout'
+  | 'tls'
+  | 'connect'
+  | 'bad_request'
+  | 'timeout'
+  | 'closed';
 
 /** Why there is no usable answer to a request that may have arrived. */
 export type NoAnswerReason = 'timeout' | 'connection_lost' | 'too_large' | 'bad_encoding' | 'closed';
@@ -15,6 +31,7 @@ export type OutboundOutcome =
 
 const NOT_SENT_BY_CODE: Readonly<Record<string, NotSentReason>> = {
   HUB_BLOCKED_ADDRESS: 'blocked_address',
+  HUB_PROXY: 'proxy',
   ENOTFOUND: 'dns',
   EAI_AGAIN: 'dns',
   ENODATA: 'dns',

@@ -1,6 +1,5 @@
 import type { Dispatcher } from 'undici';
-import type { WireAnswer } from '../provider-definition';
-import { noAnswerReason, notSentReason, type OutboundOutcome } from './outbound-outcome';
+import { noAnswerReason, notSentReason, type OutboundOutcome, type WireAnswer } from './outbound-outcome';
 
 type AnswerHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2];
 

@@ -9,6 +9,8 @@ const INWARD = [
   '192.168.1.1',
   '100.64.0.1',
   '169.254.169.254',
+  '168.63.129.16',
+  '::ffff:168.63.129.16',
   '192.0.0.170',
   '192.0.2.1',
   '198.18.0.1',
@@ -48,9 +50,12 @@ describe('addresses that tenants or providers influence', () => {
     expect(permitsAddress('public', address)).toBe(false);
   });
 
-  it.each(['8.8.8.8', '140.82.121.3', '2606:4700::1111', '2a00:1450:4001:80b::200e'])('permits %s', (address) => {
-    expect(permitsAddress('public', address)).toBe(true);
-  });
+  it.each(['8.8.8.8', '168.63.129.15', '140.82.121.3', '2606:4700::1111', '2a00:1450:4001:80b::200e'])(
+    'permits %s',
+    (address) => {
+      expect(permitsAddress('public', address)).toBe(true);
+    },
+  );
 });
 
 describe('addresses with the sandbox allowed', () => {
