@@ -3,7 +3,8 @@ import type { HubLogger } from '@hub/telemetry';
 import { Queue, type BulkJobOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { JOBS, jobOptions, queueName, type JobName, type Work } from './queue-catalog';
-import { isRedisTimeout, type RedisConnections } from './redis-connections';
+import type { RedisConnections } from './redis-connections';
+import { RedisHearing } from './redis-hearing';
 
 /**
  * What came of a ring: the work stands in its queue; or a job of its name runs already, or its worker has died and nobody
@@ -11,8 +12,6 @@ import { isRedisTimeout, type RedisConnections } from './redis-connections';
  */
 export type RingOutcome = 'rung' | 'under_way' | 'lost';
 
-/** After a command that Redis did not answer in time, so long nobody waits for the next one. */
-const DEAF_MS = 3_000;
 /** One bell: which job, for which work. */
 export interface Ring {
   readonly job: JobName;
@@ -26,7 +25,7 @@ const RINGS_AT_ONCE = 100;
 export class JobProducer {
   private readonly queues = new Map<string, Queue>();
   private readonly connection: Redis;
-  private deafUntilMs = -Infinity;
+  private readonly hearing = new RedisHearing();
 
   constructor(
     private readonly config: Pick<HubConfig, 'redisPrefix'>,
@@ -115,12 +114,11 @@ export class JobProducer {
 
   /** @returns `undefined` if Redis took nothing */
   private async guarded<T>(job: JobName, provider: string, act: (queue: Queue) => Promise<T>): Promise<T | undefined> {
-    if (performance.now() < this.deafUntilMs) return undefined;
+    if (!this.hearing.isGood) return undefined;
     try {
       return await act(this.queue(queueName(job, provider)));
     } catch (error) {
-      // a line that stands and says nothing costs each ring its whole patience, and a refresh waits for its ring
-      if (isRedisTimeout(error as Error)) this.deafUntilMs = performance.now() + DEAF_MS;
+      this.hearing.note(error as Error); // a refresh waits for its ring
       this.logger.warning('queue.ring_lost', {
         queue: JOBS[job].queue,
         provider,

@@ -80,8 +80,3 @@ export class RedisConnections {
     for (const redis of this.open) redis.disconnect();
   }
 }
-
-/** Whether Redis did not answer a command in time; ioredis words it so when `commandTimeout` is over. */
-export function isRedisTimeout(error: Error): boolean {
-  return error.message === 'Command timed out';
-}

@@ -1,4 +1,5 @@
 import type { Rate } from '@hub/config';
+import type { RedisHearing } from '@hub/queues';
 import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 
@@ -8,9 +9,6 @@ export interface Exceeded {
   /** Whether it is the first time in this window, as far as this gateway knows. */
   readonly isFirst: boolean;
 }
-
-/** Redis did not take part in a count. */
-export type OnUncounted = (error: Error) => void;
 
 /**
  * Counts by key in windows that begin with their first request: in this process, and together with all other gateways in
@@ -26,15 +24,16 @@ export class Limiter {
   private readonly counting = new Map<string, Promise<Exceeded | 'kept' | undefined>>();
 
   /**
-   * @param name  part of the keys in Redis
-   * @param slice so many requests are counted in Redis at once, ahead of them; 1: each when it comes
+   * @param name    part of the keys in Redis
+   * @param hearing of that Redis: without it this process counts alone
+   * @param slice   so many requests are counted in Redis at once, ahead of them; 1: each when it comes
    */
   constructor(
     redis: Redis,
     prefix: string,
     name: string,
     private readonly rate: Rate,
-    private readonly onUncounted: OnUncounted,
+    private readonly hearing: RedisHearing,
     private readonly slice = 1,
   ) {
     const options = { points: rate.count, duration: rate.windowMs / 1_000 };
@@ -50,14 +49,13 @@ export class Limiter {
   /**
    * Counts one request.
    *
-   * @param key      of whoever is counted, already a hash
-   * @param askRedis false while Redis is known to be deaf
+   * @param key of whoever is counted, already a hash
    * @returns `undefined` if it may pass
    */
-  async take(key: string, askRedis: boolean): Promise<Exceeded | undefined> {
+  async take(key: string): Promise<Exceeded | undefined> {
     const alone = await this.consume(this.local, key, 1);
     if (alone !== 'passes') return alone;
-    if (!askRedis) return undefined;
+    if (!this.hearing.isGood) return undefined;
     while (!this.takeFromSlice(key)) {
       const counted = await this.countSlice(key);
       if (counted !== 'kept') return counted;
@@ -103,7 +101,7 @@ export class Limiter {
       return 'passes';
     } catch (refusal) {
       if (refusal instanceof RateLimiterRes) return this.exceeded(refusal, points);
-      this.onUncounted(refusal as Error);
+      this.hearing.note(refusal as Error); // RedisConnections tells of outages
       return undefined;
     }
   }

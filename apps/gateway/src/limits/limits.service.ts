@@ -1,6 +1,6 @@
 import { HUB_CONFIG, type HubConfig, type LimitsConfig } from '@hub/config';
 import { HubError, type OrgId } from '@hub/domain';
-import { isRedisTimeout, RedisConnections } from '@hub/queues';
+import { RedisConnections, RedisHearing } from '@hub/queues';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
 import { DenialsService } from '../callers/denials.service';
@@ -10,8 +10,6 @@ import { Limiter, type Exceeded } from './limiter';
 /** Secrets that somebody may try to guess; each kind is counted apart. */
 export type Guess = 'link' | 'bearer';
 
-/** After a command that Redis did not answer in time, so long nobody waits for the next one. */
-const DEAF_MS = 3_000;
 /** A caller's requests are counted in Redis by the hundredth of its limit, so that a token read seldom waits for Redis. */
 const CALLER_SLICES = 100;
 
@@ -27,7 +25,6 @@ interface Counted {
 @Injectable()
 export class LimitsService {
   private readonly limiters: Readonly<Partial<Record<keyof LimitsConfig, Limiter>>>;
-  private deafUntilMs = -Infinity;
 
   constructor(
     @Inject(HUB_CONFIG) { limits, redisPrefix }: HubConfig,
@@ -35,16 +32,14 @@ export class LimitsService {
     private readonly denials: DenialsService,
   ) {
     const redis = connections.forLimits();
-    const onUncounted = (error: Error): void => {
-      if (isRedisTimeout(error)) this.deafUntilMs = performance.now() + DEAF_MS; // RedisConnections tells of outages
-    };
+    const hearing = new RedisHearing();
     const names = Object.keys(limits) as (keyof LimitsConfig)[];
     this.limiters = Object.fromEntries(
       names.flatMap((name) => {
         const rate = limits[name];
         if (rate === null) return [];
         const slice = name === 'caller' ? Math.max(1, Math.floor(rate.count / CALLER_SLICES)) : 1;
-        return [[name, new Limiter(redis, redisPrefix, name, rate, onUncounted, slice)]];
+        return [[name, new Limiter(redis, redisPrefix, name, rate, hearing, slice)]];
       }),
     );
   }
@@ -76,7 +71,7 @@ export class LimitsService {
   }
 
   private async count({ name, key, address, caller }: Counted): Promise<void> {
-    const exceeded = await this.limiters[name]?.take(keyHash(key), this.redisHears);
+    const exceeded = await this.limiters[name]?.take(keyHash(key));
     if (!exceeded) return;
     if (exceeded.isFirst) this.record(name, address, caller);
     throw tooMany(name, exceeded);
@@ -84,10 +79,6 @@ export class LimitsService {
 
   private record(limit: keyof LimitsConfig, address: string, caller: { orgId: OrgId; sub: string } | undefined): void {
     this.denials.record({ name: 'limit.reached', address, detail: { limit }, ...caller });
-  }
-
-  private get redisHears(): boolean {
-    return performance.now() >= this.deafUntilMs;
   }
 }
 
