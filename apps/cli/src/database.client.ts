@@ -78,7 +78,7 @@ async function connect(url: string): Promise<HubDatabase> {
 
 /** Whether somebody answered whose certificate is not to be trusted, as Node's codes for TLS tell it. */
 export function distrusts(error: unknown): boolean {
-  const codes = [error, ...(error instanceof AggregateError ? error.errors : [])].map(
+  const codes = [error, ...(error instanceof AggregateError ? (error.errors as unknown[]) : [])].map(
     (one) => (one as { code?: unknown }).code,
   );
   return codes.some((code) => typeof code === 'string' && /CERT|ALTNAME|UNABLE_TO_VERIFY/.test(code));
