@@ -1,6 +1,12 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { AUDIT_KEY_STORE, AuditVault, DATA_KEY_STORE } from '@hub/token-vault';
-import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Global,
+  Module,
+  type DynamicModule,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { AuditChainRepository } from './audit-chain.repository';
 import { AuditRepository } from './audit.repository';
@@ -16,6 +22,7 @@ import { IntegrationRepository } from './integration.repository';
 import { KeyRotationRepository } from './key-rotation.repository';
 import { RevocationRepository } from './revocation.repository';
 import { SyncRepository } from './sync.repository';
+import { presetTrail } from './trail-metrics';
 
 const REPOSITORIES = [
   AuditChainRepository,
@@ -34,7 +41,7 @@ const TELLING_OF_PEOPLE = [AuditRepository, FlowRepository, IntegrationRepositor
 /** The data for an app: the two doors, and a repository for each conversation. */
 @Global()
 @Module({})
-export class DatabaseModule implements OnApplicationShutdown {
+export class DatabaseModule implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(private readonly modules: ModuleRef) {}
 
   /** @param name the app's, shown by the server beside its connections */
@@ -85,6 +92,10 @@ export class DatabaseModule implements OnApplicationShutdown {
         ...REPOSITORIES,
       ],
     };
+  }
+
+  onApplicationBootstrap(): void {
+    presetTrail();
   }
 
   async onApplicationShutdown(): Promise<void> {
