@@ -1,5 +1,5 @@
 import { ConfigModule, type HubConfig } from '@hub/config';
-import { DatabaseModule, LeaseModule } from '@hub/database';
+import { DatabaseModule, FiguresModule, LeaseModule } from '@hub/database';
 import { QueuesModule } from '@hub/queues';
 import { TelemetryModule } from '@hub/telemetry';
 import { TokenVaultModule } from '@hub/token-vault';
@@ -7,6 +7,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { AuditTrailModule } from './audit-trail/audit-trail.module';
 import { BreakerModule } from './breaker/breaker.module';
 import { DueScanModule } from './due-scan/due-scan.module';
+import { FleetGaugesModule } from './fleet-gauges/fleet-gauges.module';
 import { RefreshWorkerService } from './refresh-worker.service';
 import { RefreshModule } from './refresh/refresh.module';
 import { RotationModule } from './rotation/rotation.module';
@@ -25,6 +26,7 @@ export class RefreshWorkerModule {
         TelemetryModule.forApp(APP),
         DatabaseModule.forApp(APP),
         LeaseModule.forApp(APP),
+        FiguresModule.forApp(APP),
         QueuesModule,
         TokenVaultModule,
         BreakerModule,
@@ -33,6 +35,7 @@ export class RefreshWorkerModule {
         AuditTrailModule,
         RevocationModule,
         RotationModule,
+        FleetGaugesModule,
       ],
       providers: [RefreshWorkerService],
     };

@@ -6,6 +6,7 @@ import { Injectable } from '@nestjs/common';
 import { AuditKeeperJob } from './audit-trail/audit-keeper.job';
 import { BreakerService } from './breaker/breaker.service';
 import { DueScanJob } from './due-scan/due-scan.job';
+import { FleetGaugesJob } from './fleet-gauges/fleet-gauges.job';
 import { RefreshConsumer } from './refresh/refresh.consumer';
 import { RefreshService } from './refresh/refresh.service';
 import { RevocationConsumer } from './revocation/revocation.consumer';
@@ -37,6 +38,7 @@ export class RefreshWorkerService {
     private readonly revocationConsumer: RevocationConsumer,
     private readonly revocations: RevocationService,
     private readonly rotations: RotationJob,
+    private readonly gauges: FleetGaugesJob,
   ) {
     this.watch = new OverdueWatch(due, notices, producer, consumer, connections, logger);
   }
@@ -50,6 +52,7 @@ export class RefreshWorkerService {
     this.breakers.start();
     this.trail.start();
     this.rotations.start();
+    this.gauges.start();
     this.watch.start({
       kind: 'refresh',
       everyMs: LOOK_FOR_REFRESHES_MS,
@@ -77,6 +80,7 @@ export class RefreshWorkerService {
 
   /** No more work from anywhere, then an end for what is under way: what was asked of a provider is saved. */
   async drain(): Promise<void> {
+    this.gauges.stop();
     this.breakers.stop();
     const parts = [
       this.consumer.drain(),

@@ -5,6 +5,7 @@ import type { EntityManager } from 'typeorm';
 import { AuditEventEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { selectOne } from './statements';
+import { countRefused, noteAppended } from './trail-metrics';
 
 /** One line of the trail as callers read it. */
 export interface AuditLine {
@@ -37,7 +38,7 @@ export async function appendEvents(
 ): Promise<void> {
   for (const entry of entries) {
     const id = randomUUID();
-    await manager.query('select hub.append_event($1, $2, $3, $4, $5, $6, $7)', [
+    const columns = [
       id,
       entry.name,
       entry.provider,
@@ -45,7 +46,14 @@ export async function appendEvents(
       entry.actor.type,
       entry.actor.id,
       JSON.stringify({ ...entry.detail, ...sealedDetail(entry, id, sealer) }),
-    ]);
+    ];
+    try {
+      await manager.query('select hub.append_event($1, $2, $3, $4, $5, $6, $7)', columns);
+    } catch (error) {
+      countRefused(error);
+      throw error;
+    }
+    noteAppended(manager, entry.name);
   }
 }
 

@@ -137,6 +137,16 @@ export function settleDataSource(url: string, name: string): DataSource {
   });
 }
 
+/** The same database once more, for figures alone: one connection, and whatever is asked over it is given up soon. */
+export function figuresDataSource(url: string, name: string): DataSource {
+  return pooled(url, `${name}-figures`, {
+    size: 1,
+    connectMs: SETTLE_CONNECT_TIMEOUT_MS,
+    answerMs: SETTLE_ANSWER_TIMEOUT_MS,
+    server: SETTLE_SERVER_TIMEOUTS,
+  });
+}
+
 function pooled(url: string, name: string, { size, connectMs, answerMs, server }: PoolManner): DataSource {
   return new DataSource({
     type: 'postgres',

@@ -1,7 +1,14 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { HubLogger } from '@hub/telemetry';
 import { AUDIT_KEY_STORE, AuditVault, DATA_KEY_STORE } from '@hub/token-vault';
-import { Global, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import {
+  Global,
+  Module,
+  type DynamicModule,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { AuditChainRepository } from './audit-chain.repository';
 import { AuditRepository } from './audit.repository';
@@ -18,6 +25,7 @@ import { KeyRotationRepository } from './key-rotation.repository';
 import { RevocationRepository } from './revocation.repository';
 import { awaitSchema } from './schema-gate';
 import { SyncRepository } from './sync.repository';
+import { presetTrail } from './trail-metrics';
 
 const REPOSITORIES = [
   AuditChainRepository,
@@ -36,7 +44,7 @@ const TELLING_OF_PEOPLE = [AuditRepository, FlowRepository, IntegrationRepositor
 /** The data for an app: the two doors, and a repository for each conversation. */
 @Global()
 @Module({})
-export class DatabaseModule implements OnApplicationShutdown, OnModuleInit {
+export class DatabaseModule implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
   constructor(private readonly modules: ModuleRef) {}
 
   /** @param name the app's, shown by the server beside its connections */
@@ -92,6 +100,10 @@ export class DatabaseModule implements OnApplicationShutdown, OnModuleInit {
   /** No app begins before the schema of its release is there. */
   async onModuleInit(): Promise<void> {
     await awaitSchema(this.modules.get(HubDatabase), this.modules.get(HubLogger, { strict: false }));
+  }
+
+  onApplicationBootstrap(): void {
+    presetTrail();
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -4,6 +4,7 @@ import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
 import { appDataSource, type ServerTimeouts } from './data-source';
 import { DatabaseBusy, isOfFullPool } from './database-busy';
 import { isOfForgottenOrg, OrgForgotten } from './org-forgotten';
+import { countAppended } from './trail-metrics';
 
 /** Classes of SQLSTATE by which a server says that it cannot serve now: connection, resources, an operator's hand. */
 const CANNOT_SERVE = /^(08|53|57)/;
@@ -65,13 +66,15 @@ export class HubDatabase {
     const startedMs = performance.now();
     let isOpen = false;
     try {
-      return await this.dataSource.transaction(async (manager) => {
+      const { done, manager: bound } = await this.dataSource.transaction(async (manager) => {
         const opened = await this.bind(manager, orgId);
         isOpen = true;
         this.noteServer(opened?.server);
         this.noteAnswer(startedMs);
-        return work(manager);
+        return { done: await work(manager), manager };
       });
+      countAppended(bound);
+      return done;
     } catch (error) {
       if (isOutage(error, isOpen)) this.noteTrouble();
       throw isOfForgottenOrg(error) ? new OrgForgotten(orgId, { cause: error }) : asBusy(error);

@@ -49,6 +49,13 @@ export {
 } from './dead-letter.repository';
 export { DueNotices, type DueNotice } from './due-notices.client';
 export { DueRepository, type DueKind, type DueWork } from './due.repository';
+export { FiguresModule } from './figures.module';
+export {
+  FleetFiguresRepository,
+  type FailingStreak,
+  type FleetFigures,
+  type ProviderFigures,
+} from './fleet-figures.repository';
 export {
   completeFlow,
   FlowRepository,
@@ -90,6 +97,7 @@ export {
   type Fence,
   type Lease,
   type NoLease,
+  type Replaced,
   type Settlement,
   type StoredOnce,
 } from './refresh-lease.repository';
@@ -98,3 +106,4 @@ export { enqueueRevocation, RevocationRepository, type NewRevocation, type Revoc
 export { SealFolderRepository, type LatestSeal } from './seal-folder.repository';
 export { SealHistory, type ToldSeal } from './seal-history';
 export { SyncRepository, type SyncSettled, type SyncTarget } from './sync.repository';
+export { countLostEvents } from './trail-metrics';

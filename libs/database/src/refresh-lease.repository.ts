@@ -86,15 +86,26 @@ export interface NoLease {
  * first; or its epoch had passed, so that its grant was kept apart; or the row was gone.
  */
 export type Settlement =
-  | { readonly kind: 'saved'; readonly integration: Integration }
+  | { readonly kind: 'saved'; readonly integration: Integration; readonly before: Replaced }
   | { readonly kind: 'late_grant_waits'; readonly epoch: number }
   | { readonly kind: 'late'; readonly epoch: number }
   | { readonly kind: 'gone' };
+
+/** How a row stood when an attempt was settled. */
+export interface Replaced {
+  readonly status: Integration['status'];
+  /** Of the access token that was there; `null`: no end is known. */
+  readonly expiresAt: Date | null;
+  readonly failedRefreshes: number;
+  /** The database's time of the settling. */
+  readonly at: Date;
+}
 
 /** The part of a row that a claim decides on, read under its lock. */
 interface ClaimHead {
   epoch: number;
   status: Integration['status'];
+  failed_refreshes: number;
   phase: string;
   next_refresh_at: Date | null;
   expires_at: Date | null;
@@ -283,7 +294,7 @@ function until(time: Date | null, now: Date): number | null {
 
 async function lockHead(manager: EntityManager, id: IntegrationId): Promise<ClaimHead | undefined> {
   const [head] = await manager.query<ClaimHead[]>(
-    `select epoch, status, phase, next_refresh_at, expires_at, issued_at, in_doubt_since, lease_until, clock_timestamp() as at,
+    `select epoch, status, failed_refreshes, phase, next_refresh_at, expires_at, issued_at, in_doubt_since, lease_until, clock_timestamp() as at,
        extract(epoch from clock_timestamp() - pg_postmaster_start_time())::float8 * 1000 as up_ms
      from public.integrations where id = $1 for update`,
     [id],
@@ -311,7 +322,8 @@ async function settled(
     [fence.integrationId, ...set.values],
   );
   const row = await manager.findOneOrFail(IntegrationEntity, { where: { id: fence.integrationId } });
-  if (count !== 1) return { kind: 'saved', integration: toIntegration(row) }; // by this same attempt, whose first word of it was lost
+  const before = replacedOf(head);
+  if (count !== 1) return { kind: 'saved', integration: toIntegration(row), before }; // by this same attempt, whose first word of it was lost
   if (change.patch.grant) await dropSuperseded(manager, fence.integrationId, change.patch.grant);
   const { provider } = fence.integration;
   await appendEvents(
@@ -324,7 +336,11 @@ async function settled(
       actor,
     })),
   );
-  return { kind: 'saved', integration: toIntegration(row) };
+  return { kind: 'saved', integration: toIntegration(row), before };
+}
+
+function replacedOf({ status, expires_at: expiresAt, failed_refreshes: failedRefreshes, at }: ClaimHead): Replaced {
+  return { status, expiresAt, failedRefreshes, at };
 }
 
 async function isOlder(manager: EntityManager, id: IntegrationId, grant: SealedGrant): Promise<boolean> {

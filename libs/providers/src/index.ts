@@ -7,6 +7,7 @@ export {
   type AuthorizationOrder,
   type AuthorizationRequest,
 } from './oauth/authorization-request';
+export { presetExchanges, type ExchangeOperation } from './oauth/exchange-metrics';
 export {
   OAuthClient,
   type CallOptions,

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { HubConfig } from '@hub/config';
 import type { HubLogger } from '@hub/telemetry';
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
+import { countStalled, recordEnd, recordStart, tellJobs } from './job-metrics';
 import type { JobProducer } from './job.producer';
 import { JOBS, ladderBackoff, queueName, type JobName, type Work } from './queue-catalog';
 import type { RedisConnections } from './redis-connections';
@@ -40,7 +41,9 @@ export class JobConsumer {
   private readonly again = new Map<string, number>();
   /** When a job of a lane last began or ended here, by `performance.now()`. */
   private readonly movedMs = new Map<string, number>();
-  private inFlight = 0;
+  /** Jobs that run here now, by their kind. */
+  private readonly inFlight = new Map<JobName, number>();
+  private readonly gauges: (() => void)[] = [];
 
   constructor(
     private readonly config: Pick<HubConfig, 'redisPrefix'>,
@@ -64,10 +67,18 @@ export class JobConsumer {
       });
       worker.on('error', () => undefined); // RedisConnections tells of outages, once
       worker.on('completed', (item: Job) => void this.scheduleAgain(job, item));
-      worker.on('stalled', () => this.logger.warning('worker.job_stalled', { queue: JOBS[job].queue, provider }));
+      worker.on('stalled', () => {
+        countStalled(job);
+        this.logger.warning('worker.job_stalled', { queue: JOBS[job].queue, provider });
+      });
       this.workers.push(worker);
       this.noteMove(job, provider);
     }
+    const providers = lanes.map(({ provider }) => provider);
+    const busy = (): number => this.inFlight.get(job) ?? 0;
+    this.gauges.push(
+      tellJobs(job, lanes.length * JOBS[job].concurrency, busy, () => this.producer.queued(job, providers)),
+    );
   }
 
   /** For how long no job of a lane has begun or ended in this process, in milliseconds; 0 for a lane that nobody takes from here. */
@@ -86,12 +97,19 @@ export class JobConsumer {
     handle: (work: Work, attempt: number) => Promise<JobOutcome>,
   ): Promise<void> {
     const parsed = JOBS[job].schema.safeParse(item.data);
-    if (!parsed.success) throw new UnrecoverableError('malformed job');
+    recordStart(job, item);
+    if (!parsed.success) {
+      recordEnd(job, 0, 'malformed');
+      throw new UnrecoverableError('malformed job');
+    }
     const { provider } = parsed.data;
-    this.inFlight += 1;
+    this.begin(job, 1);
     this.noteMove(job, provider);
+    const startedMs = performance.now();
+    let broken: string | undefined;
     const outcome = await handle(parsed.data, item.attemptsMade + 1)
       .catch((error: unknown): JobOutcome => {
+        broken = error instanceof Error ? error.name : typeof error;
         this.logger.failure('worker.job_failed', error, {
           queue: JOBS[job].queue,
           provider,
@@ -99,7 +117,8 @@ export class JobConsumer {
         });
         return 'try_again';
       })
-      .finally(() => (this.inFlight -= 1));
+      .finally(() => this.begin(job, -1));
+    recordEnd(job, performance.now() - startedMs, broken ?? errorOf(outcome));
     this.noteMove(job, provider);
     if (typeof outcome === 'object') {
       if ('againInMs' in outcome) this.again.set(item.id ?? '', outcome.againInMs);
@@ -115,22 +134,32 @@ export class JobConsumer {
     if (delayMs !== undefined) await this.producer.schedule(job, item.data as Work, delayMs);
   }
 
+  private begin(job: JobName, more: 1 | -1): void {
+    this.inFlight.set(job, (this.inFlight.get(job) ?? 0) + more);
+  }
+
   /** How many jobs run here now. */
   get running(): number {
-    return this.inFlight;
+    return [...this.inFlight.values()].reduce((sum, running) => sum + running, 0);
   }
 
   /** Takes no more work, waits for what is under way, and in any case comes back within its budget. */
   async drain(): Promise<void> {
+    for (const end of this.gauges.splice(0)) end();
     const endsAt = performance.now() + DRAIN_MS;
     await Promise.all(this.workers.map((worker) => worker.pause(true)));
-    while (this.inFlight > 0 && performance.now() < endsAt) await setTimeout(DRAIN_LOOK_MS);
+    while (this.running > 0 && performance.now() < endsAt) await setTimeout(DRAIN_LOOK_MS);
     await this.connections.known();
     // without Redis BullMQ never comes back from a polite farewell (#2430)
     const isRude = !this.connections.available;
     const closed = Promise.allSettled(this.workers.map((worker) => worker.close(isRude)));
     await Promise.race([closed, setTimeout(FAREWELL_MS, undefined, { ref: false })]);
   }
+}
+
+/** What a job failed by, as far as its queue is told. */
+function errorOf(outcome: JobOutcome): string | undefined {
+  return outcome === 'try_again' || outcome === 'give_up' ? outcome : undefined;
 }
 
 /** BullMQ counts starts in stretches of time: as many as fit, and a stretch for just as many. */

@@ -2,6 +2,7 @@ import type { HubConfig } from '@hub/config';
 import type { HubLogger } from '@hub/telemetry';
 import { Queue, type BulkJobOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { QueuedJobs } from './job-metrics';
 import { JOBS, jobOptions, queueName, type JobName, type Work } from './queue-catalog';
 import type { RedisConnections } from './redis-connections';
 import { RedisHearing } from './redis-hearing';
@@ -110,6 +111,23 @@ export class JobProducer {
       return true;
     });
     return isHeld === true;
+  }
+
+  /** How many jobs of a kind Redis holds for these providers together. @returns `undefined` if it does not say so */
+  async queued(job: JobName, providers: readonly string[]): Promise<QueuedJobs | undefined> {
+    const sum = { waiting: 0, active: 0, delayed: 0 };
+    const all = await Promise.all(
+      providers.map((provider) =>
+        this.guarded(job, provider, (queue) => queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed')),
+      ),
+    );
+    for (const counts of all) {
+      if (!counts) return undefined;
+      sum.waiting += (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0);
+      sum.active += counts['active'] ?? 0;
+      sum.delayed += counts['delayed'] ?? 0;
+    }
+    return sum;
   }
 
   /** @returns `undefined` if Redis took nothing */

@@ -1,3 +1,4 @@
+export { ExchangeRecord, type ExchangeNames } from './exchange-record';
 export { HealthServer, type Readiness } from './health-server';
 export { HubLogger, type LogFields } from './logger';
 export {
@@ -12,10 +13,14 @@ export {
   count,
   measure,
   observe,
+  preset,
   type AttributesOf,
   type CounterName,
   type GaugeName,
   type GaugeReading,
   type HistogramName,
+  type PresetValues,
 } from './metrics';
+export { tellBuild } from './build-info';
 export { TelemetryModule } from './telemetry.module';
+export { schedulerStarted, schedulerSucceeded, type SchedulerName } from './scheduler-times';

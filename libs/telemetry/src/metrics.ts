@@ -30,6 +30,29 @@ export function count<Name extends CounterName>(name: Name, attributes: Attribut
   counter.add(by, attributes);
 }
 
+/** The values that a preset's open attributes take; closed lists of the catalogue are taken as they stand, or narrowed. */
+export type PresetValues<Name extends MetricName> = {
+  readonly [Key in keyof AttributesOf<Name>]?: readonly Required<AttributesOf<Name>>[Key][];
+};
+
+/**
+ * Makes every series of a counter known before anything happens, so that Prometheus sees the first count as a rise. Call
+ * it once, at the start of the process that counts.
+ *
+ * @throws Error if an attribute is open, such as the provider, and `values` does not name it
+ */
+export function preset<Name extends CounterName>(name: Name, values: PresetValues<Name> = {}): void {
+  const declared: MetricDeclaration['attributes'] = METRICS[name].attributes;
+  const named = values as Readonly<Record<string, readonly string[] | undefined>>;
+  let all: Record<string, string>[] = [{}];
+  for (const [key, closed] of Object.entries(declared)) {
+    const list = named[key] ?? closed;
+    if (typeof list === 'string') throw new Error(`${METRICS[name].name} cannot be preset without values of ${key}`);
+    all = all.flatMap((attributes) => list.map((value) => ({ ...attributes, [key]: value })));
+  }
+  for (const attributes of all) count(name, attributes as AttributesOf<Name>, 0);
+}
+
 /** Records one measurement, in the metric's unit. Without telemetry it does nothing. */
 export function measure<Name extends HistogramName>(name: Name, value: number, attributes: AttributesOf<Name>): void {
   let histogram = histograms.get(name);

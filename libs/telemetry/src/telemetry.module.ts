@@ -1,12 +1,14 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { tellBuild } from './build-info';
 import { HubLogger } from './logger';
 
-/** The logger for an app. */
+/** The logger for an app, whose version is told from here on. */
 @Global()
 @Module({})
 export class TelemetryModule {
   static forApp(name: string): DynamicModule {
+    tellBuild();
     return {
       module: TelemetryModule,
       providers: [

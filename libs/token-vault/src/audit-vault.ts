@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { OrgId } from '@hub/domain';
 import { boundContext, type Cell } from './cell';
+import { recordDone, recordedOpening, recordFailed } from './crypto-metrics';
 import type { DataKeyStore } from './data-key-store';
 import { DataKeys, type DataKey } from './data-keys';
 import { KeyUnavailable } from './key-provider';
@@ -78,9 +79,7 @@ export class AuditVault {
     try {
       return await work({
         seal: (event, field, value) =>
-          key && isOpen
-            ? { sealed: sealBytes(key, boundContext(cellOf(orgId, event, field), key.id), Buffer.from(value, 'utf8')) }
-            : { withheld: true },
+          key && isOpen ? sealedWith(key, cellOf(orgId, event, field), value) : { withheld: true },
         mark: (field, value) => (key && isOpen ? pseudonym(key.key, field, value) : { withheld: true }),
       });
     } finally {
@@ -97,7 +96,19 @@ export class AuditVault {
     detail: SealedDetail,
   ): Promise<{ value: string } | Unopened> {
     if (!('sealed' in detail)) return 'withheld';
-    const parts = parseSealed(detail.sealed);
+    return recordedOpening(
+      () => this.unseal(orgId, event, field, detail.sealed),
+      (opened) => opened === 'unreadable' || opened === 'key_unavailable',
+    );
+  }
+
+  private async unseal(
+    orgId: OrgId,
+    event: EventPlace,
+    field: string,
+    sealed: string,
+  ): Promise<{ value: string } | Exclude<Unopened, 'withheld'>> {
+    const parts = parseSealed(sealed);
     if (!parts) return 'unreadable';
     let key: DataKey | undefined;
     try {
@@ -121,15 +132,26 @@ export class AuditVault {
     const until = this.resting.get(orgId);
     if (until !== undefined && this.nowMs() < until) return undefined;
     this.resting.delete(orgId);
-    const key = await inTime(this.dataKeys.active(orgId)).catch(() => undefined);
-    if (!key) this.rest(orgId);
-    return key;
+    const startedMs = performance.now();
+    let cause: unknown;
+    const key = await inTime(this.dataKeys.active(orgId)).catch((error: unknown) => void (cause = error));
+    if (key) return key;
+    recordFailed('seal', performance.now() - startedMs, cause);
+    this.rest(orgId);
+    return undefined;
   }
 
   private rest(orgId: OrgId): void {
     if (this.resting.size >= MOST_RESTING) this.resting.clear();
     this.resting.set(orgId, this.nowMs() + REST_MS);
   }
+}
+
+function sealedWith(key: DataKey, cell: Cell, value: string): SealedDetail {
+  const startedMs = performance.now();
+  const sealed = sealBytes(key, boundContext(cell, key.id), Buffer.from(value, 'utf8'));
+  recordDone('seal', performance.now() - startedMs);
+  return { sealed };
 }
 
 /** The key if it comes in time. One that comes later is wiped. */

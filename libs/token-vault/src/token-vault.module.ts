@@ -2,6 +2,7 @@ import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { HubLogger } from '@hub/telemetry';
 import { Global, Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { AuditVault } from './audit-vault';
+import { presetCrypto } from './crypto-metrics';
 import { AUDIT_KEY_STORE, DATA_KEY_STORE, type DataKeyStore } from './data-key-store';
 import { KeyProviders, keyProvidersElsewhere } from './key-providers';
 import { TokenVault } from './token-vault';
@@ -33,6 +34,7 @@ export class TokenVaultModule implements OnApplicationBootstrap, OnApplicationSh
 
   /** An app starts although a key provider is away, and says what mends it: nobody waits for the answer. */
   onApplicationBootstrap(): void {
+    presetCrypto();
     const providers = KeyProviders.of(this.config);
     for (const name of keyProvidersElsewhere(this.config))
       void providers.whyIll(name).then((illness) => {

@@ -1,5 +1,6 @@
 import { isUuid, type OrgId, type Sealed } from '@hub/domain';
 import { boundContext, type Cell } from './cell';
+import { recordDone, recordedOpening, recordFailed } from './crypto-metrics';
 import type { DataKeyStore, WrappedDataKey } from './data-key-store';
 import { DataKeys } from './data-keys';
 import { KeyRefused } from './key-provider';
@@ -56,7 +57,12 @@ export class TokenVault {
    * @throws KeyUnavailable if the key is not at hand and its provider is away, KeyRefused if that says no
    */
   async withSealer<T>(orgId: OrgId, work: (sealer: Sealer) => T | Promise<T>): Promise<T> {
-    const key = await this.dataKeys.active(orgId);
+    const startedMs = performance.now();
+    const key = await this.dataKeys.active(orgId).catch((error: unknown) => {
+      recordFailed('seal', performance.now() - startedMs, error);
+      throw error;
+    });
+    let forKeyMs = performance.now() - startedMs; // counts for the first that is sealed with it
     let hasEnded = false;
     try {
       return await work({
@@ -64,7 +70,11 @@ export class TokenVault {
         seal: (cell, secret) => {
           if (hasEnded) throw new Error('this sealer has ended');
           if (cell.orgId !== orgId) throw new Error('a sealer seals for its own org alone');
-          return sealBytes(key, boundContext(cell, key.id), Buffer.from(secret.reveal(), 'utf8'));
+          const sealMs = performance.now();
+          const sealed = sealBytes(key, boundContext(cell, key.id), Buffer.from(secret.reveal(), 'utf8'));
+          recordDone('seal', performance.now() - sealMs + forKeyMs);
+          forKeyMs = 0;
+          return sealed;
         },
       });
     } finally {
@@ -85,6 +95,20 @@ export class TokenVault {
    * @throws OpenFailed in every other case
    */
   async open(cell: Cell, sealed: string): Promise<PlainToken> {
+    return recordedOpening(() => this.unseal(cell, sealed));
+  }
+
+  /** Draft, rewrap and note: what a rotation of the keys needs beside sealing and opening. */
+  get keys(): Pick<DataKeys, 'draft' | 'rewrap' | 'noteReplaced'> {
+    return this.dataKeys;
+  }
+
+  /** Wipes every key in the clear. */
+  close(): void {
+    this.dataKeys.close();
+  }
+
+  private async unseal(cell: Cell, sealed: string): Promise<PlainToken> {
     const parts = parseSealed(sealed);
     if (!parts) throw new OpenFailed(cell, 'malformed');
     const context = boundContext(cell, parts.keyId);
@@ -99,16 +123,6 @@ export class TokenVault {
     } finally {
       key.key.fill(0);
     }
-  }
-
-  /** Draft, rewrap and note: what a rotation of the keys needs beside sealing and opening. */
-  get keys(): Pick<DataKeys, 'draft' | 'rewrap' | 'noteReplaced'> {
-    return this.dataKeys;
-  }
-
-  /** Wipes every key in the clear. */
-  close(): void {
-    this.dataKeys.close();
   }
 
   private async dataKey(cell: Cell, id: string): Promise<VaultKey> {

@@ -1,6 +1,6 @@
 import type { DueKind, DueNotice, DueNotices, DueRepository, DueWork } from '@hub/database';
 import type { JobConsumer, JobOutcome, JobProducer, RedisConnections, Work } from '@hub/queues';
-import type { HubLogger } from '@hub/telemetry';
+import { schedulerStarted, schedulerSucceeded, type HubLogger, type SchedulerName } from '@hub/telemetry';
 import { FairRuns } from './fair-runs';
 import { gapMs, nextLookMs, PATIENT_LOOKS, SHORTEST_LOOK_MS, watchAct, type QueueState } from './watch-plan';
 import { wedgeOf, type LaneProgress } from './wedge';
@@ -21,6 +21,13 @@ export interface WatchDuty {
   /** Called at each look, such as to keep a scheduler in Redis alive. Nobody waits for what it begins. */
   readonly atLook?: () => void;
 }
+
+/** Each kind has a dead-man's switch of its own: one watch that goes on must not hide another that stands still. */
+const SCHEDULERS: Readonly<Record<DueKind, SchedulerName>> = {
+  refresh: 'overdue-watch',
+  sync: 'overdue-watch-sync',
+  revocation: 'overdue-watch-revocation',
+};
 
 /** What is to be rung for: now, or at its time. */
 interface ForQueue {
@@ -77,6 +84,7 @@ export class OverdueWatch {
   /** Takes up a duty: looks at once, and then again and again; what somebody waits for is taken up as soon as it is noticed. */
   start(duty: WatchDuty): void {
     this.lookedMs.set(duty.kind, performance.now());
+    schedulerStarted(SCHEDULERS[duty.kind]);
     void this.look(duty);
     const heard = new Map<string, Work>();
     this.notices.listen((notice) => {
@@ -127,6 +135,7 @@ export class OverdueWatch {
     const left = await this.ringFor(duty, [...forQueue.filter(isFirst), ...forQueue.filter((one) => !isFirst(one))]);
     this.leftOut.set(duty.kind, new Set(left.map(({ work }) => work.id)));
     duty.atLook?.();
+    schedulerSucceeded(SCHEDULERS[duty.kind]);
     return seen;
   }
 

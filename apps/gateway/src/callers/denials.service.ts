@@ -1,6 +1,6 @@
-import { AuditRepository } from '@hub/database';
+import { AuditRepository, countLostEvents } from '@hub/database';
 import { SYSTEM_ORG, type AuditEntry, type EventName, type OrgId } from '@hub/domain';
-import { HubLogger } from '@hub/telemetry';
+import { count, HubLogger, preset, type AttributesOf } from '@hub/telemetry';
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { DenialBudget, type Suppressed } from './denial-budget';
 
@@ -23,6 +23,16 @@ const MOST_AT_ONCE = 50;
 /** Of one org, while PostgreSQL is away or slower than they come. */
 const MOST_WAITING = 5_000;
 
+type Reason = NonNullable<AttributesOf<'denials'>['hub.reason']>;
+
+/** Denials for who sent the request; what else is denied is wrong about what was sent. */
+const REASONS: Readonly<Partial<Record<EventName, Reason>>> = {
+  'auth.failed': 'unauthorized',
+  'auth.forbidden': 'forbidden',
+  'auth.foreign_org': 'foreign_org',
+  'flow.confirm_rejected': 'forbidden',
+};
+
 /** Writes denials into the audit trail: one by one within a budget, the rest of each minute as a count. */
 @Injectable()
 export class DenialsService implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -38,12 +48,15 @@ export class DenialsService implements OnApplicationBootstrap, OnApplicationShut
   ) {}
 
   onApplicationBootstrap(): void {
+    preset('denials');
     this.timer = setInterval(() => this.writeCounts(this.budget.close(performance.now())), LOOK_EVERY_MS);
   }
 
   /** Records a denial; the answer does not wait for it. */
   record(denial: Denial): void {
     const { orgId = null, address } = denial;
+    const reason = REASONS[denial.name];
+    if (reason) count('denials', { 'hub.reason': reason });
     if (this.budget.admits({ orgId, address }, performance.now())) this.write(orgId, toEntry(denial));
   }
 
@@ -92,6 +105,7 @@ export class DenialsService implements OnApplicationBootstrap, OnApplicationShut
   }
 
   private lose({ name }: AuditEntry, error: unknown): void {
+    countLostEvents(1, error);
     this.logger.failure('hub.audit.write_failed', error, { name });
   }
 

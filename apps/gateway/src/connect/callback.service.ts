@@ -1,7 +1,7 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { FlowRepository, type FlowWithSecrets } from '@hub/database';
 import { HubError, isAllowedRedirect, withParameters, type EventName, type FailureCode } from '@hub/domain';
-import { ProviderRegistry, speaksOAuth } from '@hub/providers';
+import { ProviderRegistry, speaksOAuth, type RegisteredProvider } from '@hub/providers';
 import { Inject, Injectable } from '@nestjs/common';
 import { DenialsService } from '../callers/denials.service';
 import type { BrowserAnswer } from '../http/browser-reply';
@@ -11,6 +11,7 @@ import { judgeCallback } from './callback-verdict';
 import { CompletionService, type Completion, type SpendableCode } from './completion.service';
 import { flowCookieName } from './flow-cookie';
 import { flowEvent } from './flow-event';
+import { countedCallback, outcomeOfCompletion, outcomeOfRefusal, type FlowOutcome } from './flow-metrics';
 import { ParkedCodeService } from './parked-code.service';
 import { hashSecret, isSecret, looksLikeSecret } from './secrets';
 
@@ -22,7 +23,11 @@ export interface Callback {
   readonly address: string;
 }
 
-const INVALID: BrowserAnswer = { kind: 'invalid' };
+/** What the browser hears, and what the flow has come to. */
+interface Received {
+  readonly answer: BrowserAnswer;
+  readonly outcome: FlowOutcome;
+}
 
 type TakenCallback = Omit<SpendableCode, 'code'>;
 
@@ -39,15 +44,23 @@ export class CallbackService {
     private readonly limits: LimitsService,
   ) {}
 
+  /** @throws HubError `unknown_provider` */
   async receive(callback: Callback): Promise<BrowserAnswer> {
-    const taken = await this.take(callback);
-    if (!taken) return INVALID;
+    const provider = this.providers.find(callback.provider);
+    if (!provider) throw new HubError('unknown_provider', 'The hub knows no provider of this name.');
+    const { answer } = await countedCallback(callback.provider, () => this.judge(callback, provider));
+    return answer;
+  }
+
+  private async judge(callback: Callback, provider: RegisteredProvider): Promise<Received> {
+    const taken = await this.take(callback, provider);
+    if (typeof taken === 'string') return invalid(taken);
     const query = singleValues(callback.parameters);
     const verdict = judgeCallback(query, this.contextOf(taken, callback));
     switch (verdict.kind) {
       case 'bad_state':
         await this.end(taken.flow, verdict.event);
-        return INVALID;
+        return invalid('state_invalid');
       case 'refused':
         return this.refuse(taken.flow, verdict.event, verdict.code, verdict.reason);
       case 'unusable_code':
@@ -56,16 +69,15 @@ export class CallbackService {
     }
   }
 
-  /** Uses the state, once. */
-  private async take(callback: Callback): Promise<TakenCallback | undefined> {
-    const provider = this.providers.find(callback.provider);
-    if (!provider) throw new HubError('unknown_provider', 'The hub knows no provider of this name.');
+  /** Uses the state, once. @returns what the flow comes to where there is nothing to take */
+  private async take(callback: Callback, provider: RegisteredProvider): Promise<TakenCallback | FlowOutcome> {
     const states = callback.parameters.get('state') ?? [];
     const [state] = states;
     if (states.length !== 1 || state === undefined || !looksLikeSecret(state)) {
       // asked for all the same, so that it takes as long as a state that nobody knows: no hash of ours is of such a text
       await this.flows.take(hashSecret(`malformed ${states.join(' ')}`));
-      return this.deny(callback, 'flow.state_malformed');
+      this.denials.record({ name: 'flow.state_malformed', provider: callback.provider, address: callback.address });
+      return 'state_invalid';
     }
     const flowReadMs = performance.now();
     const taken = await this.flows.take(hashSecret(state));
@@ -79,23 +91,18 @@ export class CallbackService {
         detail: { flow: flowId },
       });
       if (reason === 'unknown') await this.limits.countGuess('link', callback.address);
-      return undefined;
+      return reason === 'expired' ? 'state_expired' : 'state_invalid';
     }
     const { flow } = taken;
-    if (!speaksOAuth(provider) || flow.endpoints === null) return this.endAs(flow, 'flow.provider_mismatch');
-    if (!isAllowedRedirect(flow.returnUrl, this.config.redirectAllowList))
-      return this.endAs(flow, 'flow.redirect_rejected');
+    if (!speaksOAuth(provider) || flow.endpoints === null) {
+      await this.end(flow, 'flow.provider_mismatch');
+      return 'state_invalid';
+    }
+    if (!isAllowedRedirect(flow.returnUrl, this.config.redirectAllowList)) {
+      await this.end(flow, 'flow.redirect_rejected');
+      return 'error';
+    }
     return { flow: { ...flow, endpoints: flow.endpoints }, provider, flowReadMs };
-  }
-
-  private deny(callback: Callback, name: EventName): undefined {
-    this.denials.record({ name, provider: callback.provider, address: callback.address });
-    return undefined;
-  }
-
-  private async endAs(flow: FlowWithSecrets, name: EventName): Promise<undefined> {
-    await this.end(flow, name);
-    return undefined;
   }
 
   private contextOf({ flow, provider }: TakenCallback, { parameters }: Callback): Parameters<typeof judgeCallback>[1] {
@@ -116,14 +123,14 @@ export class CallbackService {
    *
    * @param code `undefined` where there is none to spend: whoever would not be let through with one does not hear of it
    */
-  private async bind(taken: TakenCallback, code: string | undefined, { cookies }: Callback): Promise<BrowserAnswer> {
+  private async bind(taken: TakenCallback, code: string | undefined, { cookies }: Callback): Promise<Received> {
     const { flow } = taken;
     if (flow.completion === 'deferred') return this.defer(taken, code);
     const isBound = isSecret(cookies[flowCookieName('flow', flow.id, this.config.publicUrl)], flow.cookieHash);
     const policy = isBound ? 'bound' : this.config.connectUnbound;
     if (policy === 'refuse') {
       await this.end(flow, 'flow.unbound', { policy });
-      return INVALID;
+      return invalid('denied');
     }
     if (code === undefined) return this.refuseCode(flow);
     const spend: SpendableCode = { ...taken, code };
@@ -131,7 +138,7 @@ export class CallbackService {
       case 'bound':
         return this.finish(flow, await this.completion.complete(spend));
       case 'confirm':
-        return this.parked.park(spend);
+        return parkedIf(await this.parked.park(spend));
       case 'allow': {
         const told = { name: 'flow.unbound', detail: { policy, flow: flow.id } } as const;
         return this.finish(flow, await this.completion.complete({ ...spend, told }));
@@ -140,12 +147,17 @@ export class CallbackService {
   }
 
   /** Whose browser this is only the backend knows: no cookie and no button completes such a flow. */
-  private defer(taken: TakenCallback, code: string | undefined): Promise<BrowserAnswer> {
-    return code === undefined ? this.refuseCode(taken.flow) : this.parked.defer(taken, code);
+  private async defer(taken: TakenCallback, code: string | undefined): Promise<Received> {
+    return code === undefined ? this.refuseCode(taken.flow) : parkedIf(await this.parked.defer(taken, code));
   }
 
   /** Spends a code that was parked, once its browser has pressed the button. */
   async resume(flow: FlowWithSecrets, address: string): Promise<BrowserAnswer> {
+    const { answer } = await countedCallback(flow.provider, () => this.takeUp(flow, address));
+    return answer;
+  }
+
+  private async takeUp(flow: FlowWithSecrets, address: string): Promise<Received> {
     const reopened = await this.parked.reopen(flow, { name: 'flow.confirmed', detail: { flow: flow.id } });
     switch (reopened.kind) {
       case 'code':
@@ -153,7 +165,7 @@ export class CallbackService {
       // a pasted URL never waits for this button: its own page has one
       case 'webhook':
       case 'refused':
-        return INVALID;
+        return invalid('error');
       case 'used':
         this.denials.record({
           name: 'flow.state_replayed',
@@ -162,18 +174,22 @@ export class CallbackService {
           address,
           detail: { flow: flow.id },
         });
-        return INVALID;
+        return invalid('state_invalid');
     }
   }
 
-  private finish(flow: FlowWithSecrets, completion: Completion): BrowserAnswer {
+  private finish(flow: FlowWithSecrets, completion: Completion): Received {
+    return { answer: this.answerTo(flow, completion), outcome: outcomeOfCompletion(completion) };
+  }
+
+  private answerTo(flow: FlowWithSecrets, completion: Completion): BrowserAnswer {
     switch (completion.kind) {
       case 'connected':
         return { kind: 'redirect', url: withParameters(flow.returnUrl, { success: flow.provider }) };
       case 'refused':
         return this.sendBack(flow, completion.code);
       case 'flow_ended':
-        return INVALID;
+        return { kind: 'invalid' };
     }
   }
 
@@ -181,7 +197,7 @@ export class CallbackService {
     return { kind: 'redirect', url: withParameters(flow.returnUrl, { error: code, provider: flow.provider }) };
   }
 
-  private refuseCode(flow: FlowWithSecrets): Promise<BrowserAnswer> {
+  private refuseCode(flow: FlowWithSecrets): Promise<Received> {
     return this.refuse(flow, 'flow.response_rejected', 'invalid_request', 'no usable code');
   }
 
@@ -190,9 +206,9 @@ export class CallbackService {
     event: EventName,
     code: FailureCode | 'invalid_request',
     reason: string,
-  ): Promise<BrowserAnswer> {
+  ): Promise<Received> {
     await this.end(flow, event, { code, reason });
-    return this.sendBack(flow, code);
+    return { answer: this.sendBack(flow, code), outcome: outcomeOfRefusal(code) };
   }
 
   private async end(
@@ -202,4 +218,13 @@ export class CallbackService {
   ): Promise<void> {
     await this.flows.refuse(flow, flowEvent(flow, name, detail));
   }
+}
+
+function invalid(outcome: FlowOutcome): Received {
+  return { answer: { kind: 'invalid' }, outcome };
+}
+
+/** @param answer the way on for whoever may complete it; none: the flow has ended meanwhile */
+function parkedIf(answer: BrowserAnswer): Received {
+  return { answer, outcome: answer.kind === 'invalid' ? 'denied' : 'parked' };
 }

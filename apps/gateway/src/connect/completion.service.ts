@@ -26,7 +26,7 @@ import {
 import { OAuthClient, providerId, type Grant, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
 import { sealGrant, TokenVault, type Sealer } from '@hub/token-vault';
-import { HubLogger } from '@hub/telemetry';
+import { ExchangeRecord, HubLogger } from '@hub/telemetry';
 import { Injectable } from '@nestjs/common';
 import { flowEvent } from './flow-event';
 import { FlowOpeningService } from './flow-opening.service';
@@ -58,6 +58,12 @@ interface Obtained {
   readonly added: readonly string[];
   readonly askedAt: Date;
 }
+
+const GRANT_RECORDS = {
+  started: 'hub.grant.exchange_started',
+  succeeded: 'hub.grant.exchanged',
+  failed: 'hub.grant.failed',
+} as const;
 
 /** Two connects of one org at once take turns; a third try has never been needed. */
 const TRIES = 3;
@@ -134,27 +140,22 @@ export class CompletionService {
   }
 
   private async exchange({ flow, provider, code }: SpendableCode): ReturnType<OAuthClient['exchange']> {
-    const startedMs = performance.now();
-    const ids = { provider: provider.definition.id, org: flow.orgId, flow: flow.id };
-    this.logger.info('hub.grant.exchange_started', ids);
     const verifier =
       flow.verifier === null
         ? undefined
         : (await this.secrets.open(flow, provider, 'verifier', flow.verifier)).reveal();
-    const answer = await this.oauth.exchange(provider, flow.endpoints, {
-      code,
-      redirectUri: this.opening.redirectUri(provider),
-      verifier,
+    const redirectUri = this.opening.redirectUri(provider);
+    const record = new ExchangeRecord(this.logger, GRANT_RECORDS, {
+      provider: provider.definition.id,
+      org: flow.orgId,
+      flow: flow.id, // which integration it is for stands in the trail, once it is stored
+      attempt: 1, // a code is spent once
     });
-    const duration_ms = Math.round(performance.now() - startedMs);
-    if (answer.ok) this.logger.info('hub.grant.exchanged', { ...ids, duration_ms, outcome: 'success' });
-    else
-      this.logger.warning('hub.grant.failed', {
-        ...ids,
-        duration_ms,
-        outcome: answer.failure.kind,
-        'error.type': answer.failure.code,
-      });
+    const answer = await record.hold(() =>
+      this.oauth.exchange(provider, flow.endpoints, { code, redirectUri, verifier }),
+    );
+    if (answer.ok) record.succeeded();
+    else record.failed(answer.failure);
     return answer;
   }
 

@@ -1,5 +1,5 @@
-import { ProvidersModule } from '@hub/providers';
-import { Module } from '@nestjs/common';
+import { presetExchanges, ProviderRegistry, ProvidersModule } from '@hub/providers';
+import { Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { IntegrationsModule } from '../integrations/integrations.module';
 import { CallbackController } from './callback.controller';
 import { CallbackService } from './callback.service';
@@ -10,6 +10,7 @@ import { ConfirmPageService } from './confirm-page.service';
 import { ConnectController } from './connect.controller';
 import { ConnectService } from './connect.service';
 import { DeferredCompletionService } from './deferred-completion.service';
+import { presetFlows } from './flow-metrics';
 import { FlowOpeningService } from './flow-opening.service';
 import { FlowPagesService } from './flow-pages.service';
 import { FlowSecretsService } from './flow-secrets.service';
@@ -42,4 +43,13 @@ import { WebhookConnectService } from './webhook-connect.service';
     WebhookConnectService,
   ],
 })
-export class ConnectModule {}
+export class ConnectModule implements OnApplicationBootstrap {
+  constructor(private readonly providers: ProviderRegistry) {}
+
+  /** Before the first request: what is counted then rises from 0. */
+  onApplicationBootstrap(): void {
+    const providers = this.providers.all().map(({ definition }) => definition.id);
+    presetFlows(providers);
+    presetExchanges(providers, ['code_exchange']);
+  }
+}

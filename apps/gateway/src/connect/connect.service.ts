@@ -8,6 +8,7 @@ import type { Caller } from '../callers/caller';
 import { DenialsService } from '../callers/denials.service';
 import { flowCookie, type FlowCookie } from './flow-cookie';
 import { flowEvent } from './flow-event';
+import { countStart } from './flow-metrics';
 import { FlowOpeningService } from './flow-opening.service';
 import { readInputs, type GivenInputs, type ReadInputs } from './provider-inputs';
 import { hashSecret, newSecret } from './secrets';
@@ -105,6 +106,7 @@ export class ConnectService {
     };
     const authUrl =
       given.missing.length > 0 ? await this.awaitInput(flow) : await this.openFlow(flow, provider, given.inputs);
+    countStart(flow.provider);
     // nothing could be completed with it: a deferred flow's callback does not ask who brings it
     if (order.completion === 'deferred') return { authUrl, cookie: undefined };
     return { authUrl, cookie: flowCookie('flow', id, cookieSecret, this.config.publicUrl) };

@@ -1,5 +1,6 @@
 import { FlowRepository, type FlowWithSecrets } from '@hub/database';
 import { HubError, problemOf, type FailureCode, type FlowId } from '@hub/domain';
+import { count } from '@hub/telemetry';
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
 import { DenialsService } from '../callers/denials.service';
@@ -7,6 +8,7 @@ import type { IntegrationView } from '../integrations/integration-view';
 import { IntegrationsService } from '../integrations/integrations.service';
 import { CompletionService, type Completion } from './completion.service';
 import { flowEvent } from './flow-event';
+import { countCallback, countedCallback, outcomeOfCompletion, type FlowOutcome } from './flow-metrics';
 import { judgeHandle, type HandleVerdict } from './handle-verdict';
 import { ParkedCodeService, type Reopened } from './parked-code.service';
 import { WebhookConnectService } from './webhook-connect.service';
@@ -42,17 +44,32 @@ export class DeferredCompletionService {
   async complete(caller: Caller, { flow: id, handle }: Handover, address: string): Promise<IntegrationView> {
     const flow = await this.flows.find(caller.orgId, id as FlowId);
     const verdict = judgeHandle(flow, { handle, sub: caller.sub });
-    if (!flow || verdict.kind !== 'good') throw await this.deny(caller, { id, flow, verdict }, address);
+    if (!flow || verdict.kind !== 'good') {
+      if (flow) countCallback(flow.provider, 'state_invalid');
+      throw await this.deny(caller, { id, flow, verdict }, address);
+    }
+    const { completion } = await countedCallback(flow.provider, () => this.takeUp(caller, flow, address));
+    if (!completion) throw nothingToComplete();
+    return this.answer(caller, flow, completion);
+  }
+
+  /** @returns no completion where nothing waits any more */
+  private async takeUp(
+    caller: Caller,
+    flow: FlowWithSecrets,
+    address: string,
+  ): Promise<{ completion?: Completion; outcome: FlowOutcome }> {
     const reopened = await this.parked.reopen(flow, {
       name: 'flow.confirmed',
       detail: { flow: flow.id, completion: 'deferred' },
     });
     if (reopened.kind === 'used') {
-      this.record(caller, { id, flow }, 'flow.handle_replayed', 'flow was taken', address);
-      throw nothingToComplete();
+      this.record(caller, { id: flow.id, flow }, 'flow.handle_replayed', 'flow was taken', address);
+      return { outcome: 'state_invalid' };
     }
-    if (reopened.kind === 'refused') throw nothingToComplete();
-    return this.answer(caller, flow, await this.spend(flow, reopened));
+    if (reopened.kind === 'refused') return { outcome: 'error' };
+    const completion = await this.spend(flow, reopened);
+    return { completion, outcome: outcomeOfCompletion(completion) };
   }
 
   private spend(flow: FlowWithSecrets, reopened: Extract<Reopened, { kind: 'code' | 'webhook' }>): Promise<Completion> {
@@ -90,6 +107,7 @@ export class DeferredCompletionService {
     if (verdict.kind === 'burn' && flow) {
       const told = flowEvent(flow, verdict.event, {}, caller.sub);
       await this.flows.refuse(flow, { ...told, pseudonyms: { address } });
+      if (verdict.problem === 'forbidden') count('denials', { 'hub.reason': 'forbidden' });
       return verdict.problem === 'forbidden' ? anotherUser() : nothingToComplete();
     }
     if (verdict.kind === 'void') this.record(caller, { id, flow }, verdict.event, verdict.reason, address);

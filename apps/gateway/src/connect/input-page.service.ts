@@ -8,6 +8,7 @@ import type { Page } from '../http/page';
 import { inputPage } from './connect-pages';
 import { flowCookieName } from './flow-cookie';
 import { flowEvent } from './flow-event';
+import { countedCallback, type FlowOutcome } from './flow-metrics';
 import { FlowOpeningService } from './flow-opening.service';
 import { FlowPagesService } from './flow-pages.service';
 import { ParkedCodeService } from './parked-code.service';
@@ -77,11 +78,25 @@ export class InputPageService {
 
   /** This page names org and asker and has a button of its own, so it is the confirm page of a browser that brings no cookie. */
   private async storeWebhook({ flow, provider }: Waiting, webhookUrl: string, cookies: Cookies): Promise<InputAnswer> {
-    if (flow.completion === 'deferred') return this.parked.defer({ flow, provider }, webhookUrl);
+    const { answer } = await countedCallback(flow.provider, () =>
+      this.complete({ flow, provider }, webhookUrl, cookies),
+    );
+    return answer;
+  }
+
+  private async complete(
+    { flow, provider }: Waiting,
+    webhookUrl: string,
+    cookies: Cookies,
+  ): Promise<{ answer: BrowserAnswer; outcome: FlowOutcome }> {
+    if (flow.completion === 'deferred') {
+      const answer = await this.parked.defer({ flow, provider }, webhookUrl);
+      return { answer, outcome: answer.kind === 'invalid' ? 'denied' : 'parked' };
+    }
     const isBound = isSecret(cookies[flowCookieName('flow', flow.id, this.config.publicUrl)], flow.cookieHash);
     if (!isBound && this.config.connectUnbound === 'refuse') {
       await this.flows.refuse(flow, flowEvent(flow, 'flow.unbound', { policy: 'refuse' }));
-      return { kind: 'invalid' };
+      return { answer: { kind: 'invalid' }, outcome: 'denied' };
     }
     const told: EventDraft | undefined = isBound
       ? undefined
@@ -91,9 +106,9 @@ export class InputPageService {
       from: 'awaiting_input',
       told,
     });
-    return stored
-      ? { kind: 'redirect', url: withParameters(flow.returnUrl, { success: flow.provider }) }
-      : { kind: 'invalid' };
+    if (!stored) return { answer: { kind: 'invalid' }, outcome: 'denied' };
+    const url = withParameters(flow.returnUrl, { success: flow.provider });
+    return { answer: { kind: 'redirect', url }, outcome: 'connected' };
   }
 
   private async waiting(pageSecret: string, address: string): Promise<Waiting | undefined> {

@@ -8,6 +8,7 @@ import type { HubConfig } from '@hub/config';
 import { HubError } from '@hub/domain';
 import fastify, { type FastifyInstance } from 'fastify';
 import { ALL_ROUTES } from '../routes';
+import { recordTokenRead } from '../tokens/token-read-metrics';
 import { allowedMethods } from './allowed-methods';
 import type { HubReply, HubRequest } from './hub-request';
 import { problemBytes, problemOfStatus } from './problem-document';
@@ -140,6 +141,10 @@ export function addChecks(server: FastifyInstance, checks: RequestChecks, config
   });
   server.addHook('preHandler', (request: HubRequest, _reply, done) => {
     checks.beforeHandler(request);
+    done();
+  });
+  server.addHook('onResponse', (request: HubRequest, reply: HubReply, done) => {
+    recordTokenRead(request, reply);
     done();
   });
 }

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ProblemCode } from '@hub/domain';
 import type { Caller } from '../callers/caller';
 import type { RouteSpec } from './route';
 
@@ -8,6 +9,10 @@ export interface HubRequest extends FastifyRequest {
   caller?: Caller;
   /** When it arrived, by `performance.now()`. */
   arrivedMs?: number;
+  /** The problem that it was answered with, if it was. */
+  problem?: ProblemCode;
+  /** It is a token read that was not answered from the store at once. */
+  waitedForRefresh?: boolean;
   input?: { params: Record<string, string>; query: Record<string, unknown>; body: unknown };
 }
 

@@ -28,6 +28,7 @@ export class ProblemFilter implements ExceptionFilter {
   /** Answers a request with what went wrong. */
   answer(error: unknown, request: HubRequest, reply: HubReply): void {
     const problem = this.toProblem(error, request);
+    request.problem = problem.code;
     if (reply.sent) return;
     if (problem.retryAfterSeconds !== undefined) void reply.header('retry-after', String(problem.retryAfterSeconds));
     if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');

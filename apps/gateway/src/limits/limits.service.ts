@@ -1,6 +1,7 @@
 import { HUB_CONFIG, type HubConfig, type LimitsConfig } from '@hub/config';
 import { HubError, type OrgId } from '@hub/domain';
 import { RedisConnections, RedisHearing } from '@hub/queues';
+import { count } from '@hub/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
 import { DenialsService } from '../callers/denials.service';
@@ -90,6 +91,7 @@ const DETAILS: Readonly<Record<keyof LimitsConfig, string>> = {
 };
 
 function tooMany(name: keyof LimitsConfig, { retryAfterMs }: Exceeded): HubError {
+  count('denials', { 'hub.reason': 'rate_limited' });
   const retryAfterSeconds = Math.max(1, Math.ceil(retryAfterMs / 1_000));
   return new HubError('rate_limited', DETAILS[name], { retryAfterSeconds });
 }

@@ -1,4 +1,4 @@
-import { AuditRepository } from '@hub/database';
+import { AuditRepository, countLostEvents } from '@hub/database';
 import type { AuditEntry, IntegrationId, OrgId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
@@ -75,6 +75,7 @@ export class TokenReadsService implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.write();
     clearTimeout(this.timer);
+    countLostEvents(this.gathered.size);
     for (const { orgId, integrationId, sub, count } of this.gathered.values())
       this.logger.warning('hub.audit.reads_lost', { org: orgId, integration: integrationId, sub, count });
   }

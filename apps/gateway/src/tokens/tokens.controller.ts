@@ -1,5 +1,6 @@
-import { Controller, Header } from '@nestjs/common';
+import { Controller, Header, Req } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
+import type { HubRequest } from '../http/hub-request';
 import type { RouteInput } from '../http/route';
 import { ArrivedMs, CurrentCaller, Input, Route } from '../http/route.decorator';
 import { readToken } from './tokens.routes';
@@ -15,7 +16,10 @@ export class TokensController {
     @CurrentCaller() caller: Caller,
     @Input() { params, query }: RouteInput<typeof readToken>,
     @ArrivedMs() arrivedMs: number,
+    @Req() request: HubRequest,
   ): Promise<TokenAnswer> {
-    return this.tokens.read(caller, params['provider'] ?? '', query.minTtl, arrivedMs);
+    return this.tokens.read(caller, params['provider'] ?? '', query.minTtl, arrivedMs, () => {
+      request.waitedForRefresh = true;
+    });
   }
 }

@@ -38,14 +38,22 @@ export class TokensService {
   /**
    * @param minTtlSeconds if less is left, the token is refreshed first
    * @param arrivedMs     when the request arrived, by `performance.now()`
+   * @param onRefresh     called before a refresh is waited for
    */
-  async read(caller: Caller, providerName: string, minTtlSeconds: number, arrivedMs: number): Promise<TokenAnswer> {
+  async read(
+    caller: Caller,
+    providerName: string,
+    minTtlSeconds: number,
+    arrivedMs: number,
+    onRefresh?: () => void,
+  ): Promise<TokenAnswer> {
     const provider = this.oauthProvider(providerName);
     const token = await this.find(caller.orgId, provider);
     switch (judge(token, minTtlSeconds)) {
       case 'serve':
         return this.serve(caller, provider, token);
       case 'refresh_first':
+        onRefresh?.();
         return this.refreshFirst(caller, provider, token, arrivedMs);
       case 'reauth_required':
         throw reauthRequired(token);

@@ -1,6 +1,7 @@
 import { ProviderRegistry } from '@hub/providers';
 import { JobConsumer } from '@hub/queues';
 import { Injectable } from '@nestjs/common';
+import { presetVerdicts } from './sync-metrics';
 import { SyncService } from './sync.service';
 
 /** Takes syncs from the queues. */
@@ -14,6 +15,7 @@ export class SyncConsumer {
 
   start(): void {
     const lanes = this.providers.all().map(({ definition }) => ({ provider: definition.id }));
+    presetVerdicts(lanes.map(({ provider }) => provider));
     this.jobs.start('sync', lanes, (work) => this.syncs.sync(work));
   }
 }

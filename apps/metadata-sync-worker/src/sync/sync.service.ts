@@ -22,6 +22,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { FreshTokenService } from './fresh-token.service';
 import { MetadataClient } from './metadata.client';
 import { RefusalsService } from './refusals.service';
+import { countVerdict, recordSync } from './sync-metrics';
 import { SyncRecord } from './sync-record';
 
 const WORKER: Actor = { type: 'worker', id: 'metadata-sync-worker' };
@@ -82,6 +83,9 @@ export class SyncService {
     record.ended(read.reading, settled !== undefined);
     if (!settled) return 'done';
     const { integration, change } = settled;
+    const dueAt = target.integration.nextSyncAt;
+    if (dueAt) recordSync(integration.provider, read.reading, timeOf(target).getTime() - dueAt.getTime());
+    if (change.patch.status === 'reauth_required') countVerdict(integration.provider);
     if (change.patch.status === 'reauth_required') await this.refusals.lookBack(integration);
     return outcomeOf(change, timeOf(read.target));
   }

@@ -1,6 +1,6 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { AuditChainRepository, AuditSealService, SealFolderRepository } from '@hub/database';
-import { HubLogger } from '@hub/telemetry';
+import { HubLogger, schedulerStarted, schedulerSucceeded } from '@hub/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
 
 /** Months are made ahead, so once in a while is often enough. */
@@ -27,8 +27,10 @@ export class AuditKeeperJob {
 
   start(): void {
     this.every(LOOK_FOR_MONTHS_MS, () => this.makePartitions());
-    if (this.seals) this.every(this.config.auditSeal.everyMs, () => this.seal());
-    else if (!this.config.local)
+    if (this.seals) {
+      schedulerStarted('audit-seal');
+      this.every(this.config.auditSeal.everyMs, () => this.seal());
+    } else if (!this.config.local)
       this.logger.warning('hub.audit.unsealed', { fix: 'set AUDIT_SEAL_KEY and AUDIT_SEAL_DIR' });
   }
 
@@ -52,8 +54,10 @@ export class AuditKeeperJob {
 
   private async sealNow(unlessYoungerMs: number): Promise<void> {
     try {
-      const sealed = await this.seals?.sealHeads(new Date(), unlessYoungerMs);
-      if (sealed?.kind !== 'sealed') return;
+      if (!this.seals) return;
+      const sealed = await this.seals.sealHeads(new Date(), unlessYoungerMs);
+      schedulerSucceeded('audit-seal'); // also where another worker has sealed in this turn
+      if (sealed.kind !== 'sealed') return;
       const { n, mac, heads } = sealed;
       this.logger.info('hub.audit.sealed', { seal: n, mac, heads });
     } catch (error) {

@@ -3,7 +3,7 @@ import { BreakerRepository, DueRepository, type BreakerView, type OpenBreaker, t
 import { isConfirmedVerdict, isMassVerdict, isOutage, type Integration } from '@hub/domain';
 import { ProviderRegistry } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
-import { HubLogger } from '@hub/telemetry';
+import { HubLogger, observe, type GaugeReading } from '@hub/telemetry';
 import { Injectable } from '@nestjs/common';
 import type { RefreshAnswer } from '../refresh/refresh-answer';
 import { inOrderOfNeed } from './backlog';
@@ -31,6 +31,7 @@ export class BreakerService {
   private tending: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private isStopped = false;
+  private endGauge: (() => void) | undefined;
 
   constructor(
     private readonly breakers: BreakerRepository,
@@ -42,6 +43,7 @@ export class BreakerService {
 
   /** Looks after breakers that stand open, so that each is probed at its hour. */
   start(): void {
+    this.endGauge = observe('circuitState', () => this.states());
     this.timer = setInterval(() => {
       this.tending ??= this.tend().finally(() => (this.tending = undefined));
     }, VIEW_MS);
@@ -49,7 +51,20 @@ export class BreakerService {
 
   stop(): void {
     this.isStopped = true;
+    this.endGauge?.();
     clearInterval(this.timer);
+  }
+
+  /** As this process has seen them last; before the first look there is nothing to tell. */
+  private states(): GaugeReading<'circuitState'>[] {
+    if (this.seenMs === -Infinity) return [];
+    return this.providers.all().flatMap(({ definition: { id } }) => {
+      const isOpen = this.openBefore(id) !== undefined;
+      return [
+        { value: Number(isOpen), attributes: { 'hub.provider': id, 'hub.state': 'open' } },
+        { value: Number(!isOpen), attributes: { 'hub.provider': id, 'hub.state': 'closed' } },
+      ] as const;
+    });
   }
 
   /** Whether a refresh of this provider may go ahead. Without the database nobody could be asked anyway. */

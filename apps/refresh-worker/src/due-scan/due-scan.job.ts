@@ -2,7 +2,7 @@ import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { DueRepository, FlowRepository, type DueWork } from '@hub/database';
 import type { Actor } from '@hub/domain';
 import { JobProducer, RefreshScanScheduler } from '@hub/queues';
-import { HubLogger } from '@hub/telemetry';
+import { HubLogger, schedulerStarted, schedulerSucceeded } from '@hub/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
 
 const PAGE = 500;
@@ -28,6 +28,7 @@ export class DueScanJob {
   ) {}
 
   start(): void {
+    schedulerStarted('refresh-scan');
     this.scheduler.start(() => this.scan());
   }
 
@@ -45,6 +46,7 @@ export class DueScanJob {
     const scheduled = await this.scheduleDue();
     const abandoned = await this.abandonFlows();
     const swept = await this.due.sweepFlows();
+    schedulerSucceeded('refresh-scan');
     const duration_ms = Math.round(performance.now() - startedMs);
     this.logger.info('hub.scheduler.completed', {
       scheduler: 'refresh-scan',

@@ -12,7 +12,11 @@ import type { JournalRepository } from '../spool/journal.repository';
 import { SpoolRepository } from '../spool/spool.repository';
 import { AnswerKeeper } from './answer-keeper.service';
 
-const SAVED: Settlement = { kind: 'saved', integration: anIntegration() };
+const SAVED: Settlement = {
+  kind: 'saved',
+  integration: anIntegration(),
+  before: { status: 'connected', expiresAt: null, failedRefreshes: 0, at: new Date() },
+};
 
 let folder: string;
 let keeper: AnswerKeeper;

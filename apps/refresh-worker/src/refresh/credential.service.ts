@@ -71,8 +71,8 @@ export class CredentialService {
 
   /** The stored credential is held against the rules of today; nobody is called. */
   private async recheck(held: HeldLease, { definition }: RegisteredProvider): Promise<RefreshAnswer> {
-    const record = new RefreshRecord(this.logger, held.lease, 'recheck');
     const credential = (await this.open(held, 'access_token', held.lease.accessToken)).reveal();
+    const record = new RefreshRecord(this.logger, held.lease, 'recheck');
     const input = definition.inputs.find((candidate) => candidate.secret);
     if (input === undefined || input.normalise(credential) === credential) {
       record.succeeded();
@@ -85,10 +85,10 @@ export class CredentialService {
 
   /** The API is asked; only its 401 is a reason to ask the token endpoint. */
   private async probeFirst(held: HeldLease, address: Address): Promise<RefreshAnswer> {
-    const record = new RefreshRecord(this.logger, held.lease, 'probe');
     const token = await this.open(held, 'access_token', held.lease.accessToken);
     const api = this.oauth.api(address.provider, address.endpoints, token.reveal());
-    const refusal = await probe(address.provider.definition, api, held);
+    const record = new RefreshRecord(this.logger, held.lease, 'probe');
+    const refusal = await record.hold(() => probe(address.provider.definition, api, held));
     // a token that may not do this is a token that works
     if (refusal === undefined || refusal.failure.code === 'insufficient_scope') {
       record.succeeded();

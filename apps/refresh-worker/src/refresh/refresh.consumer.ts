@@ -1,7 +1,8 @@
-import { ProviderRegistry } from '@hub/providers';
+import { presetExchanges, ProviderRegistry } from '@hub/providers';
 import { JobConsumer, type JobOutcome, type Work } from '@hub/queues';
 import { LaneTurns } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
+import { presetRefreshes } from './refresh-metrics';
 import { RefreshService, type RefreshOutcome } from './refresh.service';
 
 /** Refreshes of one provider that all workers together start in a second, where its definition says nothing else. */
@@ -25,6 +26,9 @@ export class RefreshConsumer {
   ) {}
 
   start(): void {
+    const providers = this.providers.all().map(({ definition }) => definition.id);
+    presetRefreshes(providers);
+    presetExchanges(providers, ['refresh', 'revoke']);
     const lanes = this.providers
       .all()
       .map(({ definition: { id } }) => ({ provider: id, perSecond: this.perSecond(id) }));

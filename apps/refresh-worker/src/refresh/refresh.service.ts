@@ -10,6 +10,7 @@ import { AnswerKeeper, WORKER, type Kept } from './answer-keeper.service';
 import { CredentialService } from './credential.service';
 import { HeldLease } from './held-lease';
 import { afterAnswer, type RefreshAnswer } from './refresh-answer';
+import { countClaim, countSettled } from './refresh-metrics';
 import { TokenEndpointService } from './token-endpoint.service';
 
 /**
@@ -112,6 +113,7 @@ export class RefreshService {
     const graceMs = this.credentials.graceMs(work.provider);
     const [orgId, id] = [work.orgId as OrgId, work.id as IntegrationId];
     const lease = await this.leases.claim(orgId, id, this.owner, graceMs, this.recalledAfter);
+    countClaim(work.provider, lease);
     if (!isLease(lease)) {
       if (permission === 'probe') await this.breakers.returnProbe(work.provider);
       return whyNot(lease, work);
@@ -126,6 +128,7 @@ export class RefreshService {
     const now = held.now();
     const change = afterAnswer(lease.integration, answer, now, permission === 'probe');
     const settlement = await this.leases.settle(held.lease, change, WORKER);
+    countSettled(work.provider, settlement);
     await this.breakers.note(lease.integration, heard);
     await this.ringFor(held.lease, settlement, change, now);
     return isThrottle(heard) ? { kind: 'throttled', forMs: heard.failure.retryAfterMs ?? 0 } : settlement;
@@ -159,6 +162,7 @@ export class RefreshService {
   }
 
   private async afterCommit(answer: SpooledAnswer, settlement: Settlement, now: Date): Promise<void> {
+    countSettled(answer.provider, settlement);
     const next = settlement.kind === 'saved' ? settlement.integration.nextRefreshAt : null;
     await this.ringFor({ ...answer, integration: answer }, settlement, { next }, now);
   }

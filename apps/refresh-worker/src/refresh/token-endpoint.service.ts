@@ -15,6 +15,7 @@ import { Injectable } from '@nestjs/common';
 import type { HeldLease } from './held-lease';
 import type { Doubt, RefreshAnswer } from './refresh-answer';
 import { graceMsOf } from './refresh-manner';
+import { countIndeterminate, countLostLease } from './refresh-metrics';
 import { RefreshRecord } from './refresh-record';
 
 /** What is needed to ask a provider about one integration. */
@@ -87,7 +88,10 @@ export class TokenEndpointService {
     refreshToken: PlainToken,
   ): Promise<Presented> {
     const sending = await this.leases.markSending(held.lease, leaseToSend(held, provider.definition));
-    if (!sending) return { kind: 'not_asked' };
+    if (!sending) {
+      countLostLease();
+      return { kind: 'not_asked' };
+    }
     held.renew(sending);
     const deadlineMs = callMs(sending.leaseMs);
     // a process that stood still may be overtaken before its answer is saved; one that ends begins nothing
@@ -98,9 +102,12 @@ export class TokenEndpointService {
     const record = new RefreshRecord(this.logger, held.lease, 'ask');
     const askedAt = held.now();
     held.noteSent(askedAt);
-    const answer = await this.oauth.refresh(provider, endpoints, refreshToken.reveal(), { deadlineMs });
+    const answer = await record.hold(() =>
+      this.oauth.refresh(provider, endpoints, refreshToken.reveal(), { deadlineMs }),
+    );
     if (answer.ok) record.succeeded();
     else record.failed(answer.failure);
+    if (!answer.ok && answer.failure.kind === 'in_doubt') countIndeterminate(provider.definition.id);
     return answer.ok
       ? { kind: 'granted', grant: answer.grant, askedAt }
       : { kind: 'refused', failure: answer.failure, askedAt };

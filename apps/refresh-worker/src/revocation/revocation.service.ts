@@ -60,20 +60,12 @@ export class RevocationService {
   private async giveBack(revocation: Revocation, provider: RegisteredProvider<OAuthProvider>): Promise<JobOutcome> {
     if (!provider.configured)
       return this.postpone(revocation, failure('provider_misconfigured', 'no_credentials_here'));
-    const startedMs = performance.now();
-    this.logger.info('hub.revocation.started', idsOf(revocation));
     const answer = await this.grants.giveBack(revocation, provider).catch(unopened);
     if (answer instanceof KeyUnavailable) {
       this.logger.warning('hub.keys.unavailable', { ...idsOf(revocation), ...answer.facts });
       return { againInMs: KEYS_AWAY_MS };
     }
-    const facts = { ...idsOf(revocation), duration_ms: Math.round(performance.now() - startedMs) };
-    if (answer.ok) {
-      this.logger.info('hub.token.revoked', { ...facts, outcome: 'success' });
-      return this.finish(revocation, 'revocation.succeeded', { outcome: answer.outcome });
-    }
-    const { kind, code, reason } = answer.failure;
-    this.logger.warning('hub.revocation.failed', { ...facts, outcome: kind, 'error.type': code, reason });
+    if (answer.ok) return this.finish(revocation, 'revocation.succeeded', { outcome: answer.outcome });
     return this.postpone(revocation, answer.failure);
   }
 

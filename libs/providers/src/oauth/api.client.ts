@@ -2,6 +2,9 @@ import type { Endpoints } from '@hub/domain';
 import { API_BYTES, USUAL_DEADLINE_MS, type OutboundClient, type OutboundOutcome } from '@hub/outbound';
 import type { ApiAnswer, ApiClient, ApiRequest, OAuthProvider } from '../provider-definition';
 import { isSuccess, readAbsence, readRefusal, readUnusable } from '../wire-failure';
+import { noteThrottle } from './exchange-metrics';
+
+const TOO_MANY = 429;
 
 /** Calls a provider's API with one access token; every call has a deadline and a size limit, refusals are values. */
 export class GuardedApiClient implements ApiClient {
@@ -37,6 +40,7 @@ export class GuardedApiClient implements ApiClient {
       deadlineMs: USUAL_DEADLINE_MS,
       maxBytes: API_BYTES,
     });
+    if (outcome.kind === 'answer' && outcome.answer.status === TOO_MANY) noteThrottle(this.definition.id);
     return readApiAnswer(this.definition, outcome);
   }
 }

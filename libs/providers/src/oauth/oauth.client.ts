@@ -4,6 +4,7 @@ import type { ApiClient, Conversation, Grant, GrantConversation, OAuthProvider }
 import { oauthHalf, type RegisteredProvider } from '../registered-provider';
 import { isClientRefusal, isSuccess, readAbsence, readRefusal, readUnusable } from '../wire-failure';
 import { GuardedApiClient } from './api.client';
+import { recordExchange, type ExchangeOperation } from './exchange-metrics';
 import {
   exchangeRequest,
   refreshRequest,
@@ -79,7 +80,7 @@ export class OAuthClient {
     const { definition } = oauthHalf(provider);
     const { request, isAlreadyRevoked } = definition.revoke;
     if (request === undefined) return { ok: true, outcome: 'not_offered' };
-    return this.withEachSecret(provider, deadlineMs, async (client, leftMs): Promise<RevokeAnswer> => {
+    return this.withEachSecret(provider, 'revoke', deadlineMs, async (client, leftMs): Promise<RevokeAnswer> => {
       const outcome = await this.outbound.send({
         ...request({ ...tokens, ...client, endpoints }),
         deadlineMs: leftMs,
@@ -106,7 +107,8 @@ export class OAuthClient {
     build: (definition: OAuthProvider, client: ClientIdentity) => TokenRequest,
   ): Promise<GrantAnswer> {
     const { definition } = oauthHalf(provider);
-    return this.withEachSecret(provider, deadlineMs, async (client, leftMs) => {
+    const operation = conversation === 'exchange' ? 'code_exchange' : conversation;
+    return this.withEachSecret(provider, operation, deadlineMs, async (client, leftMs) => {
       const outcome = await this.outbound.send({
         method: 'POST',
         url: endpoints.tokenUrl,
@@ -121,22 +123,30 @@ export class OAuthClient {
 
   /**
    * Tries the secrets in their order, as long as the provider refuses the client and nothing else: such a refusal
-   * spends no code and no refresh token.
+   * spends no code and no refresh token. What it comes to at last is recorded.
    */
   private async withEachSecret<Answer extends { ok: true } | { ok: false; failure: Failure }>(
     provider: RegisteredProvider,
+    operation: ExchangeOperation,
     deadlineMs: number,
     ask: (client: ClientIdentity, leftMs: number) => Promise<Answer>,
   ): Promise<Answer> {
     const { clientId, clientSecrets } = oauthHalf(provider).credentials;
     const [first, ...others] = clientSecrets;
-    const endsAt = performance.now() + deadlineMs;
+    const startedMs = performance.now();
+    const endsAt = startedMs + deadlineMs;
     let answer = await ask({ clientId, clientSecret: first }, deadlineMs);
     for (const clientSecret of others) {
       const leftMs = endsAt - performance.now();
       if (answer.ok || !isClientRefusal(answer.failure) || leftMs <= 0) break;
       answer = await ask({ clientId, clientSecret }, leftMs);
     }
+    recordExchange({
+      provider: provider.definition.id,
+      operation,
+      durationMs: performance.now() - startedMs,
+      ...(!answer.ok && { failure: answer.failure }),
+    });
     return answer;
   }
 }
