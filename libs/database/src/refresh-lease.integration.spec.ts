@@ -741,6 +741,27 @@ describe('the lease of a refresh', () => {
       expect(await claim(stored)).toMatchObject({ lateGrant: null });
     });
 
+    it('to a new connect never comes back into the row, though its provider was asked after that', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      await connect(stored);
+      const connected = await row(stored);
+      const late = aFreshGrant({ issuedAt: new Date(Date.now() + 10_000) });
+      await leases.settle(lease, granted(lease.integration, late), WORKER);
+      expect(await inbox(stored)).toHaveLength(1);
+      expect(await row(stored)).toMatchObject({ access_token: connected?.access_token, status: 'connected' });
+      await change(stored, 'next_refresh_at = now()');
+      const after = await held(stored);
+      expect(after.lateGrant).toBeNull();
+      // a grant of a claim after the connect does
+      await change(stored, "lease_until = now() - interval '1 second'");
+      const winner = await held(stored);
+      const newer = aFreshGrant({ issuedAt: new Date(late.issuedAt.getTime() - 1_000) });
+      await leases.settle(after, granted(after.integration, newer), WORKER);
+      await leases.release(winner);
+      expect(await held(stored)).toMatchObject({ lateGrant: newer });
+    });
+
     it('to a disconnect gives its grant back to the provider', async () => {
       const stored = await due();
       const lease = await held(stored);

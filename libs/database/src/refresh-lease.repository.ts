@@ -343,13 +343,17 @@ async function loadWithTokens(manager: EntityManager, id: IntegrationId): Promis
     .getOneOrFail();
 }
 
-/** The newest grant of the inbox that may replace the row's: asked for after it, and after the org connected last. */
+/**
+ * The newest grant of the inbox that may replace the row's: asked for after it, and of a claim after the org connected last.
+ * What a journal brings back has the row's own epoch, so that its time is held against the connect's as well.
+ */
 async function newestLateGrant(manager: EntityManager, id: IntegrationId): Promise<SealedGrant | null> {
   const row = await manager
     .createQueryBuilder(LateGrantEntity, 'late')
     .addSelect(['late.accessToken', 'late.refreshToken'])
     .innerJoin(IntegrationEntity, 'integration', 'integration.id = late.integrationId')
     .where('late.integrationId = :id', { id })
+    .andWhere('late.epoch >= integration.connectedEpoch')
     .andWhere('late.issuedAt > greatest(integration.issuedAt, integration.connectedAt)')
     .orderBy('late.issuedAt', 'DESC')
     .limit(1)

@@ -39,6 +39,7 @@ import { NoteRefusedKeys1795393800000 } from './1795393800000-note-refused-keys'
 import { KeepWrappingsBefore1795393810000 } from './1795393810000-keep-wrappings-before';
 import { PutBackDataKeys1795393820000 } from './1795393820000-put-back-data-keys';
 import { KeepLateGrantsOnce1795393900000 } from './1795393900000-keep-late-grants-once';
+import { NoteEpochsOfConnects1795393910000 } from './1795393910000-note-epochs-of-connects';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -83,4 +84,5 @@ export const MIGRATIONS = [
   KeepWrappingsBefore1795393810000,
   PutBackDataKeys1795393820000,
   KeepLateGrantsOnce1795393900000,
+  NoteEpochsOfConnects1795393910000,
 ];
