@@ -18,8 +18,8 @@ export interface RefreshWorkerInTest {
   run(work: Work): Promise<JobOutcome>;
   /** Begins to take work: jobs, scan and watch. Without it only what the test asks for is done. */
   start(): Promise<void>;
-  /** As at SIGTERM. */
-  stop(): Promise<void>;
+  /** As at SIGTERM. @param tryOnMs for how long PostgreSQL is waited for if it is away, unless as in production */
+  stop(tryOnMs?: number): Promise<void>;
 }
 
 /** A metadata sync worker in this process. */
@@ -40,8 +40,8 @@ export async function refreshWorker(config: HubConfig): Promise<RefreshWorkerInT
     revocations: context.get(RevocationService, { strict: false }),
     run: (work) => context.get(RefreshConsumer, { strict: false }).run(work),
     start: () => worker.start(),
-    stop: async () => {
-      await worker.drain();
+    stop: async (tryOnMs) => {
+      await worker.drain(tryOnMs);
       await context.close();
     },
   };

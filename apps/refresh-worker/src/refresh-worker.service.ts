@@ -78,15 +78,19 @@ export class RefreshWorkerService {
     return this.watch.wedge();
   }
 
-  /** No more work from anywhere, then an end for what is under way: what was asked of a provider is saved. */
-  async drain(): Promise<void> {
+  /**
+   * No more work from anywhere, then an end for what is under way: what was asked of a provider is saved.
+   *
+   * @param tryOnMs for how long PostgreSQL is waited for if it is away
+   */
+  async drain(tryOnMs?: number): Promise<void> {
     this.gauges.stop();
     this.breakers.stop();
     const parts = [
       this.consumer.drain(),
       this.watch.stop(),
       this.scan.stop(),
-      this.refreshes.drain(),
+      this.refreshes.drain(tryOnMs),
       this.revocations.drain(),
       this.rotations.stop(),
     ];

@@ -282,7 +282,8 @@ async function replaceGrant(
   const set = Object.keys(columns).map((column, place) => `${column} = $${place + 2}`);
   const count = await affected(
     manager,
-    `update public.integrations set ${set.join(', ')}, epoch = epoch + 1, settled_epoch = epoch + 1, phase = 'idle', lease_owner = null, lease_until = null
+    `update public.integrations set ${set.join(', ')}, epoch = epoch + 1, connected_epoch = epoch + 1, settled_epoch = epoch + 1,
+       phase = 'idle', lease_owner = null, lease_until = null
      where id = $1`,
     [id, ...Object.values(columns)],
   );

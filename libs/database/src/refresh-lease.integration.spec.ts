@@ -14,9 +14,10 @@ import { FAILURES } from '../../../test/factories/integration';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { eventually } from '../../../test/support/eventually';
 import { TcpProxy } from '../../../test/support/tcp-proxy';
-import { appDataSource, SETTLE_SERVER_TIMEOUTS, settleDataSource } from './data-source';
+import { appDataSource, migrationDataSource, SETTLE_SERVER_TIMEOUTS, settleDataSource } from './data-source';
 import { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
+import { KeepLateGrantsOnce1795393900000 } from './migrations/1795393900000-keep-late-grants-once';
 import { RefreshLeaseRepository, type Lease } from './refresh-lease.repository';
 
 const PROVIDER = 'google_drive' as ProviderId;
@@ -652,6 +653,63 @@ describe('the lease of a refresh', () => {
       expect((await held(stored)).lateGrant).toEqual(grant);
     });
 
+    it('has its grant kept and told of once, however often it is committed, and another one beside it', async () => {
+      const { stored, lease } = await overtaken();
+      const grant = aFreshGrant();
+      const commit = (settled: SealedGrant) => leases.settle(lease, granted(lease.integration, settled), WORKER);
+      await Promise.all([commit(grant), commit(grant)]);
+      expect(await commit(grant)).toEqual({ kind: 'late', epoch: 2 });
+      expect(await inbox(stored)).toMatchObject([{ access_token: grant.accessToken, epoch: 1 }]);
+      expect(await eventsOf(stored)).toEqual(['refresh.in_doubt']);
+      await commit(aFreshGrant({ issuedAt: new Date(grant.issuedAt.getTime() + 1_000) }));
+      expect(await inbox(stored)).toHaveLength(2);
+    });
+
+    it('has its grant put back once, however often a journal brings it', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      const grant = aFreshGrant({ issuedAt: new Date(Date.now() + 1_000) });
+      const put = () => leases.recall({ ...lease, grant }, WORKER);
+      expect([await put(), await put()]).toEqual([1, 1]);
+      expect(await inbox(stored)).toHaveLength(1);
+      expect(await eventsOf(stored)).toEqual(['refresh.in_doubt']);
+    });
+
+    it('keeps one of the copies that an earlier release has made, and each that is none', async () => {
+      const owner = await migrationDataSource(database.adminUrl).initialize();
+      const migration = new KeepLateGrantsOnce1795393900000();
+      const runner = owner.createQueryRunner();
+      await migration.down(runner);
+      try {
+        const { stored, lease } = await overtaken();
+        const grant = aFreshGrant();
+        const put = (more: { epoch?: number; issued?: Date; received: string }) =>
+          database.sql(
+            `insert into public.token_inbox (org_id, provider, integration_id, epoch, access_token, issued_at, received_at)
+             values ($1, $2, $3, $4, $5, $6, $7)`,
+            [
+              ...[stored.orgId, PROVIDER, stored.id, more.epoch ?? lease.epoch, grant.accessToken],
+              ...[more.issued ?? grant.issuedAt, more.received],
+            ],
+          );
+        for (const received of ['2026-01-02', '2026-01-01', '2026-01-03']) await put({ received });
+        await put({ received: '2026-01-04', epoch: lease.epoch + 1 });
+        await put({ received: '2026-01-05', issued: new Date(grant.issuedAt.getTime() + 1) });
+        await migration.up(runner);
+        const left = await database.sql<{ received: string }>(
+          `select received_at::date::text as received from public.token_inbox where integration_id = $1 order by 1`,
+          [stored.id],
+        );
+        expect(left.map(({ received }) => received)).toEqual(['2026-01-01', '2026-01-04', '2026-01-05']);
+        expect(
+          await database.sql("select 1 from pg_class where relname = 'token_inbox' and relforcerowsecurity"),
+        ).toHaveLength(1);
+      } finally {
+        await runner.release();
+        await owner.destroy();
+      }
+    });
+
     it('lifts a verdict that has fallen without its grant', async () => {
       const { stored, lease, winner } = await overtaken();
       await leases.settle(winner, refused(winner.integration, FAILURES.revoked), WORKER);
@@ -681,6 +739,27 @@ describe('the lease of a refresh', () => {
       expect(await row(stored)).toMatchObject({ access_token: connected?.access_token, status: 'connected' });
       await change(stored, 'next_refresh_at = now()');
       expect(await claim(stored)).toMatchObject({ lateGrant: null });
+    });
+
+    it('to a new connect never comes back into the row, though its provider was asked after that', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      await connect(stored);
+      const connected = await row(stored);
+      const late = aFreshGrant({ issuedAt: new Date(Date.now() + 10_000) });
+      await leases.settle(lease, granted(lease.integration, late), WORKER);
+      expect(await inbox(stored)).toHaveLength(1);
+      expect(await row(stored)).toMatchObject({ access_token: connected?.access_token, status: 'connected' });
+      await change(stored, 'next_refresh_at = now()');
+      const after = await held(stored);
+      expect(after.lateGrant).toBeNull();
+      // a grant of a claim after the connect does
+      await change(stored, "lease_until = now() - interval '1 second'");
+      const winner = await held(stored);
+      const newer = aFreshGrant({ issuedAt: new Date(late.issuedAt.getTime() - 1_000) });
+      await leases.settle(after, granted(after.integration, newer), WORKER);
+      await leases.release(winner);
+      expect(await held(stored)).toMatchObject({ lateGrant: newer });
     });
 
     it('to a disconnect gives its grant back to the provider', async () => {

@@ -228,12 +228,12 @@ export class RefreshLeaseRepository {
       const head = await lockHead(manager, integrationId);
       if (!head || !(await isOlder(manager, integrationId, grant))) return undefined;
       const restored = stored.dataKey ? await putBackDataKey(manager, stored.dataKey, actor) : [];
-      const reopened = await putIntoInbox(manager, { ...stored, epoch: head.epoch }, head, grant);
       const detail = { kept: 'inbox', epoch: head.epoch, why: 'database_set_back' };
+      const events = await putIntoInbox(manager, { ...stored, epoch: head.epoch }, head, grant, detail);
       const place = { provider: integration.provider, integrationId, actor };
       await appendEvents(
         manager,
-        [{ name: 'refresh.in_doubt', detail } as const, ...reopened].map((event) => ({ ...event, ...place })),
+        events.map((event) => ({ ...event, ...place })),
       );
       await appendEvents(manager, restored);
       return head.epoch;
@@ -359,13 +359,17 @@ async function loadWithTokens(manager: EntityManager, id: IntegrationId): Promis
     .getOneOrFail();
 }
 
-/** The newest grant of the inbox that may replace the row's: asked for after it, and after the org connected last. */
+/**
+ * The newest grant of the inbox that may replace the row's: asked for after it, and of a claim after the org connected last.
+ * What a journal brings back has the row's own epoch, so that its time is held against the connect's as well.
+ */
 async function newestLateGrant(manager: EntityManager, id: IntegrationId): Promise<SealedGrant | null> {
   const row = await manager
     .createQueryBuilder(LateGrantEntity, 'late')
     .addSelect(['late.accessToken', 'late.refreshToken'])
     .innerJoin(IntegrationEntity, 'integration', 'integration.id = late.integrationId')
     .where('late.integrationId = :id', { id })
+    .andWhere('late.epoch >= integration.connectedEpoch')
     .andWhere('late.issuedAt > greatest(integration.issuedAt, integration.connectedAt)')
     .orderBy('late.issuedAt', 'DESC')
     .limit(1)
@@ -424,30 +428,48 @@ async function keepLate(
   const { provider } = fence.integration;
   const isStored = head?.issued_at.getTime() === grant?.issuedAt.getTime(); // the first word of its commit was lost
   if (!grant || isStored) return head ? { kind: 'late', epoch: head.epoch } : { kind: 'gone' };
-  const isErased = !head && (await isOrgErased(manager));
-  const reopened = head ? await putIntoInbox(manager, fence, head, grant) : [];
-  if (!head && !isErased) await giveBack(manager, fence, grant);
-  const detail = isErased
-    ? { kept: 'nothing', epoch: fence.epoch, why: 'org_forgotten' }
-    : { kept: head ? 'inbox' : 'revocation', epoch: fence.epoch };
+  const { epoch } = fence;
+  const events = head
+    ? await putIntoInbox(manager, fence, head, grant, { kept: 'inbox', epoch })
+    : await giveBackUnlessErased(manager, fence, grant);
   const place = { provider, integrationId: fence.integrationId, actor };
   await appendEvents(
     manager,
-    [{ name: 'refresh.in_doubt', detail } as const, ...reopened].map((event) => ({ ...event, ...place })),
+    events.map((event) => ({ ...event, ...place })),
   );
   return head ? { kind: 'late', epoch: head.epoch } : { kind: 'gone' };
 }
 
-/** @returns what is to be told: a verdict that has fallen without the grant is lifted */
+/** The row is gone: the grant goes back to its provider, unless nothing is kept of its org. @returns what is to be told */
+async function giveBackUnlessErased(
+  manager: EntityManager,
+  fence: Fence,
+  grant: SealedGrant,
+): Promise<readonly EventDraft[]> {
+  const { epoch } = fence;
+  const isErased = await isOrgErased(manager);
+  if (!isErased) await giveBack(manager, fence, grant);
+  const detail = isErased ? { kept: 'nothing', epoch, why: 'org_forgotten' } : { kept: 'revocation', epoch };
+  return [{ name: 'refresh.in_doubt', detail }];
+}
+
+/**
+ * Keeps a grant once, however often it is brought: whoever commits it may not hear that it is done.
+ *
+ * @param detail what the trail tells of it
+ * @returns what is to be told: that it is there, and that a verdict which has fallen without it is lifted; nothing of a copy
+ */
 async function putIntoInbox(
   manager: EntityManager,
   fence: Fence,
   head: ClaimHead,
   grant: SealedGrant,
+  detail: EventDraft['detail'],
 ): Promise<readonly EventDraft[]> {
-  await manager.query(
+  const kept: unknown[] = await manager.query(
     `insert into public.token_inbox (org_id, provider, integration_id, epoch, access_token, refresh_token, scope, issued_at, expires_at, refresh_expires_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+     on conflict (integration_id, epoch, issued_at) do nothing returning id`,
     [
       fence.orgId,
       fence.integration.provider,
@@ -461,16 +483,18 @@ async function putIntoInbox(
       grant.refreshExpiresAt,
     ],
   );
+  if (kept.length === 0) return [];
+  const inDoubt: EventDraft = { name: 'refresh.in_doubt', detail };
   const isBusy = head.lease_until !== null && head.lease_until > head.at;
   // whoever is at it looks into the inbox before anything but a grant is written; theirs is the newer one
-  if (isBusy || (await newestLateGrant(manager, fence.integrationId)) === null) return [];
+  if (isBusy || (await newestLateGrant(manager, fence.integrationId)) === null) return [inDoubt];
   const { patch, events } = afterLateGrant({ status: head.status }, head.at);
   const set = patchAssignments(patch, 2);
   await manager.query(`update public.integrations set ${set.sql.join(', ')} where id = $1`, [
     fence.integrationId,
     ...set.values,
   ]);
-  return events;
+  return [inDoubt, ...events];
 }
 
 async function isOrgErased(manager: EntityManager): Promise<boolean> {

@@ -224,7 +224,7 @@ it('an answer that waited on a worker’s disk until its org was forgotten bring
   await eventually('the call', async () => (await stand.sandbox.refreshes(account)).length === 1);
   await stand.database.setAway(true);
   expect(await refreshing).toEqual({ kind: 'parked' });
-  await other.stop();
+  await other.stop(0);
   await stand.database.setAway(false);
   await stand.database.sql("update public.integrations set lease_until = now() - interval '1 second' where id = $1", [
     stored.id,

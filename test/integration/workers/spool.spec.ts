@@ -46,6 +46,21 @@ it('an answer that PostgreSQL cannot take is committed as soon as it is back, wi
   await worker.stop();
 });
 
+it('a worker that is asked to end while PostgreSQL is away commits its answer once that is back, and ends then', async () => {
+  const worker = await refreshWorker(stand.settings.workerConfig());
+  const due = await stand.due('shopify');
+  expect(await refreshIntoAnOutage(worker, due)).toEqual({ kind: 'parked' });
+  let hasEnded = false;
+  const stopping = worker.stop().then(() => (hasEnded = true));
+  await sleep(2_000);
+  expect(hasEnded).toBe(false);
+  await stand.database.setAway(false);
+  await stopping;
+  expect(files()).toEqual([]);
+  expect(await due.stored.row()).toMatchObject({ status: 'connected', phase: 'idle', settled_epoch: 1 });
+  expect(await stand.sandbox.refreshes(due.account)).toHaveLength(1);
+});
+
 it('nobody else asks a provider that takes a token once, although the lease is over, until the answer is committed', async () => {
   const [worker, other] = await Promise.all([
     refreshWorker(stand.settings.workerConfig()),
@@ -131,7 +146,7 @@ it('the next process commits what the last one left, and a grant is used once', 
   const due = await stand.due('notion');
   await stand.sandbox.admin.expire('notion', due.account);
   await refreshIntoAnOutage(worker, due);
-  await worker.stop();
+  await worker.stop(0);
   await stand.database.setAway(false);
   expect(files()).toHaveLength(1);
 

@@ -12,17 +12,20 @@ import { provider } from './provider';
 import { races } from './races';
 import { rules } from './rules';
 import { setBack } from './set-back';
-import { stores } from './stores';
+import { restarts, stores } from './stores';
 
 /**
- * All scenarios in the order of their start (`run-all.ts`): those that only compute first, then the longest of those that
- * take little of the machine, so that none of them is left alone at the end; last those that take all of it.
+ * All scenarios in the order of their start (`run-all.ts`): those that only compute first, and what bears company that
+ * computes; then the longest of those that take little of the machine, so that none of them is left alone at the end; then
+ * those that take half of it and whose tokens must not lapse meanwhile, when nobody computes any more; last those that
+ * take all of it.
  */
 export const SCENARIOS: readonly Scenario[] = [
   ...rules,
   ...auditChain,
   ...mutation,
   ...canaries,
+  ...keyRotation,
   ...forgeries,
   ...clocks,
   ...provider,
@@ -31,6 +34,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...setBack,
   ...stores,
   ...herd,
-  ...keyRotation,
+  ...restarts,
   ...kills,
 ];

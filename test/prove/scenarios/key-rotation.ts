@@ -284,7 +284,7 @@ export const keyRotation: readonly Scenario[] = [
     name: 'key-rotation',
     proves:
       'both layers of 50,000 sealed cells are rotated while workers are killed: no read fails, no refresh is lost',
-    weight: 4,
+    weight: 2, // half of its time it waits for what a killed worker had taken up
     run: (surroundings) => proveRotation(surroundings, surroundings.isLong ? 500_000 : 25_000),
   },
 ];

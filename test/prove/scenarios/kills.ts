@@ -8,6 +8,8 @@ const ANSWER_MS = 40;
 /** From the provider's decision to the commit it takes a tenth of a second; while workers start beside it, more. */
 const ANSWERED_WITHIN_MS = 2_000;
 const LIFE_SECONDS = 60;
+/** Workers are killed for a token's whole life: each token falls due meanwhile, and one that nobody refreshed would lapse. */
+const KILLING_SECONDS = LIFE_SECONDS;
 /** A start takes a second of a processor and more, and one starts for every two processors: a loop slower than this has shown little. */
 const SECONDS_FOR_A_KILL = 3;
 
@@ -73,7 +75,7 @@ export const kills: readonly Scenario[] = [
     proves: 'workers killed every 200 ms, provider with a grace window: nothing lapses, is lost or spent twice',
     weight: 4,
     run: async (surroundings) => {
-      const size = surroundings.isLong ? { tokens: 2_000, seconds: 600 } : { tokens: 600, seconds: 90 };
+      const size = surroundings.isLong ? { tokens: 2_000, seconds: 600 } : { tokens: 600, seconds: KILLING_SECONDS };
       return runKilling(surroundings, { manner: 'SIGKILL', graceSeconds: 30, ...size });
     },
   },
@@ -82,7 +84,7 @@ export const kills: readonly Scenario[] = [
     proves: 'the same with a strict provider: every lost family was struck by a kill, and all are told of in 60 s',
     weight: 4,
     run: async (surroundings) => {
-      const size = surroundings.isLong ? { tokens: 2_000, seconds: 600 } : { tokens: 600, seconds: 90 };
+      const size = surroundings.isLong ? { tokens: 2_000, seconds: 600 } : { tokens: 600, seconds: KILLING_SECONDS };
       return runKilling(surroundings, { manner: 'SIGKILL', graceSeconds: 0, ...size });
     },
   },

@@ -172,6 +172,10 @@ export const stores: readonly Scenario[] = [
           }),
       }),
   },
+];
+
+/** Those that take half of the machine: a fleet, and servers that recover again and again. */
+export const restarts: readonly Scenario[] = [
   {
     name: 'postgres-restarts',
     proves: 'PostgreSQL crashes again and again, strict provider: no answer is lost, nothing lapses',

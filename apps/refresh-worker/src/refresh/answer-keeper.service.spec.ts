@@ -12,6 +12,8 @@ import type { JournalRepository } from '../spool/journal.repository';
 import { SpoolRepository } from '../spool/spool.repository';
 import { AnswerKeeper } from './answer-keeper.service';
 
+/** Far longer than a test takes. */
+const LONG_MS = 60_000;
 const SAVED: Settlement = {
   kind: 'saved',
   integration: anIntegration(),
@@ -51,7 +53,7 @@ beforeEach(() => {
   );
 });
 afterEach(async () => {
-  await keeper.stop();
+  await keeper.stop(0);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -131,9 +133,31 @@ it('tells why an answer still waits: of each reason once in a while', async () =
   expect(told('hub.refresh.commit_waits').map((record) => record['error.code'])).toEqual(['ECONNREFUSED', '23502']);
 });
 
-it('leaves what still waits in its file when the process ends', async () => {
+it('commits what waits before the process ends, if the database comes back meanwhile', async () => {
+  settle = away;
+  await Promise.all(Array.from({ length: 3 }, () => keeper.keep(anAnswer())));
+  const stopping = keeper.stop(LONG_MS);
+  await sleep(1_500);
+  expect(settled).toEqual([]);
+  settle = taken;
+  await stopping;
+  expect(settled).toHaveLength(3);
+  expect(files()).toEqual([]);
+  expect(told('hub.refresh.left_in_spool')).toEqual([]);
+});
+
+it('leaves what still waits in its file when the process ends, and does not wait for the database for ever', async () => {
   settle = away;
   await keeper.keep(anAnswer());
-  await keeper.stop();
+  const stoppingMs = performance.now();
+  await keeper.stop(1_500);
+  expect(performance.now() - stoppingMs).toBeGreaterThan(1_400);
   expect(files()).toHaveLength(1);
+  expect(told('hub.refresh.left_in_spool')).toMatchObject([{ waiting: 1 }]);
+});
+
+it('ends at once where nothing waits', async () => {
+  settle = taken;
+  await keeper.keep(anAnswer());
+  expect(await Promise.race([keeper.stop(LONG_MS).then(() => 'ended'), sleep(LONG_MS / 2, 'waits')])).toBe('ended');
 });

@@ -19,6 +19,11 @@ const SPOOL_AFTER_MS = 250;
 /** Others leave what was sent to us for a few seconds after an outage (RefreshLeaseRepository.claim): it is committed before. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 1_000;
+/**
+ * At its end a worker still tries for so long, since a PostgreSQL that restarts is back within seconds. With the call that may
+ * be under way before (15 s) and a last commit (5 s) it stays within what a worker has for its end (libs/worker).
+ */
+const TRY_ON_MS = 20_000;
 /** As many as there are connections to settle by. */
 const COMMITS_AT_ONCE = 4;
 /** Why an answer still waits is told again after so long. */
@@ -120,10 +125,17 @@ export class AnswerKeeper {
     return [...this.parked.values()].some((answer) => answer.integrationId === integrationId);
   }
 
-  /** Tries no more. What is parked stays in its files. */
-  async stop(): Promise<void> {
-    this.isStopped = true;
+  /**
+   * Tries on for a while, then no more. What is parked by then stays in its files, sealed, for the next process.
+   *
+   * @param tryOnMs for how long, in milliseconds
+   */
+  async stop(tryOnMs = TRY_ON_MS): Promise<void> {
+    const giveUp = setTimeout(() => (this.isStopped = true), tryOnMs);
     await this.committing;
+    clearTimeout(giveUp);
+    this.isStopped = true;
+    if (this.parked.size > 0) this.logger.warning('hub.refresh.left_in_spool', { waiting: this.parked.size });
     await this.journal.written();
   }
 

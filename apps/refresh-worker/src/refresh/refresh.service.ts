@@ -95,12 +95,16 @@ export class RefreshService {
     return this.attempts.once(work.id, () => this.attempt(work));
   }
 
-  /** Asks for nothing new, and comes back once what was asked is saved. */
-  async drain(): Promise<void> {
+  /**
+   * Asks for nothing new, and comes back once what was asked is saved.
+   *
+   * @param tryOnMs for how long PostgreSQL is waited for if it is away; what it has not taken by then stays in the spool
+   */
+  async drain(tryOnMs?: number): Promise<void> {
     this.isDraining = true;
     this.tokenEndpoint.drain();
     await this.attempts.idle();
-    await this.answers.stop();
+    await this.answers.stop(tryOnMs);
   }
 
   private async attempt(work: Work): Promise<RefreshOutcome> {

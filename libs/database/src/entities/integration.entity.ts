@@ -33,6 +33,7 @@ export class IntegrationEntity {
   @Column('text', { name: 'account_label', nullable: true }) accountLabel: string | null;
   @Column('jsonb', { default: {} }) inputs: Record<string, string>;
   @Column('timestamptz', { name: 'connected_at', default: () => 'now()' }) connectedAt: Date;
+  @Column('bigint', { name: 'connected_epoch', default: 0 }) connectedEpoch: number;
 
   @Column('timestamptz', { name: 'issued_at', default: () => 'now()' }) issuedAt: Date;
   @Column('timestamptz', { name: 'refresh_expires_at', nullable: true }) refreshExpiresAt: Date | null;

@@ -38,6 +38,8 @@ import { WaitForConnects1795393700000 } from './1795393700000-wait-for-connects'
 import { NoteRefusedKeys1795393800000 } from './1795393800000-note-refused-keys';
 import { KeepWrappingsBefore1795393810000 } from './1795393810000-keep-wrappings-before';
 import { PutBackDataKeys1795393820000 } from './1795393820000-put-back-data-keys';
+import { KeepLateGrantsOnce1795393900000 } from './1795393900000-keep-late-grants-once';
+import { NoteEpochsOfConnects1795393910000 } from './1795393910000-note-epochs-of-connects';
 import { ReadFleetFigures1795394000000 } from './1795394000000-read-fleet-figures';
 
 /** In the order in which they run. */
@@ -82,5 +84,7 @@ export const MIGRATIONS = [
   NoteRefusedKeys1795393800000,
   KeepWrappingsBefore1795393810000,
   PutBackDataKeys1795393820000,
+  KeepLateGrantsOnce1795393900000,
+  NoteEpochsOfConnects1795393910000,
   ReadFleetFigures1795394000000,
 ];
