@@ -231,6 +231,13 @@ describe('every mistake', () => {
         'REDIRECT_ALLOWLIST, URL 2: must be an https (or http) URL',
       ],
     ],
+    [
+      { SITE_URL: 'https://例.example', REDIRECT_ALLOWLIST: 'https://a.example/żółw' },
+      [
+        'SITE_URL must be written in ASCII without spaces (punycode, %-escapes)',
+        'REDIRECT_ALLOWLIST, URL 1: must be written in ASCII without spaces (punycode, %-escapes)',
+      ],
+    ],
   ])('%j: %j', (different, expected) => {
     expect(mistakesOf(different)).toEqual(expected);
   });

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { parseOrgId, redirectEntryProblem, UNBOUND_POLICIES, type UnboundPolicy } from '@hub/domain';
+import { isPlainAscii, NOT_ASCII, parseOrgId, redirectEntryProblem, UNBOUND_POLICIES, type UnboundPolicy } from '@hub/domain';
 import { Mistakes, parseUrl, SettingReader, splitList, type Environment, type Rate } from './environment';
 import { readKeyProviders, type KeyProviderSettings } from './key-provider-settings';
 import { readProviderSettings, type ConfigurableProvider, type ProviderSettings } from './provider-settings';
@@ -208,6 +208,7 @@ function isDecodable(text: string): boolean {
 
 /** `SITE_URL` as it is written is allowed too: entries are compared character for character. */
 function readRedirects(reader: SettingReader, siteUrl: string, asWritten: string | undefined): string[] {
+  if (asWritten !== undefined && !isPlainAscii(asWritten)) reader.mistakes.add(`SITE_URL ${NOT_ASCII}`);
   const entries = reader.list('REDIRECT_ALLOWLIST');
   entries.forEach((entry, place) => {
     const problem = redirectEntryProblem(entry);

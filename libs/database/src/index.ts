@@ -90,7 +90,7 @@ export { MIGRATIONS } from './migrations';
 export { OrgErasureRepository, type Erased, type Waiting } from './org-erasure.repository';
 export { OrgForgotten } from './org-forgotten';
 export { pruneAudit, type Pruned, type PruneOptions } from './prune-audit';
-export { isWithoutRight } from './refused-statement';
+export { isOfWrongValues, isWithoutRight } from './refused-statement';
 export { provisionDatabase, type AppLogin, type Login, type ProvisionOptions } from './provision';
 export {
   RefreshLeaseRepository,

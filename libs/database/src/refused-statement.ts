@@ -5,6 +5,8 @@ import { NO_ANSWER } from './data-source';
 const DEADLOCK = '40P01';
 const NO_RIGHT = '42501';
 const CANCELED = '57014';
+/** The classes of what is wrong with the values themselves (`data_exception`, `integrity_constraint_violation`). */
+const WRONG_VALUES = /^2[23]/;
 
 /** True if PostgreSQL has ended a transaction since it and another one were waiting for each other: it may be done anew. */
 export function isDeadlock(error: unknown): boolean {
@@ -20,6 +22,11 @@ export function isWithoutRight(error: unknown): boolean {
 export function isOutOfTime(error: unknown): boolean {
   if (codeOf(error) === CANCELED) return true;
   return error instanceof QueryFailedError && (error.driverError as Error).message === NO_ANSWER;
+}
+
+/** True if PostgreSQL does not take the values that it was given: they will not be taken the next time either. */
+export function isOfWrongValues(error: unknown): boolean {
+  return WRONG_VALUES.test(codeOf(error) ?? '');
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -1,4 +1,4 @@
-import { callbackUrl, isAllowedRedirect, redirectEntryProblem, withParameters } from './redirects';
+import { callbackUrl, isAllowedRedirect, NOT_ASCII, redirectEntryProblem, withParameters } from './redirects';
 
 const allowed = [
   'https://app.example.com',
@@ -65,6 +65,11 @@ describe('an entry of the allow-list', () => {
     ['https://app.example.com/#', 'must not have a fragment'],
     ['https://ada@app.example.com', 'must not have a user or a password'],
     ['https://:secret@app.example.com', 'must not have a user or a password'],
+    ['https://例.example/x', NOT_ASCII],
+    ['https://app.example.com/żółw', NOT_ASCII],
+    ['https://app.example.com/a\nb', NOT_ASCII],
+    ['https://app.example.com/a b', NOT_ASCII],
+    ['https://xn--fsq.example/%C5%BC', undefined],
     ['https://*.example.com/', undefined],
   ])('%s: %s', (entry, problem) => {
     expect(redirectEntryProblem(entry)).toBe(problem);

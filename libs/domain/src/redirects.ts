@@ -6,6 +6,14 @@ export function isAllowedRedirect(redirectUri: string, allowList: readonly strin
   return allowList.includes(redirectUri);
 }
 
+/** What is told of a URL that is not {@link isPlainAscii}. */
+export const NOT_ASCII = 'must be written in ASCII without spaces (punycode, %-escapes)';
+
+/** Whether a URL can stand in a `Location` as it is written. */
+export function isPlainAscii(url: string): boolean {
+  return /^[\x21-\x7e]+$/.test(url);
+}
+
 /** What makes a text unfit as an entry of the allow-list, as words for the operator; `undefined` if it is fit. */
 export function redirectEntryProblem(entry: string): string | undefined {
   let url: URL;
@@ -16,6 +24,8 @@ export function redirectEntryProblem(entry: string): string | undefined {
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must be an https (or http) URL';
   if (entry.includes('#')) return 'must not have a fragment';
+  // it is sent as it is written, and a header takes no more; of these the parser drops some and escapes the rest
+  if (!isPlainAscii(entry)) return NOT_ASCII;
   if (url.username !== '' || url.password !== '') return 'must not have a user or a password';
   return undefined;
 }

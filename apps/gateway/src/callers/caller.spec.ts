@@ -13,6 +13,10 @@ describe('the caller behind verified claims', () => {
     expect([...(caller?.scopes ?? [])].sort()).toEqual(['audit:read', 'integrations:write', 'tokens:read']);
   });
 
+  it.each(['żółw@例.example', 'auth0|5f7c8', '👩🏽‍🚀', 'Ada Lovelace'])('may be called %s', (sub) => {
+    expect(callerOf({ sub })?.sub).toBe(sub);
+  });
+
   it('has an org in lower case', () => {
     expect(callerOf({ org_id: ORG.toUpperCase() })?.orgId).toBe(ORG);
   });
@@ -26,6 +30,12 @@ describe('the caller behind verified claims', () => {
     ['an empty subject', { sub: '' }],
     ['a subject that is no text', { sub: 7 }],
     ['an endless subject', { sub: 'x'.repeat(256) }],
+    ['a NUL in its subject', { sub: 'a\0b' }],
+    ['a line break in its subject', { sub: 'a\nb' }],
+    ['a separator of lines in its subject', { sub: 'a\u2028b' }],
+    ['a control character of the second kind in its subject', { sub: 'a\u0085b' }],
+    ['half of a character in its subject', { sub: 'a\ud800b' }],
+    ['a subject that turns its direction', { sub: 'a\u202eb' }],
   ])('is nobody with %s', (_what, claims) => {
     expect(callerOf(claims)).toBeUndefined();
   });

@@ -9,9 +9,11 @@ export interface Caller {
 }
 
 const LONGEST_SUB = 255;
+/** PostgreSQL takes no NUL and no half of a character; what breaks lines or turns their direction makes pages and logs tell lies. */
+const UNFIT_FOR_SUB = /[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/u;
 
 /**
- * The caller that verified claims name; `undefined` if they name none.
+ * The caller that verified claims name; `undefined` if they name none, or one with control characters in his name.
  *
  * @param orgClaim path to the org's claim, such as `['app_metadata', 'org_id']`
  */
@@ -21,9 +23,13 @@ export function callerOfClaims(
 ): Caller | undefined {
   const orgId = parseOrgId(valueAt(claims, orgClaim));
   const { sub, scope } = claims;
-  if (!orgId || typeof sub !== 'string' || sub === '' || sub.length > LONGEST_SUB) return undefined;
+  if (!orgId || !isSub(sub)) return undefined;
   const granted = new Set(typeof scope === 'string' ? scope.split(' ') : []);
   return { orgId, sub, scopes: new Set(CALLER_SCOPES.filter((known) => granted.has(known))) };
+}
+
+function isSub(sub: unknown): sub is string {
+  return typeof sub === 'string' && sub !== '' && sub.length <= LONGEST_SUB && !UNFIT_FOR_SUB.test(sub);
 }
 
 function valueAt(claims: unknown, path: readonly string[]): unknown {

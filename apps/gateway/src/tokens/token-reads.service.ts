@@ -1,4 +1,4 @@
-import { AuditRepository, countLostEvents } from '@hub/database';
+import { AuditRepository, countLostEvents, isOfWrongValues } from '@hub/database';
 import type { AuditEntry, IntegrationId, OrgId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
@@ -56,11 +56,25 @@ export class TokenReadsService implements OnApplicationShutdown {
     await Promise.all(Array.from({ length: ORGS_AT_ONCE }, writer));
   }
 
+  /** What cannot be written together for its values is tried one by one: an odd read is lost alone, and holds up no other. */
   private async writeOrg(orgId: OrgId, reads: readonly Reads[]): Promise<void> {
-    await this.audit.append(orgId, reads.map(toEntry)).catch((error: unknown) => {
+    try {
+      await this.audit.append(orgId, reads.map(toEntry));
+    } catch (error) {
+      if (isOfWrongValues(error) && reads.length > 1) {
+        for (const read of reads) await this.writeOrg(orgId, [read]);
+        return;
+      }
       this.logger.failure('hub.audit.write_failed', error, { name: 'token.read' });
-      for (const read of reads) this.putBack(read);
-    });
+      for (const read of reads)
+        if (isOfWrongValues(error)) this.lose(read);
+        else this.putBack(read);
+    }
+  }
+
+  private lose({ orgId, integrationId, sub, count }: Reads): void {
+    countLostEvents(1);
+    this.logger.warning('hub.audit.reads_lost', { org: orgId, integration: integrationId, sub, count });
   }
 
   private putBack(read: Reads): void {
@@ -75,9 +89,7 @@ export class TokenReadsService implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.write();
     clearTimeout(this.timer);
-    countLostEvents(this.gathered.size);
-    for (const { orgId, integrationId, sub, count } of this.gathered.values())
-      this.logger.warning('hub.audit.reads_lost', { org: orgId, integration: integrationId, sub, count });
+    for (const read of this.gathered.values()) this.lose(read);
   }
 }
 
