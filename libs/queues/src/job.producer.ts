@@ -1,8 +1,9 @@
 import type { HubConfig } from '@hub/config';
-import type { HubLogger } from '@hub/telemetry';
+import { inSpan, traceparentNow, type HubLogger } from '@hub/telemetry';
 import { Queue, type BulkJobOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { QueuedJobs } from './job-metrics';
+import { messageFacts } from './job-spans';
 import { JOBS, jobOptions, queueName, type JobName, type Work } from './queue-catalog';
 import type { RedisConnections } from './redis-connections';
 import { RedisHearing } from './redis-hearing';
@@ -59,6 +60,16 @@ export class JobProducer {
 
   /** The same for much work of one provider, in one round trip. @returns what came of each ring */
   async ringAll(job: JobName, provider: string, all: readonly Work[]): Promise<RingOutcome[]> {
+    const facts = {
+      ...messageFacts(job, 'send'),
+      'hub.provider': provider,
+      'messaging.batch.message_count': all.length,
+    };
+    const options = { kind: 'producer', onlyWithin: true, facts, failureOf: ringFailure } as const;
+    return inSpan(`send ${JOBS[job].queue}`, options, () => this.ringBatch(job, provider, all));
+  }
+
+  private async ringBatch(job: JobName, provider: string, all: readonly Work[]): Promise<RingOutcome[]> {
     const ids = all.map((work) => JOBS[job].jobId(work));
     const states = await this.guarded(job, provider, async (queue) => {
       const jobs = queue.getBackend();
@@ -165,11 +176,24 @@ export class JobProducer {
   }
 }
 
+function ringFailure(outcomes: readonly RingOutcome[]): string | undefined {
+  return outcomes.includes('lost') ? 'ring_lost' : undefined;
+}
+
 function entryOf(job: JobName, work: Work, delayMs: number): { name: string; data: Work; opts: BulkJobOptions } {
-  return { name: JOBS[job].queue, data: work, opts: jobOptions(job, work, delayMs) };
+  return { name: JOBS[job].queue, data: work, opts: { ...jobOptions(job, work, delayMs), ...carried() } };
 }
 
 /** A job that does not wait for its hour is not to be pulled forward: there is none of that name, or it runs already. */
 function ignoreUnlessLost(error: unknown): void {
   if (!/not in the delayed state|Missing key/i.test((error as Error).message)) throw error;
+}
+
+/**
+ * The trace that rings, for the job's own trace to link to. It stands in the job's options and not in its data: a worker
+ * of the release before refuses data that it does not know, and does not look here.
+ */
+function carried(): Pick<BulkJobOptions, 'telemetry'> {
+  const traceparent = traceparentNow();
+  return traceparent === undefined ? {} : { telemetry: { metadata: traceparent } };
 }

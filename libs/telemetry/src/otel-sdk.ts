@@ -1,0 +1,49 @@
+import { OTLPTraceExporter as JsonTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { OTLPTraceExporter as ProtobufTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
+import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
+import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
+import { RuntimeNodeInstrumentation } from '@opentelemetry/instrumentation-runtime-node';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import { BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace';
+import type { Signals } from './otel-environment';
+import { safeSpan } from './safe-spans';
+
+/** Parameters whose values are secrets, should any instrumentation look at a query. */
+const SECRET_PARAMETERS = [
+  ...['code', 'state', 'access_token', 'refresh_token', 'id_token', 'client_secret', 'code_verifier', 'token'],
+  ...['handle', 'flow', 'hmac', 'csrf'],
+];
+
+/** OpenTelemetry's kit as the hub uses it, started. It reads `OTEL_*` of the process itself. */
+export function startSdk({ traces }: Signals): NodeSDK {
+  const sdk = new NodeSDK({
+    ...(traces && { spanProcessors: [new BatchSpanProcessor({ exporter: safely(traceExporter()) })] }),
+    instrumentations: [
+      new HttpInstrumentation({
+        ignoreIncomingRequestHook: ({ url = '' }) => url.startsWith('/health/'),
+        disableOutgoingRequestInstrumentation: true, // calls of providers have spans of ours; the rest is the export itself
+        redactedQueryParams: SECRET_PARAMETERS,
+        redactedQueryParamsServer: SECRET_PARAMETERS,
+      }),
+      new PgInstrumentation({ requireParentSpan: true, enhancedDatabaseReporting: false }),
+      new IORedisInstrumentation({ requireParentSpan: true, dbStatementSerializer: (command) => command }),
+      new RuntimeNodeInstrumentation(),
+    ],
+  });
+  sdk.start();
+  return sdk;
+}
+
+/** As OpenTelemetry chooses it, whose kit offers no place between its own exporter and a span. */
+function traceExporter(): SpanExporter {
+  const { OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, OTEL_EXPORTER_OTLP_PROTOCOL } = process.env;
+  const isJson = (OTEL_EXPORTER_OTLP_TRACES_PROTOCOL || OTEL_EXPORTER_OTLP_PROTOCOL) === 'http/json';
+  return isJson ? new JsonTraceExporter() : new ProtobufTraceExporter();
+}
+
+function safely(exporter: SpanExporter): SpanExporter {
+  const send = exporter.export.bind(exporter);
+  exporter.export = (spans, onResult) => send(spans.map(safeSpan), onResult);
+  return exporter;
+}
