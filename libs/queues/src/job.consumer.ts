@@ -4,7 +4,7 @@ import { inSpan, type HubLogger } from '@hub/telemetry';
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import { countStalled, recordEnd, recordStart, tellJobs } from './job-metrics';
 import type { JobProducer } from './job.producer';
-import { messageFacts, workFacts } from './job-spans';
+import { messageFacts, ringerOf, workFacts } from './job-spans';
 import { JOBS, ladderBackoff, queueName, type JobName, type Work } from './queue-catalog';
 import type { RedisConnections } from './redis-connections';
 
@@ -139,7 +139,7 @@ export class JobConsumer {
     const attempt = item.attemptsMade + 1;
     const options = {
       kind: 'consumer',
-      askedBy: { traceparent: item.opts.telemetry?.metadata },
+      askedBy: { traceparent: ringerOf(item) },
       facts: { ...messageFacts(job, 'process'), ...workFacts(work), 'hub.attempt': attempt },
       failureOf: errorOf,
     } as const;

@@ -48,8 +48,15 @@ export class JobProducer {
     provider: string,
     all: readonly { readonly work: Work; readonly delayMs: number }[],
   ): Promise<boolean> {
-    const jobs = all.map(({ work, delayMs }) => entryOf(job, work, Math.max(0, Math.round(delayMs))));
-    return (await this.guarded(job, provider, (queue) => queue.addBulk(jobs))) !== undefined;
+    const jobs = () => all.map(({ work, delayMs }) => entryOf(job, work, Math.max(0, Math.round(delayMs))));
+    const facts = {
+      ...messageFacts(job, 'schedule'),
+      'hub.provider': provider,
+      'messaging.batch.message_count': all.length,
+    };
+    const options = { kind: 'producer', onlyWithin: true, facts } as const;
+    const add = (): Promise<unknown> => this.guarded(job, provider, (queue) => queue.addBulk(jobs()));
+    return (await inSpan(`schedule ${JOBS[job].queue}`, options, add)) !== undefined;
   }
 
   /** Rings for work now: a job of that name that waits for its hour is pulled forward. @returns false if Redis took nothing */
@@ -71,12 +78,14 @@ export class JobProducer {
 
   private async ringBatch(job: JobName, provider: string, all: readonly Work[]): Promise<RingOutcome[]> {
     const ids = all.map((work) => JOBS[job].jobId(work));
+    const traceparent = traceparentNow();
     const states = await this.guarded(job, provider, async (queue) => {
       const jobs = queue.getBackend();
       // sent one behind the other without waiting: what a job is before it is rung for, then the two halves of the ring,
       // of which each does nothing where it is the other's turn
       const [before] = await Promise.all([
         Promise.all(ids.map((id) => jobs.getState(id))),
+        traceparent && Promise.all(ids.map((id) => jobs.updateProgress(id, traceparent).catch(ignoreUnlessLost))),
         Promise.all(ids.map((id) => jobs.promote(id).catch(ignoreUnlessLost))),
         queue.addBulk(all.map((work) => entryOf(job, work, 0))),
       ]);
@@ -190,7 +199,8 @@ function ignoreUnlessLost(error: unknown): void {
 }
 
 /**
- * The trace that rings, for the job's own trace to link to. It stands in the job's options and not in its data: a worker
+ * The trace that rings, for the job's own trace to link to; whoever pulls a job forward writes itself over it as the job's
+ * progress, which the hub uses for nothing else. It stands in the job's options and not in its data: a worker
  * of the release before refuses data that it does not know, and does not look here.
  */
 function carried(): Pick<BulkJobOptions, 'telemetry'> {

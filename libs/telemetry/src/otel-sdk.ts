@@ -18,7 +18,7 @@ const SECRET_PARAMETERS = [
 /** OpenTelemetry's kit as the hub uses it, started. It reads `OTEL_*` of the process itself. */
 export function startSdk({ traces }: Signals): NodeSDK {
   const sdk = new NodeSDK({
-    ...(traces && { spanProcessors: [new BatchSpanProcessor({ exporter: safely(traceExporter()) })] }),
+    ...(traces && { spanProcessors: [batchesOf(safely(traceExporter()))] }),
     instrumentations: [
       new HttpInstrumentation({
         ignoreIncomingRequestHook: ({ url = '' }) => url.startsWith('/health/'),
@@ -40,6 +40,21 @@ function traceExporter(): SpanExporter {
   const { OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, OTEL_EXPORTER_OTLP_PROTOCOL } = process.env;
   const isJson = (OTEL_EXPORTER_OTLP_TRACES_PROTOCOL || OTEL_EXPORTER_OTLP_PROTOCOL) === 'http/json';
   return isJson ? new JsonTraceExporter() : new ProtobufTraceExporter();
+}
+
+/** Batches as `OTEL_BSP_*` wants them; the kit reads these for its own exporters alone. */
+function batchesOf(exporter: SpanExporter): BatchSpanProcessor {
+  const number = (name: string): number | undefined => {
+    const value = Number(process.env[name] || NaN);
+    return value >= 0 ? value : undefined;
+  };
+  return new BatchSpanProcessor({
+    exporter,
+    maxQueueSize: number('OTEL_BSP_MAX_QUEUE_SIZE'),
+    maxExportBatchSize: number('OTEL_BSP_MAX_EXPORT_BATCH_SIZE'),
+    scheduledDelayMillis: number('OTEL_BSP_SCHEDULE_DELAY'),
+    exportTimeoutMillis: number('OTEL_BSP_EXPORT_TIMEOUT'),
+  });
 }
 
 function safely(exporter: SpanExporter): SpanExporter {
