@@ -27,7 +27,7 @@ const forbid = (message, ...selectors) => ({
 const hub = {
   rules: {
     'no-environment': forbid(
-      'Only main.ts reads the environment, by libs/config: take what you need from HubConfig.',
+      'Only main.ts and telemetry.ts read the environment, by libs/config: take what you need from HubConfig.',
       "MemberExpression[object.name='process'][property.name='env']",
       "VariableDeclarator[init.name='process'] > ObjectPattern > Property[key.name='env']",
       "ImportDeclaration[source.value=/^(node:)?process$/] > ImportSpecifier[imported.name='env']",
@@ -102,7 +102,8 @@ export default defineConfig(
     },
   },
 
-  { files: ['apps/*/src/main.ts', 'libs/config/src/**/*.ts'], rules: { 'hub/no-environment': 'off' } },
+  // the kit of OpenTelemetry reads the environment itself, and before anything else
+  { files: ['apps/*/src/{main,telemetry}.ts', 'libs/config/src/**/*.ts'], rules: { 'hub/no-environment': 'off' } },
   {
     files: ['libs/database/src/**/*.ts'],
     ignores: ['**/*.repository.ts'],

@@ -584,3 +584,27 @@ describe('the list of settings', () => {
     expect(SECRET_SETTINGS).toContain(name);
   });
 });
+
+describe('telemetry', () => {
+  it.each([
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318', /OTEL_EXPORTER_OTLP_ENDPOINT/],
+    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc', /OTEL_EXPORTER_OTLP_PROTOCOL.*http\/protobuf/],
+    ['OTEL_METRIC_EXPORT_INTERVAL', '15s', /OTEL_METRIC_EXPORT_INTERVAL must be milliseconds/],
+    ['OTEL_TRACES_SAMPLER_ARG', '5%', /OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1/],
+    ['OTEL_SDK_DISABLED', 'no', /OTEL_SDK_DISABLED/],
+    ['OTEL_EXPORTER_OTLP_HEADERS_FILE', '/nowhere', /OTEL_EXPORTER_OTLP_HEADERS_FILE: the file cannot be read/],
+  ])('%s=%s is a mistake', (name, value, words) => {
+    expect(mistakesOf({ [name]: value })).toEqual([expect.stringMatching(words)]);
+  });
+
+  it('may be as OpenTelemetry has it', () => {
+    const set = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318', OTEL_TRACES_SAMPLER_ARG: '0.05' };
+    expect(mistakesOf({ ...set, OTEL_SDK_DISABLED: 'true', OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' })).toEqual([]);
+  });
+});
+
+describe('the certificates of Redis', () => {
+  it('are for a line with TLS alone', () => {
+    expect(mistakesOf({ REDIS_CACERT: 'package.json' })).toEqual(['REDIS_CACERT: the file holds no certificate in PEM']);
+  });
+});

@@ -156,12 +156,27 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     local: readLocal(reader, host, publicUrl),
     logLevel: reader.oneOf('LOG_LEVEL', LOG_LEVELS),
   };
+  checkTelemetry(reader);
   if (config.auditSeal.keys.some((seal) => config.tokenKeys.some(({ key }) => key.equals(seal.key))))
     mistakes.add(
       'AUDIT_SEAL_KEY and TOKEN_KEYS share a key: whoever may open tokens could forge seals. Make another one',
     );
   mistakes.throwIfAny();
   return deepFreeze(config);
+}
+
+/** OpenTelemetry's kit reads its settings itself, before anything else, and would go on without those that are wrong. */
+function checkTelemetry(reader: SettingReader): void {
+  const endpoint = reader.text('OTEL_EXPORTER_OTLP_ENDPOINT');
+  if (endpoint !== undefined) reader.webUrl('OTEL_EXPORTER_OTLP_ENDPOINT', endpoint, ['https:', 'http:']);
+  reader.raw('OTEL_EXPORTER_OTLP_HEADERS'); // its file must be there
+  reader.oneOf('OTEL_EXPORTER_OTLP_PROTOCOL', ['http/protobuf', 'http/json']);
+  reader.flag('OTEL_SDK_DISABLED');
+  if (!/^[1-9]\d{2,8}$/.test(reader.text('OTEL_METRIC_EXPORT_INTERVAL') ?? ''))
+    reader.mistakes.add('OTEL_METRIC_EXPORT_INTERVAL must be milliseconds, 100 or more, such as 15000');
+  const part = Number(reader.text('OTEL_TRACES_SAMPLER_ARG'));
+  if (!(part >= 0 && part <= 1))
+    reader.mistakes.add('OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1, such as 0.05');
 }
 
 /** The part of the settings that reaching Redis needs. */

@@ -6,7 +6,7 @@ import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
 import { RuntimeNodeInstrumentation } from '@opentelemetry/instrumentation-runtime-node';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace';
-import type { Signals } from './otel-environment';
+import type { Signals, WritableEnvironment } from './otel-environment';
 import { safeSpan } from './safe-spans';
 
 /** Parameters whose values are secrets, should any instrumentation look at a query. */
@@ -15,10 +15,12 @@ const SECRET_PARAMETERS = [
   ...['handle', 'flow', 'hmac', 'csrf'],
 ];
 
-/** OpenTelemetry's kit as the hub uses it, started. It reads `OTEL_*` of the process itself. */
-export function startSdk({ traces }: Signals): NodeSDK {
+type Environment = Readonly<WritableEnvironment>;
+
+/** OpenTelemetry's kit as the hub uses it, started. It reads `OTEL_*` of the process itself. @param environment that of the process */
+export function startSdk({ traces }: Signals, environment: Environment): NodeSDK {
   const sdk = new NodeSDK({
-    ...(traces && { spanProcessors: [batchesOf(safely(traceExporter()))] }),
+    ...(traces && { spanProcessors: [batchesOf(safely(traceExporter(environment)), environment)] }),
     instrumentations: [
       new HttpInstrumentation({
         ignoreIncomingRequestHook: ({ url = '' }) => url.startsWith('/health/'),
@@ -36,16 +38,16 @@ export function startSdk({ traces }: Signals): NodeSDK {
 }
 
 /** As OpenTelemetry chooses it, whose kit offers no place between its own exporter and a span. */
-function traceExporter(): SpanExporter {
-  const { OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, OTEL_EXPORTER_OTLP_PROTOCOL } = process.env;
-  const isJson = (OTEL_EXPORTER_OTLP_TRACES_PROTOCOL || OTEL_EXPORTER_OTLP_PROTOCOL) === 'http/json';
+function traceExporter(environment: Environment): SpanExporter {
+  const protocol = environment['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] || environment['OTEL_EXPORTER_OTLP_PROTOCOL'];
+  const isJson = protocol === 'http/json';
   return isJson ? new JsonTraceExporter() : new ProtobufTraceExporter();
 }
 
 /** Batches as `OTEL_BSP_*` wants them; the kit reads these for its own exporters alone. */
-function batchesOf(exporter: SpanExporter): BatchSpanProcessor {
+function batchesOf(exporter: SpanExporter, environment: Environment): BatchSpanProcessor {
   const number = (name: string): number | undefined => {
-    const value = Number(process.env[name] || NaN);
+    const value = Number(environment[name] || NaN);
     return value >= 0 ? value : undefined;
   };
   return new BatchSpanProcessor({

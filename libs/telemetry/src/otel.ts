@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api';
 import type { HubLogger } from './logger';
+import type * as Sdk from './otel-sdk';
 import { completeEnvironment, wantedSignals, type WritableEnvironment } from './otel-environment';
 
 /** The end of a process waits no longer for a collector. */
@@ -17,9 +18,10 @@ let logger: HubLogger | undefined;
  * loaded that is to be instrumented: each app has a file of its own for that, which its `main.ts` imports first. It never
  * throws: settings that are wrong are told by the configuration, all together.
  *
- * @param app such as `gateway`; by default the service is `hub-gateway`
+ * @param app         such as `gateway`; by default the service is `hub-gateway`
+ * @param environment that of the process, which the kit reads: what is not set in it is filled in
  */
-export function startTelemetry(app: string, environment: WritableEnvironment = process.env): void {
+export function startTelemetry(app: string, environment: WritableEnvironment): void {
   readHeadersFile(environment);
   const signals = wantedSignals(environment);
   if (sdk || !(signals.traces || signals.metrics)) return;
@@ -27,8 +29,8 @@ export function startTelemetry(app: string, environment: WritableEnvironment = p
   diag.setLogger(new Complaints(), { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
   // only where it is wanted: loading it takes a third of a second and tens of megabytes
   // eslint-disable-next-line @typescript-eslint/no-require-imports
-  const { startSdk } = require('./otel-sdk') as typeof import('./otel-sdk');
-  sdk = startSdk(signals);
+  const { startSdk } = require('./otel-sdk') as typeof Sdk;
+  sdk = startSdk(signals, environment);
 }
 
 /** Tells the operator through this from now on what telemetry itself meets. */

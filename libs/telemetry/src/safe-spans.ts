@@ -1,4 +1,4 @@
-import type { Attributes, AttributeValue } from '@opentelemetry/api';
+import type { Attributes } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 
 /**
@@ -36,5 +36,5 @@ export function safeSpan(span: ReadableSpan): ReadableSpan {
 
 function safeAttributes(attributes: Attributes): Attributes {
   const kept = Object.entries(attributes).filter(([key]) => ATTRIBUTES.has(key) || key.startsWith(OWN));
-  return Object.fromEntries(kept) as Record<string, AttributeValue>;
+  return Object.fromEntries(kept);
 }

@@ -1,0 +1,50 @@
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { freePort } from '../../support/free-port';
+import { HubProcess } from '../../support/hub-process';
+import { eventually } from '../../support/eventually';
+import { WorkerStand } from './worker-stand';
+
+/** A collector that is away, or that takes and never answers, costs nobody anything. */
+let stand: WorkerStand;
+beforeAll(async () => {
+  stand = await WorkerStand.set({ LOG_LEVEL: 'info' });
+});
+afterAll(() => stand.clear());
+
+const silent = createServer(() => undefined);
+beforeAll(async () => {
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+});
+afterAll(() => void silent.close());
+
+it.each(['dead', 'silent'])(
+  'a worker works beside a collector that is %s, says it once, and ends with 0',
+  async (kind) => {
+    const { account } = await stand.due('google_drive');
+    const port = kind === 'dead' ? await freePort() : (silent.address() as AddressInfo).port;
+    const healthPort = String(await freePort());
+    const worker = new HubProcess({
+      app: 'refresh-worker',
+      environment: {
+        ...stand.settings.environment,
+        DATABASE_URL: stand.database.refreshWorkerUrl,
+        WORKER_HEALTH_PORT: healthPort,
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+        OTEL_METRIC_EXPORT_INTERVAL: '200',
+        OTEL_METRIC_EXPORT_TIMEOUT: '150',
+        OTEL_EXPORTER_OTLP_TIMEOUT: '150',
+        OTEL_BSP_SCHEDULE_DELAY: '100',
+      },
+      readyUrl: `http://127.0.0.1:${healthPort}/health/ready`,
+    });
+    await worker.start();
+    const told = (): number => worker.lines.filter((line) => line.includes('hub.telemetry.export_failed')).length;
+    await eventually('the complaint', () => Promise.resolve(told() === 1));
+    await eventually('the refresh', async () => (await stand.sandbox.refreshes(account)).length === 1);
+    await worker.stop(); // throws unless it ends by itself with 0
+    expect(told()).toBe(1);
+  },
+);
