@@ -35,9 +35,12 @@ export class InputPageService {
     private readonly denials: DenialsService,
   ) {}
 
-  async show(pageSecret: string, address: string): Promise<InputAnswer> {
+  async show(pageSecret: string, cookies: Cookies, address: string): Promise<InputAnswer> {
     const waiting = await this.waiting(pageSecret, address);
-    return waiting ? this.page(pageSecret, waiting, 200) : { kind: 'invalid' };
+    if (!waiting) return { kind: 'invalid' };
+    const isStrange = this.isStrange(waiting, cookies);
+    if (isStrange && this.config.connectUnbound === 'refuse') return this.refuse(waiting);
+    return this.page(pageSecret, waiting, isStrange, 200);
   }
 
   /** @param fields the form's, by the inputs' names */
@@ -50,6 +53,8 @@ export class InputPageService {
     const waiting = await this.waiting(pageSecret, address);
     if (!waiting) return { kind: 'invalid' };
     const { flow, provider } = waiting;
+    const isStrange = this.isStrange(waiting, cookies);
+    if (isStrange && this.config.connectUnbound === 'refuse') return this.refuse(waiting);
     const inputs: Record<string, string> = { ...flow.inputs };
     try {
       for (const input of provider.definition.inputs)
@@ -62,10 +67,10 @@ export class InputPageService {
         provider: flow.provider,
         address,
       });
-      return this.page(pageSecret, waiting, 422, error.message);
+      return this.page(pageSecret, waiting, isStrange, 422, error.message);
     }
     return provider.definition.authMode === 'webhook_url'
-      ? this.storeWebhook(waiting, inputs['webhookUrl'] ?? '', cookies)
+      ? this.storeWebhook(waiting, inputs['webhookUrl'] ?? '', isStrange)
       : this.openFlow(waiting, inputs);
   }
 
@@ -75,17 +80,30 @@ export class InputPageService {
     return isOpen ? { kind: 'redirect', url: authUrl } : { kind: 'invalid' };
   }
 
-  /** This page names org and asker and has a button of its own, so it is the confirm page of a browser that brings no cookie. */
-  private async storeWebhook({ flow, provider }: Waiting, webhookUrl: string, cookies: Cookies): Promise<InputAnswer> {
+  /**
+   * Whether what is typed here would connect an account for a browser that did not start the flow. This page names org and
+   * asker, warns such a browser and has a button of its own, so it is its confirm page. Where a provider is asked next the
+   * callback looks at the cookie, and a deferred flow is for its backend to judge.
+   */
+  private isStrange({ flow, provider }: Waiting, cookies: Cookies): boolean {
+    if (provider.definition.authMode !== 'webhook_url' || flow.completion === 'deferred') return false;
+    return !isSecret(cookies[flowCookieName('flow', flow.id, this.config.publicUrl)], flow.cookieHash);
+  }
+
+  private async refuse({ flow }: Waiting): Promise<InputAnswer> {
+    await this.flows.refuse(flow, flowEvent(flow, 'flow.unbound', { policy: 'refuse' }));
+    return { kind: 'invalid' };
+  }
+
+  private async storeWebhook(
+    { flow, provider }: Waiting,
+    webhookUrl: string,
+    isStrange: boolean,
+  ): Promise<InputAnswer> {
     if (flow.completion === 'deferred') return this.parked.defer({ flow, provider }, webhookUrl);
-    const isBound = isSecret(cookies[flowCookieName('flow', flow.id, this.config.publicUrl)], flow.cookieHash);
-    if (!isBound && this.config.connectUnbound === 'refuse') {
-      await this.flows.refuse(flow, flowEvent(flow, 'flow.unbound', { policy: 'refuse' }));
-      return { kind: 'invalid' };
-    }
-    const told: EventDraft | undefined = isBound
-      ? undefined
-      : { name: 'flow.confirmed', detail: { flow: flow.id, policy: this.config.connectUnbound } };
+    const told: EventDraft | undefined = isStrange
+      ? { name: 'flow.confirmed', detail: { flow: flow.id, policy: this.config.connectUnbound } }
+      : undefined;
     const stored = await this.webhooks.store({ orgId: flow.orgId, sub: flow.startedBy }, provider, webhookUrl, {
       id: flow.id,
       from: 'awaiting_input',
@@ -103,9 +121,16 @@ export class InputPageService {
     return provider && { flow, provider };
   }
 
-  private page(pageSecret: string, { flow, provider }: Waiting, status: 200 | 422, complaint?: string): InputAnswer {
+  private page(
+    pageSecret: string,
+    { flow, provider }: Waiting,
+    isStrange: boolean,
+    status: 200 | 422,
+    complaint?: string,
+  ): InputAnswer {
     const view = {
       flow,
+      isStrange,
       definition: provider.definition,
       inputs: provider.definition.inputs,
       action: `${this.config.publicUrl}/functions/v1/integrations-connect/${pageSecret}`,
