@@ -53,6 +53,7 @@ const ADDRESSES: readonly (readonly string[])[] = [
   ['2001:db8::1'],
   ['2002:7f00:1::'],
   ['3fff::1'],
+  ['5f00::1'],
   ['fc00::1'],
   ['fd00:ec2::254'],
   ['fe80::1'],
