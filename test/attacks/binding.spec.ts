@@ -50,6 +50,20 @@ describe.each(OAUTH)('a connect of %s', (provider) => {
     await hub.event(started.caller, 'flow.state_replayed', { provider });
   });
 
+  it('leaves no cookie in a browser that has completed it', async () => {
+    const { person, url } = await stand.atCallback(provider);
+    expect(person.cookieHeader(url)).not.toBe('');
+    await person.get(url);
+    expect(person.cookieHeader(url)).toBe('');
+    const at = await parked(await stand.atCallback(provider), { hub, stand });
+    expect(at.other.cookieHeader(at.page)).not.toBe('');
+    await at.other.post(at.page, [['csrf', at.csrf]]);
+    expect(at.other.cookieHeader(at.page)).toBe('');
+    const denied = await stand.atCallback(provider, {}, { decision: 'deny' });
+    await denied.person.get(denied.url);
+    expect(denied.person.cookieHeader(denied.url)).toBe('');
+  });
+
   it('that an attacker started and a victim consented to is worth nothing to the attacker', async () => {
     const victim = hub.person();
     const caller = hub.as();

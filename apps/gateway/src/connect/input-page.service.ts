@@ -6,7 +6,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DenialsService } from '../callers/denials.service';
 import type { Page } from '../http/page';
 import { inputPage } from './connect-pages';
-import { flowCookieName } from './flow-cookie';
+import { flowCookieName, spentCookie } from './flow-cookie';
 import { flowEvent } from './flow-event';
 import { FlowOpeningService } from './flow-opening.service';
 import { FlowPagesService } from './flow-pages.service';
@@ -110,7 +110,11 @@ export class InputPageService {
       told,
     });
     return stored
-      ? { kind: 'redirect', url: withParameters(flow.returnUrl, { success: flow.provider }) }
+      ? {
+          kind: 'redirect',
+          url: withParameters(flow.returnUrl, { success: flow.provider }),
+          cookie: spentCookie('flow', flow.id, this.config.publicUrl),
+        }
       : { kind: 'invalid' };
   }
 
