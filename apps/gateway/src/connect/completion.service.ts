@@ -15,6 +15,7 @@ import {
   isOtherAccount,
   missingScopes,
   type Account,
+  type AuditEntry,
   type Endpoints,
   type EventDraft,
   type EventName,
@@ -65,8 +66,14 @@ const GRANT_RECORDS = {
   failed: 'hub.grant.failed',
 } as const;
 
+/** What the trail tells of a refusal beside its code. */
+type RefusalDetail = Readonly<{ reason?: string; missing?: string }>;
+
 /** Two connects of one org at once take turns; a third try has never been needed. */
 const TRIES = 3;
+
+/** What an answer amounts to that should say whose grant it is, and does not. */
+const NO_ACCOUNT = { code: 'bad_provider_response', reason: 'no_account' } as const;
 
 const REJECTIONS: Partial<Record<FailureCode, EventName>> = {
   invalid_grant: 'grant.rejected',
@@ -116,7 +123,10 @@ export class CompletionService {
     return this.keep(sealer, spend, { grant, scopes, account: identity.account, added, askedAt }, identity.failure);
   }
 
-  /** Stores what was obtained, unless it is for another account than the org has, or the flow has ended meanwhile. */
+  /**
+   * Stores what was obtained, unless it is for another account than the org has or for nobody knows whose, or the flow
+   * has ended meanwhile.
+   */
   private async keep(
     sealer: Sealer,
     spend: SpendableCode,
@@ -127,8 +137,12 @@ export class CompletionService {
     const { grant, account } = obtained;
     for (let attempt = 0; attempt < TRIES; attempt += 1) {
       const before = await this.integrations.find(flow.orgId, flow.provider);
-      if (before?.account && unknown)
-        return this.refuse(spend, unknown.code, 'grant.rejected', { reason: unknown.reason });
+      if (before?.account && !account && (unknown || !flow.allowAccountChange)) {
+        const { code, reason } = unknown ?? NO_ACCOUNT;
+        return this.giveBack(sealer, spend, grant, null, code, unknown ? 'grant.rejected' : 'grant.malformed', {
+          reason,
+        });
+      }
       if (!flow.allowAccountChange && isOtherAccount(before?.account ?? null, account))
         return this.giveBack(sealer, spend, grant, account, 'account_mismatch', 'integration.account_mismatch', {});
       const stored = await this.store(sealer, spend, obtained, before).catch(flowEndedIfForgotten);
@@ -222,8 +236,7 @@ export class CompletionService {
     name: EventName,
     detail: Readonly<{ reason: string }>,
   ): Promise<Completion> {
-    const blocked = egressEvents(detail).map((event) => flowEvent(flow, event.name, event.detail));
-    await this.flows.refuse(flow, [...blocked, flowEvent(flow, name, { ...detail, code })]);
+    await this.flows.refuse(flow, refusalEvents(flow, code, name, detail));
     return { kind: 'refused', code };
   }
 
@@ -235,13 +248,13 @@ export class CompletionService {
     account: Account | null,
     code: FailureCode,
     name: EventName,
-    detail: Readonly<Record<string, unknown>>,
+    detail: RefusalDetail,
   ): Promise<Completion> {
     const { orgId } = flow;
-    const event = flowEvent(flow, name, { ...detail, code });
+    const events = refusalEvents(flow, code, name, detail);
     const { manner } = provider.definition.revoke;
     const canGiveBack = manner === 'token' || manner === 'grant';
-    const onItsWay = this.flows.refuse(flow, event, async (manager) => {
+    const onItsWay = this.flows.refuse(flow, events, async (manager) => {
       if (!canGiveBack) return undefined;
       const integrationId = randomUUID() as IntegrationId;
       const sealed = sealGrant(sealer, { orgId, provider: flow.provider, id: integrationId }, grant, new Date());
@@ -267,6 +280,14 @@ export class CompletionService {
     if (revocation) await this.jobs.ring('revocation', { id: revocation.id, orgId, provider: flow.provider, epoch: 0 });
     return { kind: 'refused', code };
   }
+}
+
+/** Why a connect came to nothing, and what was not called on the way. */
+function refusalEvents(flow: FlowWithSecrets, code: FailureCode, name: EventName, detail: RefusalDetail): AuditEntry[] {
+  const blocked = egressEvents({ reason: detail.reason ?? '' }).map((event) =>
+    flowEvent(flow, event.name, event.detail),
+  );
+  return [...blocked, flowEvent(flow, name, { ...detail, code })];
 }
 
 /** For an org that is being forgotten nothing is stored: its flows are over. */
