@@ -92,11 +92,11 @@ export class InputPageService {
   }
 
   private async refuse({ flow }: Waiting): Promise<InputAnswer> {
-    const { answer } = await countedCallback(flow.provider, async () => {
+    await countedCallback(flow.provider, async () => {
       await this.flows.refuse(flow, flowEvent(flow, 'flow.unbound', { policy: 'refuse' }));
-      return { answer: { kind: 'invalid' }, outcome: 'denied' };
+      return { outcome: 'denied' };
     });
-    return answer;
+    return { kind: 'invalid' };
   }
 
   private async storeWebhook(waiting: Waiting, webhookUrl: string, isStrange: boolean): Promise<InputAnswer> {
