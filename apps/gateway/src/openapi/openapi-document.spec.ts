@@ -77,7 +77,7 @@ describe('the OpenAPI document', () => {
 
   it('names the problems that every route of its kind has, and its own', () => {
     const responses = at([readThing], 'paths', '/things/{provider}', 'get', 'responses') as Json;
-    expect(Object.keys(responses)).toEqual(['200', '400', '401', '403', '404', '422', '429', '500']);
+    expect(Object.keys(responses)).toEqual(['200', '400', '401', '403', '404', '422', '429', '500', '503']);
     expect((responses['404'] as Json)['description']).toBe(
       '`unknown_provider`: Unknown provider; `not_connected`: Not connected',
     );

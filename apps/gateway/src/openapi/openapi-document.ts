@@ -112,7 +112,7 @@ function answers(route: RouteSpec): Json {
 function problems(route: RouteSpec): Json {
   if (route.kind === 'page') return errorPages(route);
   const usual: ProblemCode[] = [
-    ...(route.scope === null ? [] : (['unauthorized', 'forbidden'] as const)),
+    ...(route.scope === null ? [] : (['unauthorized', 'forbidden', 'provider_unavailable'] as const)),
     ...(route.path.includes(':provider') ? (['unknown_provider'] as const) : []),
     ...(route.limit === 'off' ? [] : (['rate_limited'] as const)),
     'invalid_request', // a route that takes no parameters and no body refuses them
