@@ -8,6 +8,7 @@ export {
   type AuthorizationRequest,
 } from './oauth/authorization-request';
 export {
+  EXCHANGE_DEADLINE_MS,
   OAuthClient,
   type CallOptions,
   type GrantAnswer,
