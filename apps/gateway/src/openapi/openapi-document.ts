@@ -141,7 +141,13 @@ function invalidRequestStatuses({ method }: RouteSpec): number[] {
 
 /** People are answered with a page whatever goes wrong. */
 function errorPages({ method, path, answers: usual }: RouteSpec): Json {
-  const statuses = [...(path.includes(':provider') ? [404] : []), ...(method === 'POST' ? [413, 415] : []), 429, 500, 503];
+  const statuses = [
+    ...(path.includes(':provider') ? [404] : []),
+    ...(method === 'POST' ? [413, 415] : []),
+    429,
+    500,
+    503,
+  ];
   const page = { description: 'A plain page that says what is wrong.' };
   return Object.fromEntries(statuses.filter((status) => !(status in usual)).map((status) => [status, page]));
 }
