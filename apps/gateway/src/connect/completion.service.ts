@@ -24,7 +24,14 @@ import {
   type Integration,
   type IntegrationId,
 } from '@hub/domain';
-import { OAuthClient, providerId, type Grant, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
+import {
+  EXCHANGE_DEADLINE_MS,
+  OAuthClient,
+  providerId,
+  type Grant,
+  type OAuthProvider,
+  type RegisteredProvider,
+} from '@hub/providers';
 import { JobProducer } from '@hub/queues';
 import { sealGrant, TokenVault, type Sealer } from '@hub/token-vault';
 import { ExchangeRecord, HubLogger } from '@hub/telemetry';
@@ -103,6 +110,7 @@ export class CompletionService {
   private async completeWith(sealer: Sealer, spend: SpendableCode): Promise<Completion> {
     const { flow, provider } = spend;
     const askedAt = new Date(flow.readAt.getTime() + (performance.now() - spend.flowReadMs));
+    const startedMs = performance.now();
     const answer = await this.exchange(spend);
     if (!answer.ok)
       return this.refuse(spend, answer.failure.code, REJECTIONS[answer.failure.code] ?? 'grant.rejected', {
@@ -114,7 +122,7 @@ export class CompletionService {
     const asked = provider.definition.scopes.normalise(flow.scopes);
     const missing = missingScopes(asked, scopes ?? []);
     const added = missingScopes(scopes ?? [], asked);
-    const identity = await this.identify(spend, grant);
+    const identity = await this.identify(spend, grant, EXCHANGE_DEADLINE_MS - (performance.now() - startedMs));
     if (missing.length > 0)
       return this.giveBack(sealer, spend, grant, identity.account, 'insufficient_scope', 'grant.scope_changed', {
         missing: formatScopes(missing),
@@ -173,15 +181,18 @@ export class CompletionService {
     return answer;
   }
 
-  /** Whose account it is: the token endpoint's word, else what was typed, else the API is asked. */
+  /** Whose account it is: the token endpoint's word, else what was typed, else the API is asked, in what the exchange has left of its time. */
   private async identify(
     { flow, provider }: SpendableCode,
     grant: Grant,
+    deadlineMs: number,
   ): Promise<{ account: Account | null; failure?: Failure }> {
     const { definition } = provider;
     const told = grant.account ?? definition.accountFromInputs?.(flow.inputs);
     if (told || !definition.identify) return { account: told ?? null };
-    const reading = await definition.identify(this.oauth.api(provider, flow.endpoints, grant.accessToken));
+    const reading = await definition.identify(
+      this.oauth.api(provider, flow.endpoints, grant.accessToken, { deadlineMs }),
+    );
     return reading.ok ? { account: reading.account } : { account: null, failure: reading.failure };
   }
 
