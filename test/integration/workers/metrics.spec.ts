@@ -6,7 +6,7 @@ import { refreshWorker, syncWorker, type RefreshWorkerInTest } from '../../suppo
 import { WorkerStand, type Connected } from './worker-stand';
 
 /** Watches look every quarter of a minute, and figures are good for ten seconds. */
-const PATIENCE_MS = 45_000;
+const PATIENCE_MS = 50_000;
 const PROVIDERS = ['google_drive', 'notion', 'shopify', 'zapier'];
 
 const readings = MetricReadings.start(); // before anything is counted
@@ -202,7 +202,7 @@ describe('while the workers work', () => {
           const events = await due.stored.events();
           return events.includes('refresh.succeeded') && events.includes('sync.completed');
         },
-        PATIENCE_MS,
+        { withinMs: PATIENCE_MS },
       );
       const expected: MetricName[] = [
         'exchangeDuration',
@@ -243,7 +243,7 @@ describe('while the workers work', () => {
         const found = await Promise.all(expected.map(async (name) => ({ name, series: await readings.of(name) })));
         return found.filter(({ series }) => series.length === 0).map(({ name }) => name);
       };
-      await eventually('every metric', async () => (await missing()).length === 0, PATIENCE_MS);
+      await eventually('every metric', async () => (await missing()).length === 0, { withinMs: PATIENCE_MS });
       expect(await missing()).toEqual([]);
       const all = (await readings.all()).flatMap(({ descriptor, dataPoints }) =>
         dataPoints.map(({ attributes }) => ({ metric: descriptor.name, attributes })),
@@ -263,7 +263,7 @@ describe('while the workers work', () => {
     await eventually('a first value', async () => (await readings.of('lapsed')).length > 0);
     await stand.database.setAway(true);
     try {
-      await eventually('no value', async () => (await readings.of('lapsed')).length === 0, PATIENCE_MS);
+      await eventually('no value', async () => (await readings.of('lapsed')).length === 0, { withinMs: PATIENCE_MS });
       expect((await readings.of('workerSlots')).length).toBeGreaterThan(0);
     } finally {
       await stand.database.setAway(false);
