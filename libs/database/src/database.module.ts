@@ -1,4 +1,5 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { HubLogger } from '@hub/telemetry';
 import { AUDIT_KEY_STORE, AuditVault, DATA_KEY_STORE } from '@hub/token-vault';
 import {
   Global,
@@ -6,6 +7,7 @@ import {
   type DynamicModule,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
+  type OnModuleInit,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { AuditChainRepository } from './audit-chain.repository';
@@ -21,6 +23,7 @@ import { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
 import { KeyRotationRepository } from './key-rotation.repository';
 import { RevocationRepository } from './revocation.repository';
+import { awaitSchema } from './schema-gate';
 import { SyncRepository } from './sync.repository';
 import { presetTrail } from './trail-metrics';
 
@@ -41,7 +44,7 @@ const TELLING_OF_PEOPLE = [AuditRepository, FlowRepository, IntegrationRepositor
 /** The data for an app: the two doors, and a repository for each conversation. */
 @Global()
 @Module({})
-export class DatabaseModule implements OnApplicationBootstrap, OnApplicationShutdown {
+export class DatabaseModule implements OnApplicationBootstrap, OnApplicationShutdown, OnModuleInit {
   constructor(private readonly modules: ModuleRef) {}
 
   /** @param name the app's, shown by the server beside its connections */
@@ -92,6 +95,11 @@ export class DatabaseModule implements OnApplicationBootstrap, OnApplicationShut
         ...REPOSITORIES,
       ],
     };
+  }
+
+  /** No app begins before the schema of its release is there. */
+  async onModuleInit(): Promise<void> {
+    await awaitSchema(this.modules.get(HubDatabase), this.modules.get(HubLogger, { strict: false }));
   }
 
   onApplicationBootstrap(): void {
