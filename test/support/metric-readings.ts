@@ -1,4 +1,4 @@
-import { METRICS, type MetricDeclaration, type MetricName } from '@hub/telemetry';
+import { METRICS, temporalityOf, type MetricDeclaration, type MetricName } from '@hub/telemetry';
 import { metrics, type Attributes } from '@opentelemetry/api';
 import {
   DataPointType,
@@ -35,7 +35,7 @@ export class MetricReadings {
 
   /** Call it before anything is counted: an instrument that was made without an SDK stays without. */
   static start(): MetricReadings {
-    const reader = new AskedReader();
+    const reader = new AskedReader({ aggregationTemporalitySelector: temporalityOf });
     const provider = new MeterProvider({ readers: [reader] });
     if (!metrics.setGlobalMeterProvider(provider)) throw new Error('this process has a meter provider already');
     return new MetricReadings(provider, reader);

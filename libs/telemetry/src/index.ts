@@ -24,3 +24,4 @@ export {
 export { tellBuild } from './build-info';
 export { TelemetryModule } from './telemetry.module';
 export { schedulerStarted, schedulerSucceeded, type SchedulerName } from './scheduler-times';
+export { temporalityOf } from './temporality';
