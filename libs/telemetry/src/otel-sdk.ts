@@ -1,13 +1,17 @@
+import { OTLPMetricExporter as JsonMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
+import { OTLPMetricExporter as ProtobufMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
 import { OTLPTraceExporter as JsonTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as ProtobufTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
 import { RuntimeNodeInstrumentation } from '@opentelemetry/instrumentation-runtime-node';
+import { PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace';
 import type { Signals, WritableEnvironment } from './otel-environment';
 import { safeSpan } from './safe-spans';
+import { temporalityOf } from './temporality';
 
 /** Parameters whose values are secrets, should any instrumentation look at a query. */
 const SECRET_PARAMETERS = [
@@ -18,9 +22,10 @@ const SECRET_PARAMETERS = [
 type Environment = Readonly<WritableEnvironment>;
 
 /** OpenTelemetry's kit as the hub uses it, started. It reads `OTEL_*` of the process itself. @param environment that of the process */
-export function startSdk({ traces }: Signals, environment: Environment): NodeSDK {
+export function startSdk({ traces, metrics }: Signals, environment: Environment): NodeSDK {
   const sdk = new NodeSDK({
     ...(traces && { spanProcessors: [batchesOf(safely(traceExporter(environment)), environment)] }),
+    metricReaders: metrics ? [readerOf(environment)] : [],
     instrumentations: [
       new HttpInstrumentation({
         ignoreIncomingRequestHook: ({ url = '' }) => url.startsWith('/health/'),
@@ -39,23 +44,38 @@ export function startSdk({ traces }: Signals, environment: Environment): NodeSDK
 
 /** As OpenTelemetry chooses it, whose kit offers no place between its own exporter and a span. */
 function traceExporter(environment: Environment): SpanExporter {
-  const protocol = environment['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] || environment['OTEL_EXPORTER_OTLP_PROTOCOL'];
-  const isJson = protocol === 'http/json';
-  return isJson ? new JsonTraceExporter() : new ProtobufTraceExporter();
+  return isJson('TRACES', environment) ? new JsonTraceExporter() : new ProtobufTraceExporter();
+}
+
+function isJson(signal: 'TRACES' | 'METRICS', environment: Environment): boolean {
+  const names = [`OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`, 'OTEL_EXPORTER_OTLP_PROTOCOL'];
+  return names.map((name) => environment[name]).find((protocol) => protocol) === 'http/json';
+}
+
+function numberOf(name: string, environment: Environment): number | undefined {
+  const value = Number(environment[name] || NaN);
+  return value >= 0 ? value : undefined;
+}
+
+/** Metrics as `OTEL_METRIC_EXPORT_*` wants them, and each kind of instrument told as it is meant. */
+function readerOf(environment: Environment): PeriodicExportingMetricReader {
+  const exporter = isJson('METRICS', environment) ? new JsonMetricExporter() : new ProtobufMetricExporter();
+  exporter.selectAggregationTemporality = temporalityOf;
+  return new PeriodicExportingMetricReader({
+    exporter,
+    exportIntervalMillis: numberOf('OTEL_METRIC_EXPORT_INTERVAL', environment),
+    exportTimeoutMillis: numberOf('OTEL_METRIC_EXPORT_TIMEOUT', environment),
+  });
 }
 
 /** Batches as `OTEL_BSP_*` wants them; the kit reads these for its own exporters alone. */
 function batchesOf(exporter: SpanExporter, environment: Environment): BatchSpanProcessor {
-  const number = (name: string): number | undefined => {
-    const value = Number(environment[name] || NaN);
-    return value >= 0 ? value : undefined;
-  };
   return new BatchSpanProcessor({
     exporter,
-    maxQueueSize: number('OTEL_BSP_MAX_QUEUE_SIZE'),
-    maxExportBatchSize: number('OTEL_BSP_MAX_EXPORT_BATCH_SIZE'),
-    scheduledDelayMillis: number('OTEL_BSP_SCHEDULE_DELAY'),
-    exportTimeoutMillis: number('OTEL_BSP_EXPORT_TIMEOUT'),
+    maxQueueSize: numberOf('OTEL_BSP_MAX_QUEUE_SIZE', environment),
+    maxExportBatchSize: numberOf('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', environment),
+    scheduledDelayMillis: numberOf('OTEL_BSP_SCHEDULE_DELAY', environment),
+    exportTimeoutMillis: numberOf('OTEL_BSP_EXPORT_TIMEOUT', environment),
   });
 }
 
