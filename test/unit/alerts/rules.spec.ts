@@ -29,8 +29,8 @@ const known = new Map<string, KnownSeries>([
 
 describe('by promtool, which every test of rules needs', () => {
   let promtool: Promtool;
-  beforeAll(() => {
-    promtool = findPromtool();
+  beforeAll(async () => {
+    promtool = await findPromtool();
   }, 200_000);
 
   it.each(RULE_FILES)('%s passes its check and its lint', async (file) => {
