@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario';
+import { alertMutation } from './alert-mutation';
 import { auditChain } from './audit-chain';
 import { canaries } from './canaries';
 import { clocks } from './clocks';
@@ -24,6 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...rules,
   ...auditChain,
   ...mutation,
+  ...alertMutation,
   ...canaries,
   ...keyRotation,
   ...forgeries,
