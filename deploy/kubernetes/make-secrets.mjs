@@ -3,9 +3,13 @@
 //     | kubectl create -n integrations-hub -f -
 // `create`, never `apply`: whoever replaces `token-keys` by new ones loses every token that is sealed. docs/kubernetes.md.
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-const PROVIDERS = ['shopify', 'notion', 'google'];
+/** What all apps may be given and need not have, such as the providers' credentials: empty until you fill it in. */
+const OPTIONAL = [
+  ...readFileSync(new URL('base/settings.env', import.meta.url), 'utf8').matchAll(/^\w+_CLIENT_\w+_FILE=.*\/(.+)$/gm),
+].map(([, file]) => file);
 
 const { values } = parseArgs({
   options: {
@@ -44,15 +48,16 @@ const logins = {
 const shared = {
   'redis-url': redisPassword === '' ? values.redis : withUser(values.redis, '', redisPassword),
   'token-keys': key('k1'),
-  ...Object.fromEntries(
-    PROVIDERS.flatMap((name) => [
-      [`${name}-client-id`, ''],
-      [`${name}-client-secret`, ''],
-    ]),
-  ),
+  ...Object.fromEntries(OPTIONAL.map((file) => [file, ''])),
 };
 const databaseOf = ({ user, password: secret }) => ({ 'database-url': withUser(values.database, user, secret) });
-const secret = (name, stringData) => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name }, type: 'Opaque', stringData });
+const secret = (name, stringData) => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name },
+  type: 'Opaque',
+  stringData,
+});
 
 const items = [
   secret('hub-migrate', {
