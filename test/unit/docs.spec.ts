@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { SETTINGS } from '@hub/config';
 import { PROBLEMS } from '@hub/domain';
+import { configurableProviders } from '@hub/providers';
 import { appSettings, OTEL_SETTINGS, providerSettings } from '../support/known-settings';
 
 const root = path.join(__dirname, '../..');
