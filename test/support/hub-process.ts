@@ -16,6 +16,8 @@ export interface HubProcessSpec {
   readonly environment: Readonly<Record<string, string>>;
   /** Answers 200 once the app can be used. */
   readonly readyUrl: string;
+  /** Where it was compiled; this checkout unless said otherwise. */
+  readonly root?: string;
   /** Scripts that are loaded before it, relative to the checkout. */
   readonly preloads?: readonly string[];
 }
@@ -31,10 +33,10 @@ export class HubProcess {
 
   /** Starts it and waits until it can be used. @throws Error with its last lines if it ends before that */
   async start(): Promise<void> {
-    const { app, environment, readyUrl, preloads = [] } = this.spec;
+    const { app, environment, readyUrl, root = ROOT, preloads = [] } = this.spec;
     const scripts = ['test/support/leash.cjs', ...preloads].flatMap((script) => ['--require', path.join(ROOT, script)]);
-    const main = path.join(ROOT, 'dist/apps', app, 'src/main.js');
-    const child = spawn(process.execPath, [...scripts, main], { env: environment, cwd: ROOT });
+    const main = path.join(root, 'dist/apps', app, 'src/main.js');
+    const child = spawn(process.execPath, [...scripts, main], { env: environment, cwd: root });
     this.child = child;
     child.stdin.on('error', () => undefined); // it ended
     for (const stream of [child.stdout, child.stderr])

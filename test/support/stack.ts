@@ -28,6 +28,8 @@ const LOGIN_OF: Record<AppName, AppLogin> = {
 export interface StackOptions {
   /** Which apps run; all unless said otherwise. The sandbox always does. */
   readonly apps?: readonly AppName[];
+  /** Apps of another release, by the folder in which it was compiled. */
+  readonly roots?: Readonly<Partial<Record<AppName, string>>>;
   /** Settings over the usual ones, for all apps; `null` takes one away. */
   readonly env?: Readonly<Record<string, string | null>>;
   /** Scripts that are loaded before each app of the hub, relative to the checkout. */
@@ -75,6 +77,7 @@ export class Stack {
 
   static async start({
     apps = ['gateway', ...WORKERS],
+    roots = {},
     env = {},
     preloads = [],
     databaseUrl = (straight) => straight,
@@ -112,6 +115,7 @@ export class Stack {
           },
           readyUrl: `http://127.0.0.1:${healthPort}/health/ready`,
           preloads,
+          ...(roots[app] !== undefined && { root: roots[app] }),
         }),
       );
     }
@@ -147,6 +151,16 @@ export class Stack {
     const before = this.process(app);
     await before.stop();
     const after = new HubProcess({ ...before.spec, environment: setOnly({ ...before.spec.environment, ...env }) });
+    this.processes.set(app, after);
+    await after.start();
+  }
+
+  /** Stops an app of another release by SIGTERM and starts that of this checkout in its place. */
+  async upgrade(app: AppName): Promise<void> {
+    const before = this.process(app);
+    await before.stop();
+    const { root: _root, ...spec } = before.spec;
+    const after = new HubProcess(spec);
     this.processes.set(app, after);
     await after.start();
   }

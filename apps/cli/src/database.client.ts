@@ -69,8 +69,19 @@ async function connect(url: string): Promise<HubDatabase> {
   try {
     return await HubDatabase.open(url, 'hub-cli', POOL_SIZE);
   } catch (error) {
-    throw new CommandRefused(`PostgreSQL refuses: ${reasonOf(error)}. Check DATABASE_URL, and that the server runs.`);
+    const check = distrusts(error)
+      ? 'Name the file of its certificates in DATABASE_URL (sslrootcert), and its host as they name it.'
+      : 'Check DATABASE_URL, and that the server runs.';
+    throw new CommandRefused(`PostgreSQL refuses: ${reasonOf(error)}. ${check}`);
   }
+}
+
+/** Whether somebody answered whose certificate is not to be trusted, as Node's codes for TLS tell it. */
+export function distrusts(error: unknown): boolean {
+  const codes = [error, ...(error instanceof AggregateError ? (error.errors as unknown[]) : [])].map(
+    (one) => (one as { code?: unknown }).code,
+  );
+  return codes.some((code) => typeof code === 'string' && /CERT|ALTNAME|UNABLE_TO_VERIFY/.test(code));
 }
 
 /** Why a server could not be reached, in its own words; a password stands in none of them. */

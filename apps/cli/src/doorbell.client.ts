@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Mistakes, SettingReader, type Environment } from '@hub/config';
+import { Mistakes, readRedisReach, SettingReader, type Environment } from '@hub/config';
 import { JobProducer, RedisConnections, type Ring } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
 
@@ -13,10 +13,11 @@ export const NOBODY_RUNG = 'Redis takes no ring: the workers’ watch picks it u
 /** Rings the workers at `REDIS_URL` for work that its rows say is due. @returns false if Redis is not set, or took not all */
 export async function ring(environment: Environment, rings: readonly Ring[]): Promise<boolean> {
   const reader = new SettingReader(environment, new Mistakes());
-  const redisUrl = reader.text('REDIS_URL');
-  if (redisUrl === undefined) return false;
+  if (reader.text('REDIS_URL') === undefined) return false;
+  const reach = readRedisReach(reader);
+  if (reader.mistakes.any) return false;
   const logger = HubLogger.forApp('cli', 'silent');
-  const connections = new RedisConnections({ redisUrl }, logger);
+  const connections = new RedisConnections(reach, logger);
   const producer = new JobProducer({ redisPrefix: reader.text('REDIS_PREFIX') ?? 'hub' }, connections, logger);
   try {
     const end = performance.now() + RING_FOR_MS;

@@ -19,6 +19,7 @@ void runWorker(
     return {
       start: () => worker.start(),
       readiness: () => worker.readiness(),
+      wedge: () => worker.wedge(),
       drain: () => worker.drain(),
       close: () => context.close(),
     };

@@ -42,6 +42,10 @@ export class MetadataSyncWorkerService {
     return databaseReadiness(this.database);
   }
 
+  wedge(): string | undefined {
+    return this.watch.wedge();
+  }
+
   /** No more work from anywhere, then an end for what is under way. */
   async drain(): Promise<void> {
     const parts = [this.consumer.drain(), this.watch.stop(), this.syncs.drain()];

@@ -71,6 +71,10 @@ export class RefreshWorkerService {
     return databaseReadiness(this.database);
   }
 
+  wedge(): string | undefined {
+    return this.watch.wedge();
+  }
+
   /** No more work from anywhere, then an end for what is under way: what was asked of a provider is saved. */
   async drain(): Promise<void> {
     this.breakers.stop();

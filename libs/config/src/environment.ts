@@ -17,6 +17,10 @@ export class Mistakes {
     this.sentences.add(sentence);
   }
 
+  get any(): boolean {
+    return this.sentences.size > 0;
+  }
+
   /** @throws ConfigError that lists all mistakes, if there are any */
   throwIfAny(): void {
     if (this.sentences.size > 0) throw new ConfigError([...this.sentences]);
@@ -123,6 +127,21 @@ export class SettingReader {
       return null;
     }
     return { count: Number(count), windowMs };
+  }
+
+  /** The certificates in a setting's file, as PEM; `null` without one, and where it is wrong. */
+  certificates(name: SettingName): string | null {
+    const file = this.text(name);
+    if (file === undefined) return null;
+    try {
+      const pem = readFileSync(file, 'utf8');
+      if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
+      this.mistakes.add(`${name}: the file holds no certificate in PEM`);
+    } catch (error) {
+      const { code = 'unknown reason' } = error as NodeJS.ErrnoException;
+      this.mistakes.add(`${name}: the file cannot be read (${code})`);
+    }
+    return null;
   }
 
   /** An absolute URL of one of these protocols (`https:`), without user and fragment, no slash at the end; `''` if it is wrong. */

@@ -56,6 +56,8 @@ export interface HubConfig extends KeyProviderSettings {
   /** Where notices are heard: PostgreSQL itself, where `databaseUrl` leads to a pooler. */
   readonly databaseNoticesUrl: string;
   readonly redisUrl: string;
+  /** The certificates to trust, as PEM; `null`: those of the system. */
+  readonly redisCaCert: string | null;
   readonly redisPrefix: string;
   readonly host: string;
   readonly port: number;
@@ -118,7 +120,7 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
       reader.raw('DATABASE_NOTICES_URL') === undefined
         ? databaseUrl
         : reader.connectionUrl('DATABASE_NOTICES_URL', POSTGRES, 'or leave it out'),
-    redisUrl: reader.connectionUrl('REDIS_URL', ['redis:', 'rediss:'], 'npm start makes one for you'),
+    ...readRedisReach(reader),
     redisPrefix: reader.text('REDIS_PREFIX') ?? 'hub',
     host,
     port,
@@ -153,6 +155,18 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     );
   mistakes.throwIfAny();
   return deepFreeze(config);
+}
+
+/** The part of the settings that reaching Redis needs. */
+export function readRedisReach(
+  reader: SettingReader,
+  hint = 'npm start makes one for you',
+): Pick<HubConfig, 'redisUrl' | 'redisCaCert'> {
+  const redisUrl = reader.connectionUrl('REDIS_URL', ['redis:', 'rediss:'], hint);
+  const redisCaCert = reader.certificates('REDIS_CACERT');
+  if (redisCaCert !== null && redisUrl.startsWith('redis:'))
+    reader.mistakes.add('REDIS_CACERT is for TLS: write rediss:// in REDIS_URL, or leave REDIS_CACERT out');
+  return { redisUrl, redisCaCert };
 }
 
 /** The part of the settings that sealing and verifying the audit trail need. */

@@ -5,6 +5,7 @@ export {
   readAuditSeal,
   readBearerSettings,
   readConfig,
+  readRedisReach,
   type AuditSealConfig,
   type AuthConfig,
   type BearerSettings,

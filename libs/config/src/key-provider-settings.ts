@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { parseUrl, type SettingReader } from './environment';
 
 /** Who can wrap the orgs' data keys; a key provider's client is in libs/token-vault. */
@@ -67,7 +66,7 @@ function readVaultTransit(reader: SettingReader, isLoopback: (host: string) => b
     namespace: reader.text('VAULT_NAMESPACE') ?? null,
     mount,
     key,
-    caCert: readCertificates(reader),
+    caCert: reader.certificates('VAULT_CACERT'),
   };
 }
 
@@ -98,18 +97,4 @@ function keyServerUrl(
   if (url.startsWith('http:') && !isLoopback(parseUrl(url)?.hostname ?? ''))
     reader.mistakes.add(`${name} must be https: plain http is for this machine alone`);
   return url;
-}
-
-function readCertificates(reader: SettingReader): string | null {
-  const file = reader.text('VAULT_CACERT');
-  if (file === undefined) return null;
-  try {
-    const pem = readFileSync(file, 'utf8');
-    if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
-    reader.mistakes.add('VAULT_CACERT: the file holds no certificate in PEM');
-  } catch (error) {
-    const { code = 'unknown reason' } = error as NodeJS.ErrnoException;
-    reader.mistakes.add(`VAULT_CACERT: the file cannot be read (${code})`);
-  }
-  return null;
 }

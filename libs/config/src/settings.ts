@@ -19,6 +19,11 @@ export const SETTINGS = [
   },
   { name: 'DATABASE_ADMIN_URL', meaning: 'PostgreSQL for migrations and roles only', default: null, secret: true },
   { name: 'REDIS_URL', meaning: 'Redis or Valkey that carries the queues', default: null, secret: true },
+  {
+    name: 'REDIS_CACERT',
+    meaning: 'file of the certificates, as PEM, by which a Redis at rediss:// is trusted',
+    default: null,
+  },
   { name: 'REDIS_PREFIX', meaning: 'prefix of every Redis key, one per installation', default: 'hub' },
   { name: 'PORT', meaning: 'port of the gateway', default: '3000' },
   { name: 'HOST', meaning: 'address that the apps listen on', default: '127.0.0.1' },

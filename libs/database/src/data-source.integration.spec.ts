@@ -1,6 +1,8 @@
+import type { OrgId } from '@hub/domain';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { TcpProxy } from '../../../test/support/tcp-proxy';
 import { appDataSource } from './data-source';
+import { DatabaseBusy } from './database-busy';
 import { HubDatabase } from './hub-database';
 
 /** An answer is waited for twelve seconds. */
@@ -34,6 +36,43 @@ describe('a connection that stands and answers nothing', () => {
       line.forget();
       await expect(ask()).rejects.toThrow('Query read timeout');
       expect(await ask()).toEqual([{ one: 1 }]);
+    },
+    LONG_MS,
+  );
+});
+
+describe('a pool whose connections are all lent', () => {
+  const ORG = '6b1f3c9e-2f5d-4c1a-9b7e-0d3a5e8c7f21' as OrgId;
+
+  it.each([
+    ['to the work of an org', (door: HubDatabase) => door.withOrg(ORG, () => Promise.resolve())],
+    ['to a look across orgs', (door: HubDatabase) => door.asSystem('a look', (manager) => manager.query('select 1'))],
+    [
+      'to a look by another door inside it',
+      (door: HubDatabase) => door.asSystem('a look', () => door.withOrg(ORG, () => Promise.resolve())),
+    ],
+  ])(
+    'is no outage %s: it is told by an error of its own, and goes on once one comes free',
+    async (_what, ask) => {
+      const database = await cloneDatabase();
+      const door = await HubDatabase.open(database.refreshWorkerUrl, 'test-full-pool', 1);
+      try {
+        let giveBack = (): void => undefined;
+        const lent = new Promise<void>((resolve) => (giveBack = resolve));
+        let begin = (): void => undefined;
+        const isLent = new Promise<void>((resolve) => (begin = resolve));
+        const holder = door.withOrg(ORG, () => (begin(), lent));
+        await isLent;
+        await expect(ask(door)).rejects.toBeInstanceOf(DatabaseBusy);
+        expect(door.troubles).toBe(0);
+        giveBack();
+        await holder;
+        await door.withOrg(ORG, () => Promise.resolve());
+        expect(door.troubles).toBe(0);
+      } finally {
+        await door.close();
+        await database.drop();
+      }
     },
     LONG_MS,
   );

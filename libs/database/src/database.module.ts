@@ -1,6 +1,7 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { HubLogger } from '@hub/telemetry';
 import { AUDIT_KEY_STORE, AuditVault, DATA_KEY_STORE } from '@hub/token-vault';
-import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import { Global, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { AuditChainRepository } from './audit-chain.repository';
 import { AuditRepository } from './audit.repository';
@@ -15,6 +16,7 @@ import { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
 import { KeyRotationRepository } from './key-rotation.repository';
 import { RevocationRepository } from './revocation.repository';
+import { awaitSchema } from './schema-gate';
 import { SyncRepository } from './sync.repository';
 
 const REPOSITORIES = [
@@ -34,7 +36,7 @@ const TELLING_OF_PEOPLE = [AuditRepository, FlowRepository, IntegrationRepositor
 /** The data for an app: the two doors, and a repository for each conversation. */
 @Global()
 @Module({})
-export class DatabaseModule implements OnApplicationShutdown {
+export class DatabaseModule implements OnApplicationShutdown, OnModuleInit {
   constructor(private readonly modules: ModuleRef) {}
 
   /** @param name the app's, shown by the server beside its connections */
@@ -85,6 +87,11 @@ export class DatabaseModule implements OnApplicationShutdown {
         ...REPOSITORIES,
       ],
     };
+  }
+
+  /** No app begins before the schema of its release is there. */
+  async onModuleInit(): Promise<void> {
+    await awaitSchema(this.modules.get(HubDatabase), this.modules.get(HubLogger, { strict: false }));
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -2,6 +2,7 @@ import type { OrgId } from '@hub/domain';
 import { DatabaseError, type Pool } from 'pg';
 import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
 import { appDataSource, type ServerTimeouts } from './data-source';
+import { DatabaseBusy, isOfFullPool } from './database-busy';
 import { isOfForgottenOrg, OrgForgotten } from './org-forgotten';
 
 /** Classes of SQLSTATE by which a server says that it cannot serve now: connection, resources, an operator's hand. */
@@ -58,6 +59,7 @@ export class HubDatabase {
    * Runs `work` in one transaction bound to an org. Never call a provider inside: it would hold a connection across HTTP.
    *
    * @throws OrgForgotten if a row is to be stored for an org that is forgotten
+   * @throws DatabaseBusy if no connection of the pool came free in time: nothing was done
    */
   async withOrg<T>(orgId: OrgId, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const startedMs = performance.now();
@@ -72,7 +74,7 @@ export class HubDatabase {
       });
     } catch (error) {
       if (isOutage(error, isOpen)) this.noteTrouble();
-      throw isOfForgottenOrg(error) ? new OrgForgotten(orgId, { cause: error }) : error;
+      throw isOfForgottenOrg(error) ? new OrgForgotten(orgId, { cause: error }) : asBusy(error);
     }
   }
 
@@ -80,6 +82,7 @@ export class HubDatabase {
    * Runs `work` outside any org: it sees no row of any table with orgs, only what the narrow functions of schema `hub` give.
    *
    * @param _reason why this crosses orgs, for whoever reads the call
+   * @throws DatabaseBusy if no connection of the pool came free in time
    */
   async asSystem<T>(_reason: string, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const startedMs = performance.now();
@@ -89,7 +92,7 @@ export class HubDatabase {
       return found;
     } catch (error) {
       if (isOutage(error, false)) this.noteTrouble();
-      throw error;
+      throw asBusy(error);
     }
   }
 
@@ -128,12 +131,18 @@ export class HubDatabase {
   }
 }
 
+function asBusy(error: unknown): unknown {
+  return isOfFullPool(error) ? new DatabaseBusy({ cause: error }) : error;
+}
+
 /**
- * True unless the server itself has answered, if only by an error.
+ * True unless the server itself has answered, if only by an error, or was not asked since all connections are lent. If it
+ * is away meanwhile, those who have lent them say so.
  *
  * @param isOpen whether the door was open by then: what is thrown behind it without being a query's is no word about the database
  */
 function isOutage(error: unknown, isOpen: boolean): boolean {
+  if (error instanceof DatabaseBusy || isOfFullPool(error)) return false;
   const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
   if (cause instanceof DatabaseError) return CANNOT_SERVE.test(cause.code ?? '');
   return error instanceof QueryFailedError || !isOpen;

@@ -37,6 +37,7 @@ export {
 export { ChainCheck, type ChainExpectations } from './chain-check';
 export { DataKeyRepository, type KeyPurpose } from './data-key.repository';
 export { appDataSource } from './data-source';
+export { DatabaseBusy } from './database-busy';
 export { DatabaseModule } from './database.module';
 export {
   DeadLetterRepository,

@@ -10,6 +10,6 @@ export {
   type Work,
 } from './queue-catalog';
 export { QueuesModule } from './queues.module';
-export { RedisConnections } from './redis-connections';
+export { RedisConnections, trusting } from './redis-connections';
 export { RedisHearing } from './redis-hearing';
 export { RefreshScanScheduler } from './refresh-scan.scheduler';

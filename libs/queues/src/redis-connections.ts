@@ -16,7 +16,7 @@ export class RedisConnections {
   private readonly firstWord = new Promise<void>((resolve) => (this.hearFirst = resolve));
 
   constructor(
-    private readonly config: Pick<HubConfig, 'redisUrl'>,
+    private readonly config: Pick<HubConfig, 'redisUrl'> & Partial<Pick<HubConfig, 'redisCaCert'>>,
     private readonly logger: HubLogger,
   ) {}
 
@@ -42,6 +42,7 @@ export class RedisConnections {
   }): Redis {
     const redis = new Redis(this.config.redisUrl, {
       ...options,
+      ...trusting(this.config.redisCaCert),
       retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
       disconnectTimeout: GOODBYE_MS,
     });
@@ -79,4 +80,9 @@ export class RedisConnections {
   close(): void {
     for (const redis of this.open) redis.disconnect();
   }
+}
+
+/** ioredis' option for a Redis behind TLS whose certificate a company has signed itself. */
+export function trusting(caCert: string | null | undefined): { tls?: { ca: string } } {
+  return caCert ? { tls: { ca: caCert } } : {};
 }

@@ -2,12 +2,17 @@ import { HealthServer, type Readiness } from './health-server';
 
 describe('the health pages of a worker', () => {
   let readiness: () => Promise<Readiness>;
+  let wedge: string | undefined;
   let server: HealthServer;
   let port: number;
 
   beforeEach(async () => {
     readiness = () => Promise.resolve({ ready: true });
-    server = new HealthServer(() => readiness());
+    wedge = undefined;
+    server = new HealthServer(
+      () => readiness(),
+      () => wedge,
+    );
     port = await server.listen('127.0.0.1', 0);
   });
   afterEach(() => server.close());
@@ -20,6 +25,11 @@ describe('the health pages of a worker', () => {
   it('say that it lives, and ask nobody for it', async () => {
     readiness = () => Promise.reject(new Error('nobody asks'));
     expect(await get('/health/live')).toEqual({ status: 200, body: { status: 'live' }, cache: 'no-store' });
+  });
+
+  it('say that it is to be started anew, and why', async () => {
+    wedge = 'it sleeps';
+    expect(await get('/health/live')).toMatchObject({ status: 503, body: { status: 'wedged', reason: 'it sleeps' } });
   });
 
   it('say that it is ready', async () => {

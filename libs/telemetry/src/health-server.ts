@@ -9,20 +9,30 @@ export interface Readiness {
 }
 
 /**
- * The health pages of an app without HTTP of its own: `/health/live` says that the event loop turns and asks nobody,
+ * The health pages of an app without HTTP of its own: `/health/live` says that the event loop turns and asks nobody else,
  * `/health/ready` says what `readiness` says.
  */
 export class HealthServer {
   private readonly server: Server;
 
-  constructor(private readonly readiness: () => Promise<Readiness>) {
+  /**
+   * @param readiness may work come here?
+   * @param wedge     why the process is to be started anew although its event loop turns; `undefined` while it is well
+   */
+  constructor(
+    private readonly readiness: () => Promise<Readiness>,
+    wedge: () => string | undefined = () => undefined,
+  ) {
     this.server = createServer((request, response) => {
       const send = (status: number, body: object): void => {
         response
           .writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
           .end(JSON.stringify(body));
       };
-      if (request.url === '/health/live') return send(200, { status: 'live' });
+      if (request.url === '/health/live') {
+        const reason = wedge();
+        return reason === undefined ? send(200, { status: 'live' }) : send(503, { status: 'wedged', reason });
+      }
       if (request.url !== '/health/ready') return send(404, { status: 'unknown' });
       this.readiness().then(
         ({ ready, reason }) => send(ready ? 200 : 503, { status: ready ? 'ready' : 'not_ready', reason }),

@@ -19,6 +19,7 @@ export class FairRuns {
   private readonly keys = new Set<string>();
   private readonly runningInLane = new Map<string, number>();
   private readonly startedMs = new Map<string, number>();
+  private readonly movedMs = new Map<string, number>();
   private readonly heldUntilMs = new Map<string, number>();
   private readonly paces = new Map<string, LanePace>();
   private wake: NodeJS.Timeout | undefined;
@@ -53,6 +54,16 @@ export class FairRuns {
     if (untilMs <= nowMs) this.paces.set(lane, afterThrottle(this.paces.get(lane) ?? FULL_PACE, nowMs));
     this.heldUntilMs.set(lane, Math.max(untilMs, nowMs + forMs));
     this.wakeForPace();
+  }
+
+  /** Whether a lane starts nothing for the present, since the other side asked for patience. */
+  isHeld(lane: string): boolean {
+    return (this.heldUntilMs.get(lane) ?? -Infinity) > performance.now();
+  }
+
+  /** Since a run of a lane last began or ended, in milliseconds; `Infinity`: none ever did. */
+  stillMs(lane: string): number {
+    return performance.now() - (this.movedMs.get(lane) ?? -Infinity);
   }
 
   /** Starts nothing more, and comes back once what runs has ended. */
@@ -119,6 +130,7 @@ export class FairRuns {
 
   private count(lane: string, change: 1 | -1): void {
     this.running += change;
+    this.movedMs.set(lane, performance.now());
     this.runningInLane.set(lane, (this.runningInLane.get(lane) ?? 0) + change);
   }
 }

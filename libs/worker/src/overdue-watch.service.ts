@@ -3,6 +3,7 @@ import type { JobConsumer, JobOutcome, JobProducer, RedisConnections, Work } fro
 import type { HubLogger } from '@hub/telemetry';
 import { FairRuns } from './fair-runs';
 import { gapMs, nextLookMs, PATIENT_LOOKS, SHORTEST_LOOK_MS, watchAct, type QueueState } from './watch-plan';
+import { wedgeOf, type LaneProgress } from './wedge';
 
 /** One kind of work that is watched. */
 export interface WatchDuty {
@@ -49,6 +50,10 @@ export class OverdueWatch {
   private readonly awaited = new Set<string>();
   /** Ids that the last look of a kind could not ring for in time. */
   private readonly leftOut = new Map<DueKind, ReadonlySet<string>>();
+  /** What the last look of a kind found overdue, by provider, in milliseconds. */
+  private readonly overdue = new Map<DueKind, ReadonlyMap<string, number>>();
+  /** When a look of a kind last came to its end, by `performance.now()`. */
+  private readonly lookedMs = new Map<DueKind, number>();
   private isStopped = false;
   private readonly blind = new Set<DueKind>();
 
@@ -71,6 +76,7 @@ export class OverdueWatch {
 
   /** Takes up a duty: looks at once, and then again and again; what somebody waits for is taken up as soon as it is noticed. */
   start(duty: WatchDuty): void {
+    this.lookedMs.set(duty.kind, performance.now());
     void this.look(duty);
     const heard = new Map<string, Work>();
     this.notices.listen((notice) => {
@@ -78,6 +84,20 @@ export class OverdueWatch {
       if (heard.size === 0) this.after(HEAR_FOR_MS, () => void this.takeUp(duty, heard));
       heard.set(notice.id, toWork(notice));
     });
+  }
+
+  /** Why this process is to be started anew; `undefined` while it is well, and once it has been told to stop. */
+  wedge(): string | undefined {
+    if (this.isStopped || this.lookedMs.size === 0) return undefined;
+    const lanes = [...this.overdue].flatMap(([kind, providers]) =>
+      [...providers].map(([provider, overdueMs]) => this.progressOf(kind, provider, overdueMs)),
+    );
+    return wedgeOf({ sinceLookMs: performance.now() - Math.min(...this.lookedMs.values()), lanes });
+  }
+
+  private progressOf(kind: DueKind, provider: string, overdueMs: number): LaneProgress {
+    const stillMs = Math.min(this.consumer.idleMs(kind, provider), this.runs.stillMs(provider));
+    return { provider, overdueMs, stillMs, isHeld: this.runs.isHeld(provider) };
   }
 
   /** Looks no more, and comes back once what is done here has ended. */
@@ -89,6 +109,8 @@ export class OverdueWatch {
 
   private async look(duty: WatchDuty): Promise<void> {
     const seen = await this.lookOnce(duty).catch((error: unknown) => this.noteBlindness(duty.kind, error));
+    this.lookedMs.set(duty.kind, performance.now());
+    if (seen) this.overdue.set(duty.kind, overdueByProvider(seen));
     const nextMs = seen ? nextLookMs(seen, duty.everyMs, Math.random()) : SHORTEST_LOOK_MS;
     this.after(nextMs, () => void this.look(duty));
   }
@@ -223,6 +245,14 @@ export class OverdueWatch {
     }, ms);
     this.timers.add(timer);
   }
+}
+
+/** The oldest of what is due and that nobody is at. */
+function overdueByProvider(seen: readonly DueWork[]): Map<string, number> {
+  const oldest = new Map<string, number>();
+  for (const { provider, dueInMs, leasedForMs } of seen)
+    if (leasedForMs === null) oldest.set(provider, Math.max(oldest.get(provider) ?? 0, -dueInMs));
+  return oldest;
 }
 
 function keyOf(duty: WatchDuty, work: Work): string {

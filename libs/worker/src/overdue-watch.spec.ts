@@ -29,7 +29,19 @@ const urgent = (different: Partial<DueWork> = {}) => aDue({ dueInMs: -10_000, li
 function watchOver(
   due: readonly DueWork[],
   answer: (works: readonly Work[]) => Promise<RingOutcome>,
-  { runOutcome = 'done', isAvailable = true }: { runOutcome?: JobOutcome; isAvailable?: boolean } = {},
+  {
+    runOutcome = 'done',
+    isAvailable = true,
+    idleMs = 0,
+    runs = () => Promise.resolve(runOutcome),
+    look = () => Promise.resolve([...due]),
+  }: {
+    runOutcome?: JobOutcome;
+    isAvailable?: boolean;
+    idleMs?: number;
+    runs?: () => Promise<JobOutcome>;
+    look?: () => Promise<DueWork[]>;
+  } = {},
 ) {
   const ran: string[] = [];
   const held: string[] = [];
@@ -37,7 +49,7 @@ function watchOver(
   let looks = 0;
   const shares = () => {
     looks += 1;
-    return Promise.resolve([...due]);
+    return look();
   };
   const producer: Pick<JobProducer, 'ringAll' | 'scheduleAll' | 'hold'> = {
     ringAll: async (_kind, _provider, works) => {
@@ -56,7 +68,7 @@ function watchOver(
       whenTried: () => undefined,
     } as unknown as DueNotices,
     producer as unknown as JobProducer,
-    { idleMs: () => 0 } as unknown as JobConsumer,
+    { idleMs: () => idleMs } as unknown as JobConsumer,
     { available: isAvailable } as RedisConnections,
     HubLogger.forApp('test', 'silent'),
   );
@@ -66,7 +78,7 @@ function watchOver(
     hasLease: true,
     runHere: ({ id }) => {
       ran.push(id);
-      return Promise.resolve(runOutcome);
+      return runs();
     },
   });
   const notice = (work: DueWork, kind: DueNotice['kind'] = 'refresh') =>
@@ -165,6 +177,49 @@ describe('what somebody waits for', () => {
     notice(work);
     await jest.advanceTimersByTimeAsync(100);
     expect(ran).toEqual([work.id]);
+    await watch.stop();
+  });
+});
+
+describe('a watch over itself', () => {
+  const SIX_MINUTES_MS = 6 * 60_000;
+  const longDue = () => many(1, { dueInMs: -SIX_MINUTES_MS });
+  const lost = (): Promise<RingOutcome> => Promise.resolve('lost');
+
+  it('finds nothing to complain of where work gets done, however late it is', async () => {
+    const { watch } = watchOver(longDue(), lost);
+    await jest.advanceTimersByTimeAsync(SIX_MINUTES_MS);
+    expect(watch.wedge()).toBeUndefined();
+    await watch.stop();
+  });
+
+  it('finds nothing to complain of where there is no work', async () => {
+    const { watch } = watchOver([], lost, { idleMs: Infinity });
+    await jest.advanceTimersByTimeAsync(SIX_MINUTES_MS);
+    expect(watch.wedge()).toBeUndefined();
+    await watch.stop();
+  });
+
+  it('complains once what was begun comes to no end and nothing else of that provider begins', async () => {
+    const { watch } = watchOver(longDue(), lost, { runs: () => new Promise(() => undefined), idleMs: Infinity });
+    await jest.advanceTimersByTimeAsync(SIX_MINUTES_MS - 120_000);
+    expect(watch.wedge()).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(120_000);
+    expect(watch.wedge()).toMatch(/notion/);
+  });
+
+  it('complains once a look comes to no end, and no more after it was told to stop', async () => {
+    const { watch } = watchOver([], lost, { look: () => new Promise(() => undefined) });
+    await jest.advanceTimersByTimeAsync(SIX_MINUTES_MS);
+    expect(watch.wedge()).toMatch(/looked/);
+    await watch.stop();
+    expect(watch.wedge()).toBeUndefined();
+  });
+
+  it('takes a database that is away for no fault of its own', async () => {
+    const { watch } = watchOver([], lost, { look: () => Promise.reject(new Error('away')) });
+    await jest.advanceTimersByTimeAsync(SIX_MINUTES_MS);
+    expect(watch.wedge()).toBeUndefined();
     await watch.stop();
   });
 });

@@ -8,6 +8,8 @@ export interface WorkerApp {
   start(): Promise<void> | void;
   /** Whether work may come: asked by the health page. */
   readiness(): Promise<Readiness>;
+  /** Why the process is to be started anew although its event loop turns: asked by the health page. */
+  wedge(): string | undefined;
   /** Takes no more work, and comes back once what is under way has ended. */
   drain(): Promise<void>;
   /** Lets go of everything else. */
@@ -51,8 +53,9 @@ class WorkerProcess {
     private readonly logger: HubLogger,
     private readonly app: WorkerApp,
   ) {
-    this.health = new HealthServer(() =>
-      this.state === 'working' ? app.readiness() : Promise.resolve({ ready: false, reason: this.state }),
+    this.health = new HealthServer(
+      () => (this.state === 'working' ? app.readiness() : Promise.resolve({ ready: false, reason: this.state })),
+      () => app.wedge(),
     );
   }
 

@@ -39,6 +39,8 @@ export interface DatabaseFacts {
   readonly standbys: readonly Standby[];
   /** After so many milliseconds the server ends a statement, and a transaction in which nothing comes; 0: never. */
   readonly endsAfterMs: { readonly statement: number; readonly idleTransaction: number };
+  /** How the line to it is encrypted, such as `TLSv1.3`; `null`: it is not. */
+  readonly tls: string | null;
   /** Milliseconds by which the database's clock is ahead of ours. */
   readonly clockAheadMs: number;
 }
@@ -100,6 +102,7 @@ export class DatabaseFactsRepository {
       migrations: await this.migrations(),
       standbys: await this.standbys(),
       endsAfterMs: { statement: server.statement_ms, idleTransaction: server.idle_transaction_ms },
+      tls: await this.tls(),
       clockAheadMs: await this.clockAheadMs(),
     };
   }
@@ -128,6 +131,13 @@ export class DatabaseFactsRepository {
       const rows = await this.ask<{ name: string }[]>('select name from public.hub_migrations order by id');
       return rows.map(({ name }) => name);
     });
+  }
+
+  private async tls(): Promise<string | null> {
+    const [line] = await this.ask<{ version: string | null }[]>(
+      'select case when ssl then version end as version from pg_stat_ssl where pid = pg_backend_pid()',
+    );
+    return line?.version ?? null;
   }
 
   /** Half of the round trip is taken for the way there. */

@@ -1,3 +1,4 @@
+import { isLoopback } from '@hub/config';
 import type { DatabaseFacts, KeyUse, Standby } from './database-facts.repository';
 import { bad, good, warning, type Finding } from './finding';
 
@@ -66,6 +67,22 @@ function migrationFinding({ migrations }: DatabaseFacts, expected: readonly stri
   if (strange.length > 0)
     return warning(`The database is ahead of this release: ${strange.join(', ')}`, 'update this installation');
   return good(`Migrations are up to date (${migrations.length})`);
+}
+
+/**
+ * Whether the line to PostgreSQL is safe from those on its way. A pooler in between has a line of its own, which is not seen.
+ *
+ * @param url DATABASE_URL
+ */
+export function lineFinding({ tls }: Pick<DatabaseFacts, 'tls'>, url: string): Finding {
+  const { hostname, searchParams } = new URL(url);
+  const isOwn = hostname === '' || isLoopback(hostname); // a socket has no host
+  const mode = searchParams.get('sslmode');
+  const mend = 'add sslmode=verify-full to DATABASE_URL, and sslrootcert=FILE if the certificate is your own';
+  if (!isOwn && tls === null) return warning('The line to PostgreSQL is not encrypted', mend);
+  const isBlind = mode === 'no-verify' || (searchParams.has('uselibpqcompat') && mode !== 'verify-full');
+  if (!isOwn && isBlind) return warning('Nobody checks that it is PostgreSQL who answers', mend);
+  return good(`The line to PostgreSQL ${tls === null ? 'stays on this machine' : `is encrypted (${tls})`}`);
 }
 
 function durabilityFinding({ synchronousCommit, fsync }: DatabaseFacts): Finding {

@@ -3,11 +3,11 @@ import { MIGRATIONS } from '@hub/database';
 import { configurableProviders, ProviderRegistry } from '@hub/providers';
 import type { Command } from 'commander';
 import { CommandRefused, type Surroundings } from '../command';
-import { reasonOf, withDatabase } from '../database.client';
+import { databaseUrl, distrusts, reasonOf, withDatabase } from '../database.client';
 import { DatabaseFactsRepository, type DatabaseFacts, type KeyUse } from './database-facts.repository';
-import { databaseFindings, keyUseFinding, noticesFinding } from './database-findings';
+import { databaseFindings, keyUseFinding, lineFinding, noticesFinding } from './database-findings';
 import { bad, findingLine, type Finding } from './finding';
-import { readRedisFacts, redisUrl } from './redis-facts.client';
+import { readRedisFacts, redisReach } from './redis-facts.client';
 import { redisFindings } from './redis-findings';
 import { keyProviderFindings } from './key-provider-findings';
 import { nodeFinding } from './runtime-findings';
@@ -67,6 +67,7 @@ async function examineDatabase(environment: Environment, config: HubConfig | und
   const keys = config?.tokenKeys.map(({ id }) => id);
   return [
     ...databaseFindings(seen.facts, expected),
+    lineFinding(seen.facts, databaseUrl(environment)),
     ...(seen.areHeard === undefined ? [] : [noticesFinding(seen.areHeard)]),
     ...(keys ? [keyUseFinding(seen.keyUses, keys)] : []),
   ];
@@ -74,10 +75,17 @@ async function examineDatabase(environment: Environment, config: HubConfig | und
 
 async function examineRedis(environment: Environment): Promise<Finding[]> {
   try {
-    return redisFindings(await readRedisFacts(redisUrl(environment)));
+    return redisFindings(await readRedisFacts(redisReach(environment)));
   } catch (error) {
     if (error instanceof ConfigError) return []; // told among the settings
-    return [bad(`Redis cannot be reached (${reasonOf(error)})`, 'check REDIS_URL, and that the server runs')];
+    return [
+      bad(
+        `Redis cannot be reached (${reasonOf(error)})`,
+        distrusts(error)
+          ? 'name the file of its certificates in REDIS_CACERT'
+          : 'check REDIS_URL, and that the server runs',
+      ),
+    ];
   }
 }
 

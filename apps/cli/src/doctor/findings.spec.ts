@@ -1,9 +1,9 @@
 import type { DatabaseFacts } from './database-facts.repository';
-import { databaseFindings, keyUseFinding } from './database-findings';
+import { databaseFindings, keyUseFinding, lineFinding } from './database-findings';
 import { bad, findingLine, good, warning, type Finding } from './finding';
 import { redisFindings } from './redis-findings';
 import { nodeFinding } from './runtime-findings';
-import { outboundFindings } from './settings-findings';
+import { outboundFindings, returnUrlFinding } from './settings-findings';
 
 const kindsOf = (findings: readonly Finding[]): string[] => findings.map(({ kind }) => kind);
 
@@ -41,6 +41,28 @@ describe('OUTBOUND_ALLOW_PRIVATE', () => {
   });
 });
 
+describe('return URLs', () => {
+  it('are to have TLS, but for those on the machine of a developer', () => {
+    const of = (...redirectAllowList: string[]): Finding => returnUrlFinding({ redirectAllowList });
+    expect(of('https://a.example', 'http://localhost:3000').kind).toBe('good');
+    expect(findingLine(of('https://a.example', 'http://b.example/x'))).toMatch(/http:\/\/b\.example\/x → write https/);
+  });
+});
+
+describe('the line to PostgreSQL', () => {
+  it.each([
+    ['good', null, 'postgres://u:p@localhost/hub'],
+    ['good', null, 'postgres:///hub'],
+    ['warning', null, 'postgres://u:p@db.example/hub'],
+    ['good', 'TLSv1.3', 'postgres://u:p@db.example/hub?sslmode=verify-full'],
+    ['good', 'TLSv1.3', 'postgres://u:p@db.example/hub?sslmode=verify-full&uselibpqcompat=true'],
+    ['warning', 'TLSv1.3', 'postgres://u:p@db.example/hub?sslmode=no-verify'],
+    ['warning', 'TLSv1.3', 'postgres://u:p@db.example/hub?sslmode=require&uselibpqcompat=true'],
+  ])('is %s with %s at %s', (kind, tls, url) => {
+    expect(lineFinding({ tls }, url).kind).toBe(kind);
+  });
+});
+
 describe('PostgreSQL', () => {
   const facts: DatabaseFacts = {
     version: '18.4',
@@ -58,6 +80,7 @@ describe('PostgreSQL', () => {
     },
     orgTables: [{ name: 'integrations', enabled: true, forced: true }],
     migrations: ['A1', 'B2'],
+    tls: null,
     standbys: [],
     endsAfterMs: { statement: 10_000, idleTransaction: 10_000 },
     clockAheadMs: 12,
@@ -150,10 +173,26 @@ describe('the keys in use', () => {
 
 describe('Redis', () => {
   it.each([
-    [{ version: '7.0.15', evictionPolicy: 'noeviction', appendOnly: true }, ['good', 'good', 'good']],
-    [{ version: '6.2.0', evictionPolicy: 'noeviction', appendOnly: false }, ['good', 'good', 'warning']],
-    [{ version: '9.1.0', evictionPolicy: 'allkeys-lru', appendOnly: true }, ['good', 'warning', 'good']],
-    [{ version: '5.0.7', evictionPolicy: 'noeviction', appendOnly: true }, ['bad', 'good', 'good']],
+    [
+      { version: '7.0.15', evictionPolicy: 'noeviction', appendOnly: true, isOpenLine: false },
+      ['good', 'good', 'good', 'good'],
+    ],
+    [
+      { version: '6.2.0', evictionPolicy: 'noeviction', appendOnly: false, isOpenLine: false },
+      ['good', 'good', 'warning', 'good'],
+    ],
+    [
+      { version: '9.1.0', evictionPolicy: 'allkeys-lru', appendOnly: true, isOpenLine: false },
+      ['good', 'warning', 'good', 'good'],
+    ],
+    [
+      { version: '7.0.15', evictionPolicy: 'noeviction', appendOnly: true, isOpenLine: true },
+      ['good', 'good', 'good', 'warning'],
+    ],
+    [
+      { version: '5.0.7', evictionPolicy: 'noeviction', appendOnly: true, isOpenLine: false },
+      ['bad', 'good', 'good', 'good'],
+    ],
   ])('%j', (facts, kinds) => {
     expect(kindsOf(redisFindings(facts))).toEqual(kinds);
   });

@@ -1,4 +1,5 @@
-import { Mistakes, SettingReader, type Environment } from '@hub/config';
+import { isLoopback, Mistakes, readRedisReach, SettingReader, type Environment, type HubConfig } from '@hub/config';
+import { trusting } from '@hub/queues';
 import { Redis } from 'ioredis';
 
 /** What Redis says of itself. */
@@ -6,29 +7,30 @@ export interface RedisFacts {
   readonly version: string;
   readonly evictionPolicy: string;
   readonly appendOnly: boolean;
+  /** Whether others on the way could read along. */
+  readonly isOpenLine: boolean;
 }
+
+type RedisReach = Pick<HubConfig, 'redisUrl' | 'redisCaCert'>;
 
 const CONNECT_MS = 3_000;
 
 /**
- * Redis's URL. The client would take any other text for the path of a socket, and tell it whole when there is none.
+ * How Redis is reached. The client would take any text that is no URL for the path of a socket, and tell it whole when there is none.
  *
- * @throws ConfigError if REDIS_URL is missing or no URL of a Redis
+ * @throws ConfigError if REDIS_URL is missing or no URL of a Redis, or REDIS_CACERT cannot be used
  */
-export function redisUrl(environment: Environment): string {
+export function redisReach(environment: Environment): RedisReach {
   const mistakes = new Mistakes();
-  const url = new SettingReader(environment, mistakes).connectionUrl(
-    'REDIS_URL',
-    ['redis:', 'rediss:'],
-    'the Redis of the apps',
-  );
+  const reach = readRedisReach(new SettingReader(environment, mistakes), 'the Redis of the apps');
   mistakes.throwIfAny();
-  return url;
+  return reach;
 }
 
 /** Asks Redis. @throws what the connection met */
-export async function readRedisFacts(url: string): Promise<RedisFacts> {
-  const redis = new Redis(url, {
+export async function readRedisFacts({ redisUrl, redisCaCert }: RedisReach): Promise<RedisFacts> {
+  const redis = new Redis(redisUrl, {
+    ...trusting(redisCaCert),
     lazyConnect: true,
     connectTimeout: CONNECT_MS,
     commandTimeout: CONNECT_MS,
@@ -45,6 +47,7 @@ export async function readRedisFacts(url: string): Promise<RedisFacts> {
       version: fields.get('valkey_version') ?? fields.get('redis_version') ?? 'of unknown version',
       evictionPolicy: fields.get('maxmemory_policy') ?? 'unknown',
       appendOnly: fields.get('aof_enabled') === '1',
+      isOpenLine: redisUrl.startsWith('redis:') && !isLoopback(new URL(redisUrl).hostname),
     };
   } catch (error) {
     throw met ?? error;

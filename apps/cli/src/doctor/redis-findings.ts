@@ -5,7 +5,7 @@ import type { RedisFacts } from './redis-facts.client';
 const OLDEST_REDIS: readonly [major: number, minor: number] = [6, 2];
 
 /** What the facts about Redis mean. It holds nothing that PostgreSQL does not know, so that little here is fatal. */
-export function redisFindings({ version, evictionPolicy, appendOnly }: RedisFacts): Finding[] {
+export function redisFindings({ version, evictionPolicy, appendOnly, isOpenLine }: RedisFacts): Finding[] {
   return [
     versionFinding(version),
     evictionPolicy === 'noeviction'
@@ -17,6 +17,12 @@ export function redisFindings({ version, evictionPolicy, appendOnly }: RedisFact
           'Redis keeps nothing over a restart',
           'set appendonly yes; until then jobs are rung again from the rows',
         ),
+    isOpenLine
+      ? warning(
+          'The line to Redis is not encrypted',
+          'write rediss:// in REDIS_URL, and REDIS_CACERT if its certificate is your own',
+        )
+      : good('The line to Redis is encrypted, or stays on this machine'),
   ];
 }
 

@@ -15,6 +15,7 @@ export function settingsFindings(config: HubConfig): Finding[] {
   return [
     good('Settings can be used'),
     publicUrlFinding(config),
+    returnUrlFinding(config),
     good(`Token keys: ${first?.id ?? 'none'} wraps${opening}`),
     auditSealFinding(config),
     ...outboundFindings(config),
@@ -26,6 +27,14 @@ function publicUrlFinding({ publicUrl }: HubConfig): Finding {
   return protocol === 'https:' || isLoopback(hostname)
     ? good(`Browsers reach the hub at ${publicUrl}`)
     : warning(`PUBLIC_URL ${publicUrl} is not https`, 'put TLS in front of the gateway, and say so in PUBLIC_URL');
+}
+
+/** A return URL without TLS lets whoever is on the way send the browser elsewhere. */
+export function returnUrlFinding({ redirectAllowList }: Pick<HubConfig, 'redirectAllowList'>): Finding {
+  const open = redirectAllowList.filter((url) => url.startsWith('http:') && !isLoopback(new URL(url).hostname));
+  return open.length === 0
+    ? good(`Browsers may be sent back to ${redirectAllowList.length} URLs, each over TLS or on this machine`)
+    : warning(`Return URLs without TLS: ${open.join(', ')}`, 'write https:// in SITE_URL and REDIRECT_ALLOWLIST');
 }
 
 function auditSealFinding({ auditSeal: { keys, dir } }: HubConfig): Finding {

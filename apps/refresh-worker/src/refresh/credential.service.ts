@@ -1,4 +1,4 @@
-import { HubDatabase, OrgForgotten } from '@hub/database';
+import { DatabaseBusy, HubDatabase, OrgForgotten } from '@hub/database';
 import { failure, type Failure } from '@hub/domain';
 import {
   OAuthClient,
@@ -41,7 +41,7 @@ export class CredentialService {
   /**
    * Asks in the provider's manner. What the hub itself fails at is an answer as well, so that the row tells of it.
    *
-   * @throws what an outage of the database causes: the lease ends by itself, and the next claim begins anew
+   * @throws what an outage of the database causes, or DatabaseBusy: the lease ends by itself, and the next claim begins anew
    * @throws OrgForgotten if the org is forgotten meanwhile
    */
   async ask(held: HeldLease): Promise<RefreshAnswer> {
@@ -64,7 +64,7 @@ export class CredentialService {
       if (error instanceof KeyRefused) return this.unopened(held, error, `sealing_key_${error.reason}`);
       if (error instanceof KeyUnavailable) return this.keyAway(held, error);
       const wasDatabaseAway = this.database.answeringForMs === 0 || this.database.troubles > troublesBefore;
-      if (wasDatabaseAway || error instanceof OrgForgotten) throw error;
+      if (wasDatabaseAway || error instanceof DatabaseBusy || error instanceof OrgForgotten) throw error;
       return this.broken(held, error);
     }
   }
