@@ -1,11 +1,14 @@
 // Brings the database of DATABASE_ADMIN_URL to where this image needs it. Inside the image there is neither npm ci nor a
-// compiler, so this stands in for `npm run migrate`. Both settings may come as files, by the names of `…_FILE`.
+// compiler, so this stands in for `npm run migrate`. Both settings may come as files, by their names with _FILE.
+import config from '../../dist/libs/config/src/index.js';
 import database from '../../dist/libs/database/src/index.js';
-import { setting } from './setting.mjs';
 
 try {
-  const adminUrl = setting('DATABASE_ADMIN_URL');
-  const logins = setting('HUB_DATABASE_LOGINS');
+  const mistakes = new config.Mistakes();
+  const reader = new config.SettingReader(process.env, mistakes);
+  const adminUrl = reader.raw('DATABASE_ADMIN_URL');
+  const logins = reader.raw('HUB_DATABASE_LOGINS');
+  mistakes.throwIfAny();
   if (!adminUrl) throw new Error('Set DATABASE_ADMIN_URL to the database that shall be migrated.');
   const { migrations } = await database.provisionDatabase({ adminUrl, ...(logins && { logins: JSON.parse(logins) }) });
   console.log(
