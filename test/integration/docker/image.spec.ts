@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -43,7 +43,10 @@ beforeAll(() => {
   for (const file of ['package.json', 'package-lock.json', '.npmrc'])
     cpSync(path.join(root, file), path.join(places.dependencies, file));
   const installed = path.join(root, 'node_modules');
-  shell(`cp -al '${installed}' node_modules || cp -a '${installed}' node_modules`, places.dependencies);
+  shell(
+    `cp -al '${installed}' node_modules || { rm -rf node_modules && cp -a '${installed}' node_modules; }`,
+    places.dependencies,
+  );
   // what npm writes itself must not be the very file of the checkout
   rmSync(path.join(places.dependencies, 'node_modules/.package-lock.json'));
   shell(`${install.replace('npm ci', 'npm prune')} --offline`, places.dependencies);
@@ -55,7 +58,7 @@ beforeAll(() => {
     for (const from of words) {
       const source = match[1] ? path.join(hub, match[1], from.replace('/hub/', '')) : path.join(root, from);
       const target = to.endsWith('/') ? path.join(places.last, to, path.basename(from)) : path.join(places.last, to);
-      if (existsSync(path.join(source, '.bin')) || path.basename(source) === 'dist') symlinkSync(source, target);
+      if (match[1]) renameSync(source, target);
       else cpSync(source, target, { recursive: true });
     }
   }
