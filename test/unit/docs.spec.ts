@@ -21,6 +21,11 @@ const LAUNCHER_SETTINGS = [
 ];
 const SANDBOX_SETTINGS = ['SANDBOX_PUBLIC_URL', 'SANDBOX_HISTORY', 'SANDBOX_GRANTS'];
 
+/** What compose asks for beside the settings that it hands over. */
+const COMPOSE_SETTINGS = [...read('deploy/docker/env.example').matchAll(/^([A-Z_]+)=/gm)].map(
+  (match) => match[1] ?? '',
+);
+
 /** Written like settings, and yet none: what others say, names of code, placeholders, the past. */
 const NO_SETTINGS = ['ACCESS_DENIED', 'NAME_FILE', 'HUB_CONFIG', 'SUPABASE_URL'];
 
@@ -93,7 +98,14 @@ describe('docs/configuration.md', () => {
 
 describe('the pages', () => {
   it('name no setting that nobody reads', () => {
-    const known = new Set([...expected, ...LAUNCHER_SETTINGS, ...SANDBOX_SETTINGS, ...OTEL_SETTINGS, ...NO_SETTINGS]);
+    const known = new Set([
+      ...expected,
+      ...LAUNCHER_SETTINGS,
+      ...SANDBOX_SETTINGS,
+      ...OTEL_SETTINGS,
+      ...COMPOSE_SETTINGS,
+      ...NO_SETTINGS,
+    ]);
     const inventions = pages
       .filter(({ file }) => file !== 'CHANGELOG.md')
       .flatMap(({ file, text }) =>
