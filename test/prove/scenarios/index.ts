@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario';
+import { alertMutation } from './alert-mutation';
 import { auditChain } from './audit-chain';
 import { canaries } from './canaries';
 import { clocks } from './clocks';
@@ -22,6 +23,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...rules,
   ...auditChain,
   ...mutation,
+  ...alertMutation,
   ...canaries,
   ...forgeries,
   ...clocks,
