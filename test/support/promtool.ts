@@ -53,7 +53,7 @@ export function runPromtool(
   const env = { PATH: process.env['PATH'], ...(libraries && { LD_LIBRARY_PATH: libraries }) };
   return new Promise((resolve, reject) => {
     execFile(command, [...args], { env, signal, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      if (error && typeof error.code !== 'number') reject(error);
+      if (error && typeof error.code !== 'number') reject(new Error('promtool did not run', { cause: error }));
       else resolve({ ok: !error, output: `${stdout}${stderr}` });
     });
   });

@@ -1,4 +1,4 @@
-import { metric, perSecond, quantile, type DashboardSpec } from './panel';
+import { largest, metric, perSecond, quantile, type DashboardSpec } from './panel';
 
 const REQUESTS = 'http_server_request_duration_seconds';
 
@@ -118,6 +118,14 @@ export const platform: DashboardSpec = {
           kind: 'line',
           unit: 'ops',
           queries: [{ expr: perSecond('hub_operation', metric('cryptoFailures')), legend: '{{hub_operation}}' }],
+        },
+        {
+          title: 'Key rotations to finish',
+          description:
+            'Orgs whose key rotation is not finished, by how far it is. What stays the same for a day is stuck.',
+          kind: 'line',
+          unit: 'short',
+          queries: [{ expr: largest('hub_state', 'keyRotationRemaining'), legend: '{{hub_state}}' }],
         },
         {
           title: 'Time of a seal, 99 of 100',

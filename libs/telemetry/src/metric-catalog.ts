@@ -25,7 +25,14 @@ const EXCHANGE_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30];
 const SYNC_BUCKETS = [1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600];
 const OPERATIONS = ['code_exchange', 'refresh', 'revoke'] as const;
 const DESTINATIONS = ['token-refresh', 'metadata-sync', 'revocation'] as const;
-const SCHEDULERS = ['refresh-scan', 'overdue-watch', 'audit-seal'] as const;
+/** Each watch by itself: one that goes on must not hide another that stands still. `overdue-watch` is that of refreshes. */
+const SCHEDULERS = [
+  'refresh-scan',
+  'overdue-watch',
+  'overdue-watch-sync',
+  'overdue-watch-revocation',
+  'audit-seal',
+] as const;
 
 /** Every metric of the hub. Those of Node, HTTP and the database drivers come from OpenTelemetry's own instrumentation. */
 export const METRICS = {
@@ -33,7 +40,8 @@ export const METRICS = {
     name: 'hub.oauth.exchange.duration',
     kind: 'histogram',
     unit: 's',
-    meaning: 'one call of a token endpoint, from the request to the answer that was read',
+    meaning:
+      'one conversation with a token endpoint, from the request to the answer that was read; all secrets of a list are one',
     attributes: {
       'hub.provider': 'provider',
       'hub.operation': OPERATIONS,
@@ -53,7 +61,8 @@ export const METRICS = {
     name: 'hub.token.refresh.cycles',
     kind: 'counter',
     unit: '{cycle}',
-    meaning: 'tokens that fell due, by how it ended: in time, after their end, never (a person is needed), given up',
+    meaning:
+      'tokens that fell due, by how it ended: in time, after their end, never (a person is needed; verdicts of syncs count too), given up',
     attributes: { 'hub.provider': 'provider', 'hub.outcome': ['refreshed', 'late', 'reauth_required', 'abandoned'] },
   },
   refreshLeadTime: {
@@ -68,7 +77,7 @@ export const METRICS = {
     name: 'hub.token.lapse.duration',
     kind: 'counter',
     unit: 's',
-    meaning: 'time in which a connected integration had no valid token, counted when it ends',
+    meaning: 'time in which a connected integration had no valid token, counted when a refresh or its verdict ends it',
     attributes: { 'hub.provider': 'provider' },
   },
   lapsed: {
@@ -117,7 +126,7 @@ export const METRICS = {
     name: 'hub.token.refresh.indeterminate',
     kind: 'counter',
     unit: '{attempt}',
-    meaning: 'refreshes that were asked for and brought no usable answer: the refresh token may be spent',
+    meaning: 'presentations of a refresh token that brought no usable answer, or whose sender died: it may be spent',
     attributes: { 'hub.provider': 'provider' },
   },
   tokenReadDuration: {
@@ -189,8 +198,15 @@ export const METRICS = {
     name: 'hub.revocation.oldest.age',
     kind: 'gauge',
     unit: 's',
-    meaning: 'age of the oldest grant that is still to be given back',
+    meaning: 'age of the oldest grant on its way back to its provider; one that was given up is a dead letter',
     attributes: { 'hub.provider': 'provider' },
+  },
+  keyRotationRemaining: {
+    name: 'hub.key_rotation.remaining',
+    kind: 'gauge',
+    unit: '{org}',
+    meaning: 'orgs whose key rotation is not finished: not yet begun, sealing anew, waiting for the old key to retire',
+    attributes: { 'hub.state': ['waiting', 'resealing', 'retiring'] },
   },
   processDuration: {
     name: 'messaging.process.duration',
@@ -223,7 +239,7 @@ export const METRICS = {
     name: 'hub.queue.wait.duration',
     kind: 'histogram',
     unit: 's',
-    meaning: 'from the hour of a job to its start',
+    meaning: 'from the hour of a job to its first start',
     attributes: { 'messaging.destination.name': DESTINATIONS },
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
   },
@@ -288,14 +304,16 @@ export const METRICS = {
     name: 'hub.audit.records',
     kind: 'counter',
     unit: '{record}',
-    meaning: 'events that were written to the trail',
+    meaning:
+      'events that the apps have written to the trail; what functions of the database append besides does not count',
     attributes: { 'hub.name': 'names' },
   },
   auditWriteFailures: {
     name: 'hub.audit.write_failures',
     kind: 'counter',
     unit: '{record}',
-    meaning: 'events that could not be written to the trail',
+    meaning:
+      'events that the trail will not have, or that the database has refused: then nothing of their change is written',
     attributes: {},
   },
   denials: {
