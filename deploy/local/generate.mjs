@@ -10,6 +10,7 @@ const GENERATORS = [
   'libs/providers/generate-catalog.mjs',
   'libs/telemetry/generate-metrics.mjs',
   'deploy/dashboards/generate.mjs',
+  'deploy/kubernetes/generate-rules.mjs',
 ];
 
 await runMain(async () => {

@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import path from 'node:path';
-import { readConfig, SETTINGS } from '@hub/config';
+import { readConfig } from '@hub/config';
 import { configurableProviders } from '@hub/providers';
+import { parse } from 'yaml';
 import { createSandbox } from '../../apps/sandbox/src/server';
+import { isKnownSetting } from '../support/known-settings';
 import { readPlainYaml, type PlainYaml } from '../support/plain-yaml';
 
 /** There is no container engine in the tests: this reads the files for what can be known without one. */
@@ -25,9 +27,42 @@ const given = {
   POSTGRES_REFRESH_WORKER_PASSWORD: 'c3',
   POSTGRES_SYNC_WORKER_PASSWORD: 'c4',
   REDIS_PASSWORD: 'd4',
+  GRAFANA_PASSWORD: 'e5',
   TOKEN_KEYS: `k1:${randomBytes(32).toString('base64')}`,
   AUTH_JWT_SECRET: 'e'.repeat(64),
 };
+
+interface ComposeFile {
+  readonly services: Readonly<Record<string, object>>;
+}
+
+interface Collector {
+  readonly receivers: object;
+  readonly processors: object;
+  readonly exporters: Readonly<Record<string, object>>;
+  readonly service: { readonly pipelines: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> };
+}
+
+/** Of the Compose Specification, what these files use: https://github.com/compose-spec/compose-spec/blob/main/spec.md */
+const TOP_FIELDS = ['name', 'services', 'volumes'];
+const SERVICE_FIELDS = [
+  ...['image', 'build', 'command', 'environment', 'init', 'restart', 'depends_on', 'healthcheck', 'stop_grace_period'],
+  ...['ports', 'volumes', 'network_mode', 'read_only', 'tmpfs', 'cap_drop', 'security_opt'],
+];
+
+/** Where what a service mounts comes from: a path, or the name of a volume. */
+function mountsOf(service: Map): string[] {
+  return ((service['volumes'] ?? []) as string[]).map((volume) => volume.replace(/:.*/, ''));
+}
+
+/** What the pipelines of a collector use without declaring it, or the other way round. */
+function undeclaredIn(collector: Collector): string[] {
+  return (['receivers', 'processors', 'exporters'] as const).flatMap((section) => {
+    const used = Object.values(collector.service.pipelines).flatMap((pipeline) => pipeline[section] ?? []);
+    const declared = Object.keys(collector[section]);
+    return [...used.filter((name) => !declared.includes(name)), ...declared.filter((name) => !used.includes(name))];
+  });
+}
 
 /** The environment of a service as compose would hand it over. */
 function environmentOf(service: string, withSandbox = false): Record<string, string> {
@@ -52,8 +87,66 @@ function envNames(text: string): string[] {
 }
 
 describe('docker-compose.yml', () => {
-  it('runs PostgreSQL, Redis, the migration and every app', () => {
-    expect(Object.keys(services).sort()).toEqual([...APPS, 'migrate', 'postgres', 'redis'].sort());
+  it('runs PostgreSQL, Redis, the migration, every app and what watches them', () => {
+    const watching = ['otel-collector', 'prometheus', 'alertmanager', 'grafana'];
+    expect(Object.keys(services).sort()).toEqual([...APPS, 'migrate', 'postgres', 'redis', ...watching].sort());
+  });
+
+  it('is YAML, and has only fields that compose knows', () => {
+    const files: ComposeFile[] = ['docker-compose.yml', 'deploy/docker/sandbox.yml'].map(
+      (file) => parse(read(file), { merge: true }) as ComposeFile,
+    );
+    for (const file of files) {
+      expect(Object.keys(file).filter((key) => !key.startsWith('x-') && !TOP_FIELDS.includes(key))).toEqual([]);
+      for (const service of Object.values(file.services))
+        expect(Object.keys(service).filter((key) => !SERVICE_FIELDS.includes(key))).toEqual([]);
+    }
+    const used = Object.values(services).flatMap((service) => mountsOf(service));
+    const named = used.filter((source) => !source.startsWith('./'));
+    expect([...new Set(named)].sort()).toEqual(Object.keys(base['volumes'] as Map).sort());
+    const asked = Object.values(services).flatMap((service) => Object.keys((service['depends_on'] ?? {}) as Map));
+    expect(asked.filter((name) => !(name in services))).toEqual([]);
+  });
+
+  it('mounts files that are there', () => {
+    const all = [...Object.values(services), ...Object.values(overlay['services'] as Record<string, Map>)];
+    const sources = all.flatMap((service) => mountsOf(service));
+    const files = sources.filter((source) => source.startsWith('./'));
+    expect(files.length).toBeGreaterThanOrEqual(6);
+    expect(files.filter((file) => !existsSync(path.join(root, file)))).toEqual([]);
+  });
+
+  it('runs images of a version each', () => {
+    const images = Object.values(services).map(({ image }) => image as string);
+    for (const image of images) expect(image).toMatch(/^integrations-hub$|^[a-z/-]+:v?\d+(\.\d+\.\d+)?$/);
+  });
+
+  it('asks everybody for his health who can tell it', () => {
+    const mute = Object.keys(services).filter((name) => !('healthcheck' in services[name]!));
+    // the first ends, the second has no shell
+    expect(mute).toEqual(['migrate', 'otel-collector']);
+    const waitedFor = Object.values(services).flatMap((service) =>
+      Object.entries((service['depends_on'] ?? {}) as Record<string, Map>)
+        .filter(([, { condition }]) => condition === 'service_healthy')
+        .map(([name]) => name),
+    );
+    expect(waitedFor.filter((name) => mute.includes(name))).toEqual([]);
+  });
+
+  it('publishes ports on this machine alone, each once', () => {
+    const ports = Object.values(services).flatMap((service) => (service['ports'] ?? []) as string[]);
+    expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+    expect(new Set(ports.map((port) => port.split(':')[1])).size).toBe(ports.length);
+  });
+
+  it('runs the apps with a root that cannot be written, and without rights', () => {
+    for (const app of [...APPS, 'migrate'])
+      expect(services[app]).toMatchObject({
+        read_only: 'true',
+        tmpfs: ['/tmp'],
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+      });
   });
 
   it.each(APPS)('gives %s settings that it can start with', (app) => {
@@ -73,13 +166,8 @@ describe('docker-compose.yml', () => {
   });
 
   it('hands over no setting that the apps do not know', () => {
-    const prefixes = configurableProviders.flatMap(({ credentialPrefix }) => credentialPrefix ?? []);
-    const known = new Set([
-      ...SETTINGS.map((setting) => setting.name as string),
-      ...prefixes.flatMap((prefix) => ['CLIENT_ID', 'CLIENT_SECRET', 'SCOPES'].map((end) => `${prefix}_${end}`)),
-    ]);
     const handed = APPS.flatMap((app) => Object.keys(environmentOf(app, true)));
-    expect(handed.filter((name) => !known.has(name))).toEqual([]);
+    expect(handed.filter((name) => !isKnownSetting(name))).toEqual([]);
   });
 
   it('gives each app its own rights in the database', () => {
@@ -114,7 +202,7 @@ describe('docker-compose.yml', () => {
       const dependsOn = services[app]?.['depends_on'] as Record<string, Map>;
       expect(dependsOn['migrate']).toEqual({ condition: 'service_completed_successfully' });
     }
-    expect(services['gateway']?.['stop_grace_period']).toBe('30s');
+    expect(services['gateway']?.['stop_grace_period']).toBe('45s');
     expect(services['refresh-worker']?.['stop_grace_period']).toBe('75s');
   });
 
@@ -162,6 +250,48 @@ describe('the sandbox overlay', () => {
   });
 });
 
+describe('what watches', () => {
+  const file = (name: string) => parse(read(`deploy/docker/${name}`)) as unknown;
+
+  it('gets what the apps send', () => {
+    const collector = file('otel-collector.yaml') as Collector;
+    expect(undeclaredIn(collector)).toEqual([]);
+    expect(environmentOf('gateway')['OTEL_EXPORTER_OTLP_ENDPOINT']).toBe('http://otel-collector:4318');
+    expect(collector.receivers).toEqual({ otlp: { protocols: { http: { endpoint: '0.0.0.0:4318' } } } });
+    expect(collector.exporters['otlphttp/metrics']).toMatchObject({ endpoint: 'http://prometheus:9090/api/v1/otlp' });
+    expect(services['prometheus']?.['command']).toContain('--web.enable-otlp-receiver');
+  });
+
+  it('has the rules of deploy/alerts, and its Alertmanager, which tells nobody', () => {
+    const prometheus = file('prometheus.yml') as {
+      rule_files: string[];
+      alerting: { alertmanagers: { static_configs: { targets: string[] }[] }[] };
+    };
+    const [folder, pattern = ''] = [path.dirname(prometheus.rule_files[0] ?? ''), '.rules.yaml'];
+    expect(services['prometheus']?.['volumes']).toContain(`./deploy/alerts:${folder}:ro`);
+    expect(prometheus.rule_files).toEqual([`${folder}/*${pattern}`]);
+    const rules = readdirSync(path.join(root, 'deploy/alerts')).filter((name) => name.endsWith(pattern));
+    expect(rules.length).toBeGreaterThan(0);
+    expect(prometheus.alerting.alertmanagers[0]?.static_configs[0]?.targets).toEqual(['alertmanager:9093']);
+
+    const example = parse(read('deploy/alerts/alertmanager.yaml')) as { receivers: { name: string }[] };
+    const receivers = example.receivers.map(({ name }) => ({ name }));
+    expect(file('alertmanager.yml')).toEqual({ ...example, receivers });
+  });
+
+  it('shows dashboards from where Grafana looks for them', () => {
+    const { providers } = file('grafana/dashboards/hub.yml') as { providers: { options: { path: string } }[] };
+    const { datasources } = file('grafana/datasources/prometheus.yml') as { datasources: { url: string }[] };
+    expect(datasources[0]?.url).toBe('http://prometheus:9090');
+    expect(readdirSync(path.join(root, 'deploy/dashboards')).some((name) => name.endsWith('.json'))).toBe(true);
+    expect(services['grafana']?.['volumes']).toEqual([
+      './deploy/docker/grafana:/etc/grafana/provisioning:ro',
+      `./deploy/dashboards:${providers[0]?.options.path}:ro`,
+      'grafana:/var/lib/grafana',
+    ]);
+  });
+});
+
 describe('the Dockerfile', () => {
   const dockerfile = read('deploy/docker/Dockerfile');
 
@@ -180,7 +310,7 @@ describe('the Dockerfile', () => {
   });
 
   it('does not run as root, and has the spool where compose mounts it', () => {
-    expect(dockerfile).toMatch(/^USER node$/m);
+    expect(dockerfile).toMatch(/^USER [1-9]\d*:[1-9]\d*$/m);
     expect(dockerfile).toContain(`SPOOL_DIR=${environmentOf('refresh-worker')['SPOOL_DIR']}`);
   });
 

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { SETTINGS } from '@hub/config';
 import { PROBLEMS } from '@hub/domain';
 import { configurableProviders } from '@hub/providers';
+import { appSettings, OTEL_SETTINGS, providerSettings } from '../support/known-settings';
 
 const root = path.join(__dirname, '../..');
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
@@ -20,13 +21,14 @@ const LAUNCHER_SETTINGS = [
 ];
 const SANDBOX_SETTINGS = ['SANDBOX_PUBLIC_URL', 'SANDBOX_HISTORY', 'SANDBOX_GRANTS'];
 
+/** What compose asks for beside the settings that it hands over. */
+const COMPOSE_SETTINGS = [...read('deploy/docker/env.example').matchAll(/^([A-Z_]+)=/gm)].map(
+  (match) => match[1] ?? '',
+);
+
 /** Written like settings, and yet none: what others say, names of code, placeholders, the past. */
 const NO_SETTINGS = ['ACCESS_DENIED', 'NAME_FILE', 'HUB_CONFIG', 'SUPABASE_URL'];
 
-const appSettings = SETTINGS.map((setting) => setting.name);
-const providerSettings = configurableProviders.flatMap(({ credentialPrefix }) =>
-  credentialPrefix === null ? [] : ['CLIENT_ID', 'CLIENT_SECRET', 'SCOPES'].map((end) => `${credentialPrefix}_${end}`),
-);
 const expected = [...appSettings, ...providerSettings].sort();
 
 /** The first cell of each row of each table in a page, as it is written. */
@@ -96,7 +98,14 @@ describe('docs/configuration.md', () => {
 
 describe('the pages', () => {
   it('name no setting that nobody reads', () => {
-    const known = new Set([...expected, ...LAUNCHER_SETTINGS, ...SANDBOX_SETTINGS, ...NO_SETTINGS]);
+    const known = new Set([
+      ...expected,
+      ...LAUNCHER_SETTINGS,
+      ...SANDBOX_SETTINGS,
+      ...OTEL_SETTINGS,
+      ...COMPOSE_SETTINGS,
+      ...NO_SETTINGS,
+    ]);
     const inventions = pages
       .filter(({ file }) => file !== 'CHANGELOG.md')
       .flatMap(({ file, text }) =>
