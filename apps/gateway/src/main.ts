@@ -1,8 +1,9 @@
+import './telemetry';
 import 'reflect-metadata';
 import { ConfigError, readConfig, type HubConfig } from '@hub/config';
 import { warnOfPrivate } from '@hub/outbound';
 import { configurableProviders } from '@hub/providers';
-import { HubLogger } from '@hub/telemetry';
+import { HubLogger, stopTelemetry, telemetryTellsTo } from '@hub/telemetry';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { GatewayModule } from './gateway.module';
@@ -19,19 +20,23 @@ async function main(): Promise<void> {
   const config = configuration();
   const app = await createGateway(config);
   const logger = app.get(HubLogger);
+  telemetryTellsTo(logger);
   let closing = false;
   const close = (signal: string): void => {
     if (closing) return;
     closing = true;
     logger.info('hub.gateway.draining', { signal });
     setTimeout(() => process.exit(1), SHUTDOWN_MS).unref();
-    app.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        logger.failure('hub.gateway.close_failed', error);
-        process.exit(1);
-      },
-    );
+    app
+      .close()
+      .then(stopTelemetry)
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          logger.failure('hub.gateway.close_failed', error);
+          process.exit(1);
+        },
+      );
   };
   process.on('SIGTERM', close);
   process.on('SIGINT', close);

@@ -1,3 +1,4 @@
+import './telemetry';
 import 'reflect-metadata';
 import { readConfig } from '@hub/config';
 import { configurableProviders } from '@hub/providers';

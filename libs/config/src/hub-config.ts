@@ -1,5 +1,12 @@
 import { isIP } from 'node:net';
-import { isPlainAscii, NOT_ASCII, parseOrgId, redirectEntryProblem, UNBOUND_POLICIES, type UnboundPolicy } from '@hub/domain';
+import {
+  isPlainAscii,
+  NOT_ASCII,
+  parseOrgId,
+  redirectEntryProblem,
+  UNBOUND_POLICIES,
+  type UnboundPolicy,
+} from '@hub/domain';
 import { Mistakes, parseUrl, SettingReader, splitList, type Environment, type Rate } from './environment';
 import { readKeyProviders, type KeyProviderSettings } from './key-provider-settings';
 import { readProviderSettings, type ConfigurableProvider, type ProviderSettings } from './provider-settings';

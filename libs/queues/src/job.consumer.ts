@@ -1,9 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import type { HubConfig } from '@hub/config';
-import type { HubLogger } from '@hub/telemetry';
+import { inSpan, type HubLogger } from '@hub/telemetry';
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import { countStalled, recordEnd, recordStart, tellJobs } from './job-metrics';
 import type { JobProducer } from './job.producer';
+import { messageFacts, ringerOf, workFacts } from './job-spans';
 import { JOBS, ladderBackoff, queueName, type JobName, type Work } from './queue-catalog';
 import type { RedisConnections } from './redis-connections';
 
@@ -107,7 +108,7 @@ export class JobConsumer {
     this.noteMove(job, provider);
     const startedMs = performance.now();
     let broken: string | undefined;
-    const outcome = await handle(parsed.data, item.attemptsMade + 1)
+    const outcome = await this.spanned(job, item, parsed.data, handle)
       .catch((error: unknown): JobOutcome => {
         broken = error instanceof Error ? error.name : typeof error;
         this.logger.failure('worker.job_failed', error, {
@@ -126,6 +127,23 @@ export class JobConsumer {
     }
     if (outcome === 'try_again') throw new Error('try again');
     if (outcome === 'give_up') throw new UnrecoverableError('gave up');
+  }
+
+  /** A job is a trace of its own, linked to the one that rang for it. */
+  private spanned(
+    job: JobName,
+    item: Job,
+    work: Work,
+    handle: (work: Work, attempt: number) => Promise<JobOutcome>,
+  ): Promise<JobOutcome> {
+    const attempt = item.attemptsMade + 1;
+    const options = {
+      kind: 'consumer',
+      askedBy: { traceparent: ringerOf(item) },
+      facts: { ...messageFacts(job, 'process'), ...workFacts(work), 'hub.attempt': attempt },
+      failureOf: errorOf,
+    } as const;
+    return inSpan(`process ${JOBS[job].queue}`, options, () => handle(work, attempt));
   }
 
   private async scheduleAgain(job: JobName, item: Job): Promise<void> {

@@ -1,8 +1,9 @@
 import type { HubConfig } from '@hub/config';
-import type { HubLogger } from '@hub/telemetry';
+import { inSpan, traceparentNow, type HubLogger } from '@hub/telemetry';
 import { Queue, type BulkJobOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { QueuedJobs } from './job-metrics';
+import { messageFacts } from './job-spans';
 import { JOBS, jobOptions, queueName, type JobName, type Work } from './queue-catalog';
 import type { RedisConnections } from './redis-connections';
 import { RedisHearing } from './redis-hearing';
@@ -47,8 +48,15 @@ export class JobProducer {
     provider: string,
     all: readonly { readonly work: Work; readonly delayMs: number }[],
   ): Promise<boolean> {
-    const jobs = all.map(({ work, delayMs }) => entryOf(job, work, Math.max(0, Math.round(delayMs))));
-    return (await this.guarded(job, provider, (queue) => queue.addBulk(jobs))) !== undefined;
+    const jobs = () => all.map(({ work, delayMs }) => entryOf(job, work, Math.max(0, Math.round(delayMs))));
+    const facts = {
+      ...messageFacts(job, 'schedule'),
+      'hub.provider': provider,
+      'messaging.batch.message_count': all.length,
+    };
+    const options = { kind: 'producer', onlyWithin: true, facts } as const;
+    const add = (): Promise<unknown> => this.guarded(job, provider, (queue) => queue.addBulk(jobs()));
+    return (await inSpan(`schedule ${JOBS[job].queue}`, options, add)) !== undefined;
   }
 
   /** Rings for work now: a job of that name that waits for its hour is pulled forward. @returns false if Redis took nothing */
@@ -59,13 +67,25 @@ export class JobProducer {
 
   /** The same for much work of one provider, in one round trip. @returns what came of each ring */
   async ringAll(job: JobName, provider: string, all: readonly Work[]): Promise<RingOutcome[]> {
+    const facts = {
+      ...messageFacts(job, 'send'),
+      'hub.provider': provider,
+      'messaging.batch.message_count': all.length,
+    };
+    const options = { kind: 'producer', onlyWithin: true, facts, failureOf: ringFailure } as const;
+    return inSpan(`send ${JOBS[job].queue}`, options, () => this.ringBatch(job, provider, all));
+  }
+
+  private async ringBatch(job: JobName, provider: string, all: readonly Work[]): Promise<RingOutcome[]> {
     const ids = all.map((work) => JOBS[job].jobId(work));
+    const traceparent = traceparentNow();
     const states = await this.guarded(job, provider, async (queue) => {
       const jobs = queue.getBackend();
       // sent one behind the other without waiting: what a job is before it is rung for, then the two halves of the ring,
       // of which each does nothing where it is the other's turn
       const [before] = await Promise.all([
         Promise.all(ids.map((id) => jobs.getState(id))),
+        traceparent && Promise.all(ids.map((id) => jobs.updateProgress(id, traceparent).catch(ignoreUnlessLost))),
         Promise.all(ids.map((id) => jobs.promote(id).catch(ignoreUnlessLost))),
         queue.addBulk(all.map((work) => entryOf(job, work, 0))),
       ]);
@@ -165,11 +185,25 @@ export class JobProducer {
   }
 }
 
+function ringFailure(outcomes: readonly RingOutcome[]): string | undefined {
+  return outcomes.includes('lost') ? 'ring_lost' : undefined;
+}
+
 function entryOf(job: JobName, work: Work, delayMs: number): { name: string; data: Work; opts: BulkJobOptions } {
-  return { name: JOBS[job].queue, data: work, opts: jobOptions(job, work, delayMs) };
+  return { name: JOBS[job].queue, data: work, opts: { ...jobOptions(job, work, delayMs), ...carried() } };
 }
 
 /** A job that does not wait for its hour is not to be pulled forward: there is none of that name, or it runs already. */
 function ignoreUnlessLost(error: unknown): void {
   if (!/not in the delayed state|Missing key/i.test((error as Error).message)) throw error;
+}
+
+/**
+ * The trace that rings, for the job's own trace to link to; whoever pulls a job forward writes itself over it as the job's
+ * progress, which the hub uses for nothing else. It stands in the job's options and not in its data: a worker
+ * of the release before refuses data that it does not know, and does not look here.
+ */
+function carried(): Pick<BulkJobOptions, 'telemetry'> {
+  const traceparent = traceparentNow();
+  return traceparent === undefined ? {} : { telemetry: { metadata: traceparent } };
 }

@@ -24,3 +24,5 @@ export {
 export { tellBuild } from './build-info';
 export { TelemetryModule } from './telemetry.module';
 export { schedulerStarted, schedulerSucceeded, type SchedulerName } from './scheduler-times';
+export { startTelemetry, stopTelemetry, telemetryTellsTo } from './otel';
+export { inSpan, nameRoute, traceparentNow, type SpanOptions } from './spans';

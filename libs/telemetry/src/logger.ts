@@ -1,4 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
+import { traceIdsNow } from './spans';
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
 
 /** Facts of one log record. Ids and codes only: no token, no body, no free text of a provider. */
@@ -40,6 +41,7 @@ export class HubLogger implements LoggerService {
       level,
       base: { app, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
+      mixin: traceIdsNow,
       redact: { paths, censor: REDACTED },
     };
     return new HubLogger(to ? pino(options, to) : pino(options));

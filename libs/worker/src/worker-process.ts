@@ -1,6 +1,6 @@
 import { ConfigError, type HubConfig } from '@hub/config';
 import { warnOfPrivate } from '@hub/outbound';
-import { HealthServer, HubLogger, type Readiness } from '@hub/telemetry';
+import { HealthServer, HubLogger, stopTelemetry, telemetryTellsTo, type Readiness } from '@hub/telemetry';
 
 /** What a worker app hands to its process. */
 export interface WorkerApp {
@@ -36,6 +36,7 @@ export async function runWorker(
 ): Promise<void> {
   const config = readOrExit(settings);
   const logger = HubLogger.forApp(name, config.logLevel);
+  telemetryTellsTo(logger);
   dieOnce(logger);
   try {
     await new WorkerProcess(logger, await boot(config)).live(config);
@@ -74,7 +75,7 @@ class WorkerProcess {
     setTimeout(() => this.giveUp(), isFirst ? STOP_WITHIN_MS : HURRIED_STOP_MS).unref();
     if (!isFirst) return;
     this.logger.info('hub.worker.draining', { signal });
-    for (const end of [() => this.app.drain(), () => this.app.close(), () => this.health.close()])
+    for (const end of [() => this.app.drain(), () => this.app.close(), () => this.health.close(), stopTelemetry])
       await end().catch((error: unknown) => this.logger.failure('hub.worker.stop_failed', error));
     this.logger.info('hub.worker.stopped');
     exitSoon(0);

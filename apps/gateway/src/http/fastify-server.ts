@@ -6,6 +6,7 @@ import cors from '@fastify/cors';
 import formbody from '@fastify/formbody';
 import type { HubConfig } from '@hub/config';
 import { HubError } from '@hub/domain';
+import { nameRoute } from '@hub/telemetry';
 import fastify, { type FastifyInstance } from 'fastify';
 import { ALL_ROUTES } from '../routes';
 import { recordTokenRead } from '../tokens/token-read-metrics';
@@ -134,6 +135,7 @@ export function addChecks(server: FastifyInstance, checks: RequestChecks, config
   const headers = securityHeaders(config);
   server.addHook('onRequest', async (request: HubRequest, reply: HubReply) => {
     request.arrivedMs = performance.now();
+    if (request.routeOptions.url !== undefined) nameRoute(request.routeOptions.url);
     void reply.headers({ ...headers, 'x-request-id': request.id });
     if (request.url.length > URL_LIMIT) throw new HubError('invalid_request', 'The URL is too long.', { status: 414 });
     if (request.is404) refuseOtherMethods(request, reply);

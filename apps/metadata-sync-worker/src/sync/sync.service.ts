@@ -15,7 +15,7 @@ import {
 } from '@hub/domain';
 import type { MetadataReading } from '@hub/providers';
 import type { JobOutcome, Work } from '@hub/queues';
-import { HubLogger } from '@hub/telemetry';
+import { HubLogger, inSpan } from '@hub/telemetry';
 import { KeyUnavailable } from '@hub/token-vault';
 import { SingleFlight } from '@hub/worker';
 import { Inject, Injectable } from '@nestjs/common';
@@ -77,9 +77,9 @@ export class SyncService {
     if (!target) return 'done';
     if (!isSyncDue(target.integration, target.loadedAt)) return comesEarly(target);
     const record = new SyncRecord(this.logger, target);
-    const read = await this.weighed(await this.read(target));
+    const read = await this.weighed(await inSpan('sync.fetch_page', {}, () => this.read(target)));
     const decide = (current: Integration, at: Date): Change => this.changeAfter(read.reading, current, at);
-    const settled = await this.integrations.settle(read.target, decide, WORKER);
+    const settled = await inSpan('sync.commit', {}, () => this.integrations.settle(read.target, decide, WORKER));
     record.ended(read.reading, settled !== undefined);
     if (!settled) return 'done';
     const { integration, change } = settled;

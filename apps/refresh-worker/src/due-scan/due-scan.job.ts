@@ -2,7 +2,7 @@ import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { DueRepository, FlowRepository, type DueWork } from '@hub/database';
 import type { Actor } from '@hub/domain';
 import { JobProducer, RefreshScanScheduler } from '@hub/queues';
-import { HubLogger, schedulerStarted, schedulerSucceeded } from '@hub/telemetry';
+import { HubLogger, inSpan, schedulerStarted, schedulerSucceeded } from '@hub/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
 
 const PAGE = 500;
@@ -29,7 +29,9 @@ export class DueScanJob {
 
   start(): void {
     schedulerStarted('refresh-scan');
-    this.scheduler.start(() => this.scan());
+    this.scheduler.start(() =>
+      inSpan('scheduler refresh-scan', { askedBy: { traceparent: undefined } }, () => this.scan()),
+    );
   }
 
   /** Has the scan scheduled again if Redis has lost it. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { HubDatabase, type Lease, type NoLease, RefreshLeaseRepository, type Settlement } from '@hub/database';
 import type { Change, Integration, IntegrationId, OrgId } from '@hub/domain';
 import { JobProducer, type Work } from '@hub/queues';
+import { inSpan } from '@hub/telemetry';
 import { SingleFlight } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
 import type { SpooledAnswer } from '../spool/spooled-answer';
@@ -116,7 +117,9 @@ export class RefreshService {
     if (permission === 'put_off') return { kind: 'put_off' };
     const graceMs = this.credentials.graceMs(work.provider);
     const [orgId, id] = [work.orgId as OrgId, work.id as IntegrationId];
-    const lease = await this.leases.claim(orgId, id, this.owner, graceMs, this.recalledAfter);
+    const lease = await inSpan('token.claim', {}, () =>
+      this.leases.claim(orgId, id, this.owner, graceMs, this.recalledAfter),
+    );
     countClaim(work.provider, lease);
     if (!isLease(lease)) {
       if (permission === 'probe') await this.breakers.returnProbe(work.provider);
@@ -131,7 +134,7 @@ export class RefreshService {
     const answer = await this.breakers.believe(work.provider, heard, lease.refusalHeldAt);
     const now = held.now();
     const change = afterAnswer(lease.integration, answer, now, permission === 'probe');
-    const settlement = await this.leases.settle(held.lease, change, WORKER);
+    const settlement = await inSpan('token.commit', {}, () => this.leases.settle(held.lease, change, WORKER));
     countSettled(work.provider, settlement);
     await this.breakers.note(lease.integration, heard);
     await this.ringFor(held.lease, settlement, change, now);
@@ -153,7 +156,7 @@ export class RefreshService {
       answeredAt: held.now(),
       doubt: answer.doubt,
     };
-    const kept = await this.answers.keep(spooled);
+    const kept = await inSpan('token.commit', {}, () => this.answers.keep(spooled));
     // only now: nothing may stand between an answer and its commit
     if (!held.lease.lateGrant) await this.breakers.note(integration, answer);
     if (kept.kind !== 'parked') await this.afterCommit(spooled, kept, held.now());

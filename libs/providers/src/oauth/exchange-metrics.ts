@@ -22,7 +22,7 @@ export function recordExchange({ provider, operation, durationMs, failure }: End
   const about = { 'hub.provider': provider, 'hub.operation': operation } as const;
   const seconds = durationMs / MS_IN_SECOND;
   if (!failure) return measure('exchangeDuration', seconds, { ...about, 'hub.outcome': 'success' });
-  const type = isClientRefusal(failure) ? CLIENT_REFUSAL : failure.code;
+  const type = errorTypeOf(failure);
   const isFinal = failure.kind === 'definite' || failure.kind === 'ours';
   measure('exchangeDuration', seconds, {
     ...about,
@@ -31,6 +31,11 @@ export function recordExchange({ provider, operation, durationMs, failure }: End
   });
   count('oauthErrors', { ...about, 'error.type': type });
   if (failure.code === 'rate_limited') noteThrottle(provider);
+}
+
+/** How metrics and spans name a failure of a conversation. */
+export function errorTypeOf(failure: Failure): string {
+  return isClientRefusal(failure) ? CLIENT_REFUSAL : failure.code;
 }
 
 /** A provider has asked for patience (429). */

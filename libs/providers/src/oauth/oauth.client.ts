@@ -1,10 +1,11 @@
 import type { Endpoints, Failure } from '@hub/domain';
 import { TOKEN_BYTES, USUAL_DEADLINE_MS, type OutboundClient, type OutboundOutcome } from '@hub/outbound';
+import { inSpan, type SpanOptions } from '@hub/telemetry';
 import type { ApiClient, Conversation, Grant, GrantConversation, OAuthProvider } from '../provider-definition';
 import { oauthHalf, type RegisteredProvider } from '../registered-provider';
 import { isClientRefusal, isSuccess, readAbsence, readRefusal, readUnusable } from '../wire-failure';
 import { GuardedApiClient } from './api.client';
-import { recordExchange, type ExchangeOperation } from './exchange-metrics';
+import { errorTypeOf, recordExchange, type ExchangeOperation } from './exchange-metrics';
 import {
   exchangeRequest,
   refreshRequest,
@@ -125,7 +126,21 @@ export class OAuthClient {
    * Tries the secrets in their order, as long as the provider refuses the client and nothing else: such a refusal
    * spends no code and no refresh token. What it comes to at last is recorded.
    */
-  private async withEachSecret<Answer extends { ok: true } | { ok: false; failure: Failure }>(
+  private withEachSecret<Answer extends { ok: true } | { ok: false; failure: Failure }>(
+    provider: RegisteredProvider,
+    operation: ExchangeOperation,
+    deadlineMs: number,
+    ask: (client: ClientIdentity, leftMs: number) => Promise<Answer>,
+  ): Promise<Answer> {
+    const options: SpanOptions<Answer> = {
+      kind: 'client',
+      facts: { 'hub.provider': provider.definition.id, 'hub.operation': operation },
+      failureOf: (answer) => (answer.ok ? undefined : errorTypeOf(answer.failure)),
+    };
+    return inSpan(`oauth.exchange ${operation}`, options, () => this.tryEach(provider, operation, deadlineMs, ask));
+  }
+
+  private async tryEach<Answer extends { ok: true } | { ok: false; failure: Failure }>(
     provider: RegisteredProvider,
     operation: ExchangeOperation,
     deadlineMs: number,

@@ -1,0 +1,58 @@
+/** The environment of a process, as it may be written to. */
+export type WritableEnvironment = Record<string, string | undefined>;
+
+/** A dead collector must not hold up the end of a process. */
+const EXPORT_WITHIN_MS = '3000';
+
+/**
+ * What holds where OpenTelemetry's own variables are not set. Their meaning is OpenTelemetry's (Environment Variable
+ * Specification); metrics go every 15 s, since an alert that comes a minute later may come too late.
+ */
+const DEFAULTS: Readonly<Record<string, string>> = {
+  OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+  OTEL_EXPORTER_OTLP_TIMEOUT: EXPORT_WITHIN_MS,
+  OTEL_METRIC_EXPORT_INTERVAL: '15000',
+  OTEL_METRIC_EXPORT_TIMEOUT: EXPORT_WITHIN_MS,
+  OTEL_BSP_EXPORT_TIMEOUT: EXPORT_WITHIN_MS,
+  OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+  OTEL_TRACES_SAMPLER_ARG: '1',
+  OTEL_PROPAGATORS: 'tracecontext', // baggage would carry what strangers send from app to app
+  OTEL_NODE_RESOURCE_DETECTORS: 'env,serviceinstance',
+  OTEL_LOGS_EXPORTER: 'none', // records go to standard output
+};
+
+/** Which signals have somewhere to go. */
+export interface Signals {
+  readonly traces: boolean;
+  readonly metrics: boolean;
+}
+
+/** @returns what is to be exported: without an address nothing is, whatever OpenTelemetry's default says */
+export function wantedSignals(environment: Readonly<WritableEnvironment>): Signals {
+  const isOff = environment['OTEL_SDK_DISABLED']?.trim().toLowerCase() === 'true';
+  const goes = (signal: 'TRACES' | 'METRICS'): boolean => {
+    const to = [`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`, 'OTEL_EXPORTER_OTLP_ENDPOINT'].map((name) =>
+      environment[name]?.trim(),
+    );
+    const address = to.find((text) => text);
+    const isRefused = environment[`OTEL_${signal}_EXPORTER`]?.trim() === 'none';
+    return !isOff && !isRefused && address !== undefined && URL.canParse(address);
+  };
+  return { traces: goes('TRACES'), metrics: goes('METRICS') };
+}
+
+/** Fills in what OpenTelemetry's kit reads and the operator has not set. @param app such as `gateway` */
+export function completeEnvironment(environment: WritableEnvironment, app: string, { traces, metrics }: Signals): void {
+  const set = (name: string, value: string): void => void (environment[name] ||= value);
+  for (const [name, value] of Object.entries(DEFAULTS)) set(name, value);
+  set('OTEL_SERVICE_NAME', `hub-${app}`);
+  if (!/(^|,)service\.namespace=/.test(environment['OTEL_RESOURCE_ATTRIBUTES'] ?? ''))
+    environment['OTEL_RESOURCE_ATTRIBUTES'] = [
+      environment['OTEL_RESOURCE_ATTRIBUTES'],
+      'service.namespace=integrations-hub',
+    ]
+      .filter((part) => part)
+      .join(',');
+  environment['OTEL_TRACES_EXPORTER'] = traces ? 'otlp' : 'none';
+  environment['OTEL_METRICS_EXPORTER'] = metrics ? 'otlp' : 'none';
+}

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api';
+import type { HubLogger } from './logger';
+import { completeEnvironment, wantedSignals, type WritableEnvironment } from './otel-environment';
+
+/** The end of a process waits no longer for a collector. */
+const STOP_WITHIN_MS = 3_000;
+/** A collector that is away is told of so often. */
+const TELL_EVERY_MS = 10 * 60_000;
+
+let sdk: { shutdown(): Promise<void> } | undefined;
+let logger: HubLogger | undefined;
+
+/**
+ * Starts OpenTelemetry for this process if `OTEL_*` names a collector; else it does nothing. To be called before anything is
+ * loaded that is to be instrumented: each app has a file of its own for that, which its `main.ts` imports first. It never
+ * throws: settings that are wrong are told by the configuration, all together.
+ *
+ * @param app such as `gateway`; by default the service is `hub-gateway`
+ */
+export function startTelemetry(app: string, environment: WritableEnvironment = process.env): void {
+  readHeadersFile(environment);
+  const signals = wantedSignals(environment);
+  if (sdk || !(signals.traces || signals.metrics)) return;
+  completeEnvironment(environment, app, signals);
+  diag.setLogger(new Complaints(), { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
+  // only where it is wanted: loading it takes a third of a second and tens of megabytes
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { startSdk } = require('./otel-sdk') as typeof import('./otel-sdk');
+  sdk = startSdk(signals);
+}
+
+/** Tells the operator through this from now on what telemetry itself meets. */
+export function telemetryTellsTo(told: HubLogger): void {
+  logger = told;
+}
+
+/** Sends what has gathered, within three seconds; without telemetry it does nothing. A collector that is away is no failure. */
+export async function stopTelemetry(): Promise<void> {
+  const stopping = sdk?.shutdown();
+  sdk = undefined;
+  if (!stopping) return;
+  const failed = stopping.then(
+    () => undefined,
+    () => 'the collector did not take it',
+  );
+  const late = sleep(STOP_WITHIN_MS, 'the collector did not answer in time', { ref: false });
+  const reason = await Promise.race([failed, late]);
+  if (reason) logger?.warning('hub.telemetry.last_export_lost', { reason });
+}
+
+/** Headers of the export may hold a token, so they too may come from a file. */
+function readHeadersFile(environment: WritableEnvironment): void {
+  const file = environment['OTEL_EXPORTER_OTLP_HEADERS_FILE'];
+  if (!file || environment['OTEL_EXPORTER_OTLP_HEADERS']) return;
+  try {
+    environment['OTEL_EXPORTER_OTLP_HEADERS'] = readFileSync(file, 'utf8').trim();
+  } catch {
+    // the configuration reads it too, and says so
+  }
+}
+
+/**
+ * What the kit complains of, once in a while and without its words: they quote addresses and answers. It complains anew of
+ * each export that failed.
+ */
+class Complaints implements DiagLogger {
+  private toldMs = -Infinity;
+
+  error(...words: unknown[]): void {
+    if (performance.now() - this.toldMs < TELL_EVERY_MS) return;
+    this.toldMs = performance.now();
+    const code = /\b(E[A-Z]{4,}|HTTP \d{3}|[Tt]imeout|[Tt]imed out)\b/.exec(words.map(String).join(' '))?.[1];
+    logger?.warning('hub.telemetry.export_failed', { reason: code ?? 'unknown' });
+  }
+
+  warn(): void {}
+  info(): void {}
+  debug(): void {}
+  verbose(): void {}
+}

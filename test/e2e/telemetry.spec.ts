@@ -1,0 +1,103 @@
+import { METRICS, type MetricDeclaration } from '@hub/telemetry';
+import { ANYONES } from '../support/accounts';
+import { eventually } from '../support/eventually';
+import { OtlpReceiver, type ReceivedSpan } from '../support/otlp-receiver';
+import { Stack } from '../support/stack';
+
+/** What the processes of the hub tell a collector. */
+let collector: OtlpReceiver;
+let hub: Stack;
+beforeAll(async () => {
+  collector = await OtlpReceiver.start();
+  hub = await Stack.start({ env: collector.environment });
+});
+afterAll(async () => {
+  await hub.stop();
+  await collector.stop();
+});
+
+const named = (name: string, where: (span: ReceivedSpan) => boolean = () => true): Promise<ReceivedSpan> =>
+  eventually(`the span ${name}`, () =>
+    Promise.resolve(collector.spans.find((span) => span.name === name && where(span))),
+  );
+
+const parentOf = (span: ReceivedSpan): ReceivedSpan | undefined =>
+  collector.spans.find(({ spanId, traceId }) => spanId === span.parentSpanId && traceId === span.traceId);
+
+const REFRESH = 'POST /functions/v1/integrations/:provider/refresh';
+
+it('a forced refresh is one trace up to its bell, and another from the job to the provider, with a link between them', async () => {
+  const caller = hub.as();
+  const account = ANYONES.google_drive();
+  await hub.connect(caller, account.order, account.choices);
+  await hub.event(caller, 'sync.completed');
+  expect((await caller.refresh('google_drive')).status).toBe(200);
+
+  const exchange = await named('oauth.exchange refresh');
+  const job = await named('process token-refresh', ({ traceId }) => traceId === exchange.traceId);
+  const bell = await named('send token-refresh', ({ traceId }) => traceId === job.links[0]?.traceId);
+  const request = await named(REFRESH, ({ traceId }) => traceId === bell.traceId);
+
+  expect(request).toMatchObject({ service: 'hub-gateway', isError: false });
+  expect(request.attributes).toMatchObject({ 'http.route': REFRESH.split(' ')[1], 'http.response.status_code': 200 });
+  expect(job).toMatchObject({ service: 'hub-refresh-worker', parentSpanId: '', isError: false });
+  expect(job.attributes).toMatchObject({
+    'hub.provider': 'google_drive',
+    'messaging.destination.name': 'token-refresh',
+  });
+  expect(parentOf(exchange)?.spanId).toBe(job.spanId);
+  for (const step of ['token.claim', 'token.commit']) await named(step, ({ traceId }) => traceId === job.traceId);
+});
+
+it('a refresh that its provider fails is an error in the job and in the call', async () => {
+  const caller = hub.as();
+  const account = ANYONES.google_drive();
+  await hub.connect(caller, account.order, account.choices);
+  await hub.event(caller, 'sync.completed');
+  await hub.sandbox.fault('google_drive', { on: 'refresh', kind: 'error', status: 503, account: account.name });
+  await caller.refresh('google_drive');
+  const exchange = await named('oauth.exchange refresh', ({ isError }) => isError);
+  expect(exchange.attributes).toMatchObject({ 'error.type': 'provider_unavailable' });
+});
+
+it('no span and no metric holds a token, a state, a code or a key', async () => {
+  const caller = hub.as();
+  const account = ANYONES.notion();
+  const person = hub.person();
+  const authUrl = await person.starts(caller, account.order);
+  const state = new URL(authUrl).searchParams.get('state')!;
+  await person.opens(authUrl, account.choices);
+  const { accessToken } = (await caller.token('notion')).body;
+  const seen = collector.spans.length;
+  await caller.list();
+  await eventually('more spans', () => Promise.resolve(collector.spans.length > seen));
+  const all = collector.bodies.join('\n');
+  for (const secret of [state, accessToken, hub.environment['TOKEN_KEYS']!, hub.environment['AUTH_JWT_SECRET']!])
+    expect(all.includes(secret)).toBe(false);
+  expect(all).not.toMatch(/"url\.(query|full|path)"|"db\.(statement|query\.text)"|exception\.message/);
+});
+
+it('health pages are not told of', () => {
+  expect(
+    collector.spans.filter(({ name, attributes }) => /health/.test(name + String(attributes['http.route']))),
+  ).toEqual([]);
+});
+
+it('what the hub measures is declared, and its attributes have declared values', async () => {
+  const declared = new Map<string, MetricDeclaration>(Object.values(METRICS).map((metric) => [metric.name, metric]));
+  await eventually('gauges', () =>
+    Promise.resolve(collector.points.some(({ name }) => name === 'hub.integration.lapsed')),
+  );
+  const own = collector.latest().filter(({ name }) => name.startsWith('hub.') || declared.has(name));
+  const wrong = own.flatMap(({ name, unit, attributes }) => {
+    const metric = declared.get(name);
+    if (metric?.unit !== unit) return [`${name} in ${unit}`];
+    return Object.entries(attributes)
+      .filter(([key, value]) => {
+        const values = metric.attributes[key];
+        return values === undefined || (Array.isArray(values) && !values.includes(value));
+      })
+      .map(([key, value]) => `${name} ${key}=${String(value)}`);
+  });
+  expect([...new Set(wrong)]).toEqual([]);
+});
