@@ -35,7 +35,8 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
   }
 }
 
-function commandLine(surroundings: Surroundings): Command {
+/** All commands, ready to parse. */
+export function commandLine(surroundings: Surroundings): Command {
   const { terminal } = surroundings;
   const program = new Command('hub')
     .description("The operators' command line of the Integrations Hub.")
