@@ -92,7 +92,7 @@ module.exports = {
     {
       name: 'no-development-packages-in-apps',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: [SPEC] },
+      from: { path: '^(apps|libs)/', pathNot: [SPEC, '/generate-[^/]+[.]mjs$'] }, // generators run for developers alone
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
   ],
