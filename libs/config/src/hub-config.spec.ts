@@ -605,6 +605,8 @@ describe('telemetry', () => {
 
 describe('the certificates of Redis', () => {
   it('are for a line with TLS alone', () => {
-    expect(mistakesOf({ REDIS_CACERT: 'package.json' })).toEqual(['REDIS_CACERT: the file holds no certificate in PEM']);
+    expect(mistakesOf({ REDIS_CACERT: 'package.json' })).toEqual([
+      'REDIS_CACERT: the file holds no certificate in PEM',
+    ]);
   });
 });
