@@ -1,4 +1,5 @@
 import { ANYONES } from '../support/accounts';
+import type { Caller } from '../support/caller';
 import { eventually } from '../support/eventually';
 import { formOn } from '../support/page-form';
 import { parametersOf, type Person } from '../support/person';
@@ -49,6 +50,20 @@ describe.each(OAUTH)('a connect of %s', (provider) => {
     await hub.event(started.caller, 'flow.state_replayed', { provider });
   });
 
+  it('leaves no cookie in a browser that has completed it', async () => {
+    const { person, url } = await stand.atCallback(provider);
+    expect(person.cookieHeader(url)).not.toBe('');
+    await person.get(url);
+    expect(person.cookieHeader(url)).toBe('');
+    const at = await parked(await stand.atCallback(provider), { hub, stand });
+    expect(at.other.cookieHeader(at.page)).not.toBe('');
+    await at.other.post(at.page, [['csrf', at.csrf]]);
+    expect(at.other.cookieHeader(at.page)).toBe('');
+    const denied = await stand.atCallback(provider, {}, { decision: 'deny' });
+    await denied.person.get(denied.url);
+    expect(denied.person.cookieHeader(denied.url)).toBe('');
+  });
+
   it('that an attacker started and a victim consented to is worth nothing to the attacker', async () => {
     const victim = hub.person();
     const caller = hub.as();
@@ -73,6 +88,17 @@ describe.each(OAUTH)('a connect of %s', (provider) => {
     const second = await person.consents(await person.starts(caller, account.order), account.choices);
     for (const url of [second, first.url])
       expect(parametersOf((await person.opens(url)).sentTo ?? '')).toEqual({ success: provider });
+    expect(await statusOf(first)).toBe('connected');
+    const connects = (await hub.trail(caller)).filter(({ name }) => name === 'integration.connected');
+    expect(connects).toHaveLength(2);
+  });
+
+  it('goes well beside another one of the same org whose callback comes at the same moment', async () => {
+    const first = await stand.atCallback(provider);
+    const { caller, person, account } = first;
+    const second = await person.consents(await person.starts(caller, account.order), account.choices);
+    const ends = await Promise.all([first.url, second].map((url) => person.opens(url)));
+    for (const { sentTo } of ends) expect(parametersOf(sentTo ?? '')).toEqual({ success: provider });
     expect(await statusOf(first)).toBe('connected');
     const connects = (await hub.trail(caller)).filter(({ name }) => name === 'integration.connected');
     expect(connects).toHaveLength(2);
@@ -153,6 +179,38 @@ describe.each(OAUTH)('a connect of %s', (provider) => {
   });
 });
 
+/** A connect of Zapier whose hook URL its page is still to ask for. */
+async function atHookPage(): Promise<{ caller: Caller; person: Person; page: string }> {
+  const [caller, person] = [hub.as(), hub.person()];
+  return { caller, person, page: await person.starts(caller, { provider: 'zapier' }) };
+}
+
+describe('the page that asks for a hook URL', () => {
+  const WARNING = 'This connect was started in another browser.';
+
+  it('warns a browser that did not start the connect, and names who did', async () => {
+    const { caller, person, page } = await atHookPage();
+    const other = hub.person();
+    const { answer, told, changed } = await stand.asked(() => other.get(page));
+    expect([answer.status, changed]).toEqual([200, []]);
+    for (const text of [WARNING, caller.claims.org, 'nothing will be connected']) expect(told).toContain(text);
+    const complaint = await stand.asked(() => other.post(page, [['webhookUrl', 'https://evil.example/']]));
+    expect([complaint.answer.status, complaint.changed]).toEqual([422, []]);
+    expect(complaint.told).toContain(WARNING);
+    expect(await stand.told(await person.get(page))).not.toContain(WARNING);
+  });
+
+  it('connects what is typed there in such a browser, and the trail says so', async () => {
+    const { caller, page } = await atHookPage();
+    const webhookUrl = ANYONES.zapier().order['webhookUrl'] as string;
+    const { sentTo = '' } = await hub.person().opens(page, { inputs: { webhookUrl } });
+    expect(parametersOf(sentTo)).toEqual({ success: 'zapier' });
+    expect((await hub.event(caller, 'flow.confirmed', { provider: 'zapier' })).detail).toMatchObject({
+      policy: 'confirm',
+    });
+  });
+});
+
 const CROSS_SITE = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' };
 const SAME_ORIGIN = { 'sec-fetch-site': 'same-origin' };
 
@@ -212,7 +270,11 @@ describe('on https, where a sibling domain may toss cookies under any name but a
 });
 
 describe('where the operator refuses browsers that did not start the connect', () => {
-  beforeAll(() => hub.restart('gateway', { CONNECT_UNBOUND: 'refuse' }));
+  const before = new Map<OAuthName, AtConfirmPage>();
+  beforeAll(async () => {
+    for (const provider of OAUTH) before.set(provider, await parked(await stand.atCallback(provider), { hub, stand }));
+    await hub.restart('gateway', { CONNECT_UNBOUND: 'refuse' });
+  });
   afterAll(() => hub.restart('gateway', { CONNECT_UNBOUND: null }));
 
   const WAYS: Record<string, (provider: OAuthName) => Promise<[AtCallback, Person]>> = {
@@ -227,6 +289,41 @@ describe('where the operator refuses browsers that did not start the connect', (
       return [{ caller, person: attacker, account, authUrl, url }, victim];
     },
   };
+
+  it.each(OAUTH)('a code of %s that was parked before is not completed by its button any more', async (provider) => {
+    const at = before.get(provider)!;
+    const after = await hub.lastSeq(at.caller);
+    const press = () => at.other.post(at.page, [['csrf', at.csrf]], SAME_ORIGIN);
+    const { told, changed } = await stand.asked(press);
+    expect([told, changed]).toEqual([await stand.pageOfBadState(), ['flows']]);
+    await verdicts.nothingConnected(at);
+    const { detail } = await hub.event(at.caller, 'flow.unbound', { provider, after });
+    expect(detail).toMatchObject({ policy: 'refuse' });
+  });
+
+  it('the page that asks for a hook URL is the one page in such a browser, whether opened or sent', async () => {
+    for (const act of [
+      (page: string) => hub.person().get(page),
+      (page: string) => hub.person().post(page, [['webhookUrl', ANYONES.zapier().order['webhookUrl'] as string]]),
+    ]) {
+      const { caller, person, page } = await atHookPage();
+      const badState = await stand.pageOfBadState();
+      const { told, changed } = await stand.asked(() => act(page));
+      expect([told, changed]).toEqual([badState, ['flows']]);
+      expect(await stand.told(await person.get(page))).toBe(badState);
+      expect((await caller.read('zapier')).body.status).toBe('not_connected');
+      const { detail } = await hub.event(caller, 'flow.unbound', { provider: 'zapier' });
+      expect(detail).toMatchObject({ policy: 'refuse' });
+    }
+  });
+
+  it('and the browser that started it goes on', async () => {
+    const { caller, person, page } = await atHookPage();
+    const webhookUrl = ANYONES.zapier().order['webhookUrl'] as string;
+    const { sentTo = '' } = await person.opens(page, { inputs: { webhookUrl } });
+    expect(parametersOf(sentTo)).toEqual({ success: 'zapier' });
+    expect((await caller.read('zapier')).body.status).toBe('connected');
+  });
 
   describe.each(Object.keys(WAYS))('%s', (way) => {
     it.each(OAUTH)('of %s gets the one page, and is over', async (provider) => {

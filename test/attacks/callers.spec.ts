@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { CALLER_SCOPES } from '@hub/domain';
+import { CALLER_SCOPES, SYSTEM_ORG } from '@hub/domain';
 import {
   exportJWK,
   exportSPKI,
@@ -95,14 +95,29 @@ describe('nobody is known by', () => {
       return [b64({ alg: 'RS256', kid: { toString: 'first' } }), ...rest].join('.');
     },
     'no signature': async () => `${b64({ alg: 'none', kid: 'first' })}.${b64(goodClaims())}.`,
+    'a time that is over': () => signed({ ...goodClaims(), exp: (standing().iat ?? 0) - 60 }),
+    'a time that has not begun': () => signed({ ...goodClaims(), nbf: (standing().iat ?? 0) + 600 }),
+    'the word of another issuer': () => signed({ ...goodClaims(), iss: 'https://login.example' }),
+    'a word to another audience': () => signed({ ...goodClaims(), aud: 'something-else' }),
+    'no org': () => signed({ ...goodClaims(), org_id: undefined }),
+    'an org that is no UUID': () => signed({ ...goodClaims(), org_id: 'acme' }),
+    'the org of the system': () => signed({ ...goodClaims(), org_id: SYSTEM_ORG }),
+    'no subject': () => signed({ ...goodClaims(), sub: undefined }),
+    'a subject with a NUL': () => signed({ ...goodClaims(), sub: 'a\0b' }),
+    'a subject that turns its direction': () => signed({ ...goodClaims(), sub: 'a\u202eb' }),
   };
 
   it.each(Object.entries(FORGERIES))('%s', async (_what, forge) => {
     const bearer = await forge();
+    const before = await stand.lastSystemSeq();
     let told: Awaited<ReturnType<typeof shown>> | undefined;
     expect(await stand.changedBy(async () => (told = await shown(bearer)))).toEqual([]);
     expect(told?.status).toBe(401);
+    expect(JSON.parse(told?.text ?? '')).toMatchObject({ code: 'unauthorized' });
     expect(told?.text).not.toContain(bearer);
+    const { actorType, detail } = await stand.systemEvent('auth.failed', before);
+    expect([actorType, detail]).toEqual(['system', expect.objectContaining({ route: '/functions/v1/integrations' })]);
+    expect(JSON.stringify(detail)).not.toContain(bearer);
   });
 
   it('and nobody was asked whom a token named', () => {

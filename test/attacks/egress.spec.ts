@@ -53,6 +53,7 @@ const ADDRESSES: readonly (readonly string[])[] = [
   ['2001:db8::1'],
   ['2002:7f00:1::'],
   ['3fff::1'],
+  ['5f00::1'],
   ['fc00::1'],
   ['fd00:ec2::254'],
   ['fe80::1'],
@@ -165,8 +166,9 @@ const tokenUrl = (base: string) => ({ tokenUrl: `${base.replace('PORT', String(p
 /** Goes through a connect whose exchange must not reach anybody; its trail says so. */
 async function blockedConnect(provider: OAuthName, order: Readonly<Record<string, unknown>> = {}): Promise<void> {
   const { caller, person, url } = await stand.atCallback(provider, order);
-  const { sentTo } = await person.opens(url);
-  expect(parametersOf(sentTo ?? '')).toMatchObject({ error: 'provider_unavailable', provider });
+  const { answer, changed } = await stand.asked(() => person.get(url));
+  expect(parametersOf(answer.headers.get('location') ?? '')).toMatchObject({ error: 'provider_unavailable', provider });
+  expect(changed).toEqual(['flows']);
   expect((await caller.read(provider)).body.status).toBe('not_connected');
   const told = await hub.event(caller, 'egress.blocked', { provider });
   expect(told.detail).toMatchObject({ reason: 'blocked_address' });

@@ -53,6 +53,35 @@ it.each(['/no/such/path', '/functions/v1/integrations/notion/no', '/functions/v1
   },
 );
 
+describe('what is answered before any route', () => {
+  const PREFLIGHT = { origin: 'https://app.example', 'access-control-request-method': 'GET' };
+  const ROUTE = '/functions/v1/integrations';
+
+  it('is guarded: a preflight', async () => {
+    const answer = await fetch(hub.base + ROUTE, { method: 'OPTIONS', headers: PREFLIGHT });
+    expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([204, PREFLIGHT.origin]);
+    expectGuarded(answer.headers);
+  });
+
+  it.each([
+    ['an OPTIONS that is no preflight', 'OPTIONS', ROUTE, 405, 'invalid_request'],
+    ['such an OPTIONS of no route', 'OPTIONS', '/no/such/path', 404, 'not_found'],
+    ['another method', 'PUT', ROUTE, 405, 'invalid_request'],
+  ])('is guarded and told as a problem: %s', async (_what, method, path, status, code) => {
+    const answer = await fetch(hub.base + path, { method });
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(await answer.json()).toMatchObject({ code, status });
+    expect(answer.headers.get('allow')).toBe(status === 405 ? 'GET' : null);
+    expectGuarded(answer.headers);
+  });
+
+  it('a refusal may be read by a page of an allowed origin', async () => {
+    const answer = await fetch(hub.base + ROUTE, { method: 'PUT', headers: { origin: PREFLIGHT.origin } });
+    expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([405, PREFLIGHT.origin]);
+  });
+});
+
 it('an origin that is not allowed is told of no permission', async () => {
   const answer = await fetch(`${hub.base}/functions/v1/integrations`, {
     method: 'OPTIONS',

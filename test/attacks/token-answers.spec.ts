@@ -140,6 +140,27 @@ describe('while no worker runs', () => {
         expect(reached).toEqual([]);
       });
 
+      // whose account a grant of Shopify is, its callback says
+      if (provider !== 'shopify')
+        it('that does not say whose account it is takes the place of none', async () => {
+          const { caller, person, account } = await connected(provider);
+          const other = ANYONES[provider]();
+          const url = await person.consents(await person.starts(caller, other.order), other.choices);
+          await hub.sandbox.fault(provider, { on: 'exchange', account: other.name, ...said(GOOD) });
+          await hub.sandbox.fault(provider, { on: 'api', account: other.name, kind: 'status', status: 503 });
+          const { answer, changed } = await stand.asked(() => person.get(url));
+          expect(parametersOf(answer.headers.get('location') ?? '')).toMatchObject({ error: expect.any(String) });
+          expect(changed.sort()).toEqual(['flows', 'revocations']); // what was granted goes back
+          expect((await caller.read(provider)).body).toMatchObject({
+            status: 'connected',
+            account: { label: account.name },
+          });
+          const event = provider === 'notion' ? 'grant.malformed' : 'grant.rejected';
+          expect((await hub.event(caller, event, { provider })).detail).toMatchObject({
+            reason: expect.any(String),
+          });
+        });
+
       it('that lets its answer drip is not waited for', async () => {
         const dripMs = 55_000;
         const started = await stand.atCallback(provider);

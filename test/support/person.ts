@@ -142,7 +142,9 @@ export class Person {
     for (const cookie of headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
       const jar = this.cookies.get(host) ?? new Map<string, string>();
-      this.cookies.set(host, jar.set(name, value));
+      this.cookies.set(host, jar);
+      if (/;\s*max-age=0(;|$)/i.test(cookie)) jar.delete(name);
+      else jar.set(name, value);
     }
   }
 }

@@ -59,7 +59,7 @@ async function createGateway(config: HubConfig): Promise<NestFastifyApplication>
   );
   app.useLogger(app.get(HubLogger));
   app.useGlobalFilters(app.get(ProblemFilter));
-  addChecks(server, app.get(RequestChecks), config);
+  await addChecks(server, app.get(RequestChecks), config);
   await app.init();
   const drift = routeDrift(ALL_ROUTES, served);
   if (drift.length > 0) throw new Error(`The routes have drifted: ${drift.join('; ')}`);

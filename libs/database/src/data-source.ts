@@ -137,13 +137,13 @@ export function settleDataSource(url: string, name: string): DataSource {
   });
 }
 
-/** The same database once more, for figures alone: one connection, and whatever is asked over it is given up soon. */
+/** The same database once more, for figures of all orgs alone: one connection, whose slow looks hold up nothing else. */
 export function figuresDataSource(url: string, name: string): DataSource {
   return pooled(url, `${name}-figures`, {
     size: 1,
-    connectMs: SETTLE_CONNECT_TIMEOUT_MS,
-    answerMs: SETTLE_ANSWER_TIMEOUT_MS,
-    server: SETTLE_SERVER_TIMEOUTS,
+    connectMs: CONNECT_TIMEOUT_MS,
+    answerMs: ANSWER_TIMEOUT_MS,
+    server: SERVER_TIMEOUTS,
   });
 }
 

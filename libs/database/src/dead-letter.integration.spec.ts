@@ -448,7 +448,7 @@ describe('a replay', () => {
     await revocations.postpone(
       loaded,
       { code: 'rate_limited', retryInMs: null },
-      { name: 'revocation.failed' },
+      [{ name: 'revocation.failed' }],
       WORKER,
     );
     expect((await letters.page(orgId, { limit: 1 })).deadLetters).toMatchObject([

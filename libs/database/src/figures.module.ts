@@ -1,7 +1,7 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { figuresDataSource, SETTLE_SERVER_TIMEOUTS } from './data-source';
+import { figuresDataSource } from './data-source';
 import { FleetFiguresRepository } from './fleet-figures.repository';
 import { HubDatabase } from './hub-database';
 
@@ -21,11 +21,7 @@ export class FiguresModule implements OnApplicationShutdown {
           inject: [HUB_CONFIG],
           useFactory: (config: HubConfig) =>
             new FleetFiguresRepository(
-              async () =>
-                new HubDatabase(
-                  await figuresDataSource(config.databaseUrl, `hub-${name}`).initialize(),
-                  SETTLE_SERVER_TIMEOUTS,
-                ),
+              async () => new HubDatabase(await figuresDataSource(config.databaseUrl, `hub-${name}`).initialize()),
             ),
         },
       ],

@@ -76,7 +76,7 @@ export class FleetFiguresRepository {
   constructor(private readonly open: () => Promise<HubDatabase>) {}
 
   /**
-   * Looks once. On 100 000 integrations it takes the server less than a tenth of a second.
+   * Looks once, which reads the table of integrations once: on 100 000 of them 25 600 pages, as long as counting the rows.
    *
    * @param syncEveryMs the usual interval between syncs
    * @throws what an outage of the database causes, within some seconds

@@ -212,6 +212,7 @@ describe('flows', () => {
       const { flow } = await underWay();
       const before = { ...flow, status: 'open', inputs: {}, endpoints, expiresAt: new Date() } as const;
       expect(await flows.park(before, parking(), event('flow.unbound'))).toBe(false);
+      expect(await events(flow.orgId)).toEqual(['flow.started']);
     });
 
     it.each([

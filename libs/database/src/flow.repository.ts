@@ -151,7 +151,7 @@ export class FlowRepository {
          where id = $1 and status = 'taken'`,
         [flow.id, parked.code, parked.lifeSeconds, parked.pageHash, parked.cookieHash],
       );
-      await appendEvents(manager, [event]);
+      if (count === 1) await appendEvents(manager, [event]);
       return count === 1;
     });
   }

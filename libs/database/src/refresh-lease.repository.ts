@@ -469,7 +469,7 @@ async function putIntoInbox(
   const kept: unknown[] = await manager.query(
     `insert into public.token_inbox (org_id, provider, integration_id, epoch, access_token, refresh_token, scope, issued_at, expires_at, refresh_expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-     on conflict (integration_id, epoch, issued_at) do nothing returning id`,
+     on conflict (org_id, integration_id, epoch, issued_at) do nothing returning id`,
     [
       fence.orgId,
       fence.integration.provider,

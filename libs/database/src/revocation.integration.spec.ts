@@ -73,12 +73,12 @@ describe('a grant on its way back', () => {
   it('is put off after a failure, and remembers when it failed first and last', async () => {
     const revocation = await enqueued();
     const event = { name: 'revocation.failed' } as const;
-    await revocations.postpone(revocation, { code: 'provider_unavailable', retryInMs: 60_000 }, event, WORKER);
+    await revocations.postpone(revocation, { code: 'provider_unavailable', retryInMs: 60_000 }, [event], WORKER);
     const first = await row(revocation);
     expect(first).toMatchObject({ failed_attempts: 1, failure_code: 'provider_unavailable' });
     expect(Number(first?.next_attempt_at) - Date.now()).toBeGreaterThan(50_000);
     expect(await revocations.load(revocation.orgId, revocation.id)).toMatchObject({ isDue: false, failedAttempts: 1 });
-    await revocations.postpone(revocation, { code: 'rate_limited', retryInMs: null }, event, WORKER);
+    await revocations.postpone(revocation, { code: 'rate_limited', retryInMs: null }, [event], WORKER);
     const last = await row(revocation);
     expect(last).toMatchObject({ failed_attempts: 2, failure_code: 'rate_limited', next_attempt_at: null });
     expect(last?.first_failed_at).toEqual(first?.first_failed_at);

@@ -99,7 +99,7 @@ export class RevocationRepository {
   async postpone(
     revocation: Revocation,
     failure: { code: string; retryInMs: number | null },
-    event: Pick<AuditEntry, 'name' | 'detail'>,
+    events: readonly Pick<AuditEntry, 'name' | 'detail'>[],
     actor: Actor,
   ): Promise<void> {
     await this.database.withOrg(revocation.orgId, async (manager) => {
@@ -108,7 +108,10 @@ export class RevocationRepository {
            first_failed_at = coalesce(first_failed_at, now()), last_failed_at = now() where id = $1`,
         [revocation.id, failure.retryInMs === null ? null : failure.retryInMs / 1000, failure.code],
       );
-      await appendEvents(manager, [entryOf(revocation, event, actor)]);
+      await appendEvents(
+        manager,
+        events.map((event) => entryOf(revocation, event, actor)),
+      );
     });
   }
 }

@@ -34,6 +34,12 @@ describe('a refresh that is granted', () => {
     expect(change.events).toContainEqual({ name: 'integration.recovered', detail: { from: 'refresh_failing' } });
   });
 
+  it('tells which rights are other ones than before', () => {
+    const change = afterRefresh(anIntegration(), aGrant(), NOON, 0, { added: 'c', missing: 'a' });
+    expect(change.events).toContainEqual({ name: 'grant.scope_changed', detail: { added: 'c', missing: 'a' } });
+    expect(change.patch.status).toBe('connected');
+  });
+
   it('plans nothing where nothing about the grant ends', () => {
     const change = afterRefresh(anIntegration(), aGrant({ expiresAt: null }), NOON, 0);
     expect(change.patch.nextRefreshAt).toBeNull();

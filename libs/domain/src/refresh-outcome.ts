@@ -5,19 +5,26 @@ import { endsGrant, type Failure } from './failure';
 import type { RefreshState } from './integration';
 import { firstRefreshAt, graceLeftMs, lifeMs, remainingMs } from './refresh-plan';
 import { ladderIsSpent, refreshDelayMs, withinGraceMs } from './retry-policy';
+import type { ScopeChange } from './scopes';
 
-/** The provider granted anew. */
+/**
+ * The provider granted anew.
+ *
+ * @param rescoped what the grant may do otherwise than the one before: it is stored, and told, as a connect tells it
+ */
 export function afterRefresh(
   integration: Pick<RefreshState, 'status'>,
   grant: SealedGrant,
   now: Date,
   chance: number,
+  rescoped?: ScopeChange,
 ): Change {
   const next = firstRefreshAt(grant, now, chance);
   return {
     patch: { ...worked(now), grant, nextRefreshAt: next, inDoubtSince: null },
     events: [
       { name: 'refresh.succeeded', detail: { expiresAt: grant.expiresAt?.toISOString() ?? null } },
+      ...(rescoped ? [{ name: 'grant.scope_changed', detail: { ...rescoped } } as const] : []),
       ...recovery(integration),
     ],
     next,

@@ -1,5 +1,5 @@
 import { CALLER_SCOPES, isCallerScope } from './caller-scopes';
-import { formatScopes, missingScopes, parseScopes } from './scopes';
+import { formatScopes, missingScopes, parseScopes, scopeChange } from './scopes';
 
 describe('scopes as text', () => {
   it.each([
@@ -35,6 +35,23 @@ describe('missing scopes', () => {
     { required: [], granted: [], missing: [] },
   ])('of $required with $granted granted are $missing', ({ required, granted, missing }) => {
     expect(missingScopes(required, granted)).toEqual(missing);
+  });
+});
+
+describe('scopes of a newer grant', () => {
+  it.each<[string, string | null, string | null | undefined, object | undefined]>([
+    ['are as before', 'a b', 'a b', undefined],
+    ['are as before in another order', 'a b', 'b a', undefined],
+    ['are not told', 'a b', undefined, undefined],
+    ['are nothing where there are none', null, null, undefined],
+    ['are nothing where there were none', null, 'a', undefined],
+    ['are nothing where there are none any more', 'a', null, undefined],
+    ['are more', 'a', 'b a c', { added: 'b c' }],
+    ['are fewer', 'a b c', 'b', { missing: 'a c' }],
+    ['are none', 'a b', '', { missing: 'a b' }],
+    ['are others', 'a b', 'b c', { added: 'c', missing: 'a' }],
+  ])('%s', (_what, before, after, change) => {
+    expect(scopeChange(before, after)).toEqual(change);
   });
 });
 

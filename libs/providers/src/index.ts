@@ -9,6 +9,7 @@ export {
 } from './oauth/authorization-request';
 export { presetExchanges, type ExchangeOperation } from './oauth/exchange-metrics';
 export {
+  EXCHANGE_DEADLINE_MS,
   OAuthClient,
   type CallOptions,
   type GrantAnswer,

@@ -21,6 +21,9 @@ afterEach(() => worker.stop());
 
 const refresh = async ({ stored }: Connected) => worker.refreshes.refresh(await stored.work());
 
+const DRIVE_FILE = 'https://www.googleapis.com/auth/drive.file';
+const DRIVE_READONLY = 'https://www.googleapis.com/auth/drive.readonly';
+
 /** Seconds from now until a refresh is due. */
 const dueIn = ({ next_refresh_at: next }: Row) => (next!.getTime() - Date.now()) / 1000;
 
@@ -85,6 +88,20 @@ describe('a refresh', () => {
       expect(dueIn(row)).toBeGreaterThan(900);
     },
   );
+
+  it.each([
+    ['are others', DRIVE_READONLY, [{ added: DRIVE_READONLY, missing: DRIVE_FILE }]],
+    ['are the same', DRIVE_FILE, []],
+  ])('tells the trail where its rights %s, and keeps the connection', async (_what, scope, told) => {
+    const due = await stand.due('google_drive', { lifeSeconds: 1800, endsInSeconds: 600 });
+    await stand.database.sql('update public.integrations set scope = $2 where id = $1', [due.stored.id, DRIVE_FILE]);
+    const body = { access_token: 'fresh', token_type: 'Bearer', expires_in: 1800, scope };
+    const fault = { on: 'refresh', kind: 'error', status: 200, body, account: due.account, times: 1 } as const;
+    await stand.sandbox.admin.fault('google_drive', fault);
+    await refresh(due);
+    expect(await due.stored.row()).toMatchObject({ status: 'connected', scope });
+    expect(await due.stored.eventsNamed('grant.scope_changed')).toEqual(told);
+  });
 
   it('plans nothing for a provider without announced ends, whose answer tells none', async () => {
     const due = await stand.due('notion');

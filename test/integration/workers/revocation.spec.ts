@@ -136,6 +136,17 @@ it('a provider that is down is asked again on the ladder, then the grant is a de
   await heal();
 });
 
+it('an answer that leads elsewhere is not followed, and told beside the failure', async () => {
+  const connected = await stand.connected('notion');
+  const { account } = connected;
+  const heal = await stand.sandbox.admin.fault('notion', { on: 'revoke', kind: 'status', status: 302, account });
+  await disconnect(connected);
+  expect(await revoke(connected)).toBe('try_again');
+  expect(await connected.stored.eventsNamed('egress.blocked')).toEqual([{ reason: 'redirect', answer: 'http_302' }]);
+  expect(await connected.stored.eventsNamed('revocation.failed')).toHaveLength(1);
+  await heal();
+});
+
 it('nobody needs to ring: the watch finds what is on its way back', async () => {
   const connected = await stand.connected('notion');
   await disconnect(connected);

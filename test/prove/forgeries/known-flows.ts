@@ -66,12 +66,13 @@ export class Connects {
 
   private async flow(provider: OAuthId, fate: Fate): Promise<KnownFlow> {
     const { caller, person, url } = await this.atCallback(provider, fate === 'deferred' ? fate : 'browser');
+    const cookies = person.cookieHeader(PUBLIC_URL); // some are taken back, and a forger keeps them
     const page = await this.meet(fate, provider, { caller, person, url });
     return {
       provider,
       fate,
       query: url.search.slice(1),
-      cookies: person.cookieHeader(PUBLIC_URL),
+      cookies,
       ...(page !== undefined && { page }),
     };
   }

@@ -61,8 +61,8 @@ export class DenialsService implements OnApplicationBootstrap, OnApplicationShut
   }
 
   private writeCounts(suppressed: readonly Suppressed<OrgId>[]): void {
-    for (const { orgId, address, count } of suppressed)
-      this.write(orgId, toEntry({ name: 'denials.suppressed', orgId, address, detail: { count } }));
+    for (const { orgId, address, count, sources } of suppressed)
+      this.write(orgId, toEntry({ name: 'denials.suppressed', orgId, address, detail: { count, sources } }));
   }
 
   private write(orgId: OrgId | null, entry: AuditEntry): void {

@@ -9,7 +9,7 @@ import { doubledNames, singleValues, type QueryParameters } from '../http/query-
 import { LimitsService } from '../limits/limits.service';
 import { judgeCallback } from './callback-verdict';
 import { CompletionService, type Completion, type SpendableCode } from './completion.service';
-import { flowCookieName } from './flow-cookie';
+import { flowCookieName, spentCookie, type CookiePurpose } from './flow-cookie';
 import { flowEvent } from './flow-event';
 import { countedCallback, outcomeOfCompletion, outcomeOfRefusal, type FlowOutcome } from './flow-metrics';
 import { ParkedCodeService } from './parked-code.service';
@@ -161,7 +161,7 @@ export class CallbackService {
     const reopened = await this.parked.reopen(flow, { name: 'flow.confirmed', detail: { flow: flow.id } });
     switch (reopened.kind) {
       case 'code':
-        return this.finish(flow, await this.completion.complete(reopened.spend));
+        return this.finish(flow, await this.completion.complete(reopened.spend), 'confirm');
       // a pasted URL never waits for this button: its own page has one
       case 'webhook':
       case 'refused':
@@ -178,23 +178,32 @@ export class CallbackService {
     }
   }
 
-  private finish(flow: FlowWithSecrets, completion: Completion): Received {
-    return { answer: this.answerTo(flow, completion), outcome: outcomeOfCompletion(completion) };
+  /** @param spent what has let this browser complete the flow, and is of no use any more */
+  private finish(flow: FlowWithSecrets, completion: Completion, spent: CookiePurpose = 'flow'): Received {
+    return { answer: this.answerTo(flow, completion, spent), outcome: outcomeOfCompletion(completion) };
   }
 
-  private answerTo(flow: FlowWithSecrets, completion: Completion): BrowserAnswer {
+  private answerTo(flow: FlowWithSecrets, completion: Completion, spent: CookiePurpose): BrowserAnswer {
     switch (completion.kind) {
       case 'connected':
-        return { kind: 'redirect', url: withParameters(flow.returnUrl, { success: flow.provider }) };
+        return this.leave(flow, { success: flow.provider }, spent);
       case 'refused':
-        return this.sendBack(flow, completion.code);
+        return this.leave(flow, { error: completion.code, provider: flow.provider }, spent);
       case 'flow_ended':
         return { kind: 'invalid' };
     }
   }
 
-  private sendBack(flow: FlowWithSecrets, code: FailureCode | 'invalid_request'): BrowserAnswer {
-    return { kind: 'redirect', url: withParameters(flow.returnUrl, { error: code, provider: flow.provider }) };
+  private leave(
+    flow: FlowWithSecrets,
+    parameters: Readonly<Record<string, string>>,
+    spent: CookiePurpose,
+  ): BrowserAnswer {
+    return {
+      kind: 'redirect',
+      url: withParameters(flow.returnUrl, parameters),
+      cookie: spentCookie(spent, flow.id, this.config.publicUrl),
+    };
   }
 
   private refuseCode(flow: FlowWithSecrets): Promise<Received> {
@@ -208,7 +217,10 @@ export class CallbackService {
     reason: string,
   ): Promise<Received> {
     await this.end(flow, event, { code, reason });
-    return { answer: this.sendBack(flow, code), outcome: outcomeOfRefusal(code) };
+    return {
+      answer: this.leave(flow, { error: code, provider: flow.provider }, 'flow'),
+      outcome: outcomeOfRefusal(code),
+    };
   }
 
   private async end(

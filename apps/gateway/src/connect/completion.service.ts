@@ -15,6 +15,7 @@ import {
   isOtherAccount,
   missingScopes,
   type Account,
+  type AuditEntry,
   type Endpoints,
   type EventDraft,
   type EventName,
@@ -23,7 +24,14 @@ import {
   type Integration,
   type IntegrationId,
 } from '@hub/domain';
-import { OAuthClient, providerId, type Grant, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
+import {
+  EXCHANGE_DEADLINE_MS,
+  OAuthClient,
+  providerId,
+  type Grant,
+  type OAuthProvider,
+  type RegisteredProvider,
+} from '@hub/providers';
 import { JobProducer } from '@hub/queues';
 import { sealGrant, TokenVault, type Sealer } from '@hub/token-vault';
 import { ExchangeRecord, HubLogger } from '@hub/telemetry';
@@ -65,8 +73,14 @@ const GRANT_RECORDS = {
   failed: 'hub.grant.failed',
 } as const;
 
+/** What the trail tells of a refusal beside its code. */
+type RefusalDetail = Readonly<{ reason?: string; missing?: string }>;
+
 /** Two connects of one org at once take turns; a third try has never been needed. */
 const TRIES = 3;
+
+/** What an answer amounts to that should say whose grant it is, and does not. */
+const NO_ACCOUNT = { code: 'bad_provider_response', reason: 'no_account' } as const;
 
 const REJECTIONS: Partial<Record<FailureCode, EventName>> = {
   invalid_grant: 'grant.rejected',
@@ -96,6 +110,7 @@ export class CompletionService {
   private async completeWith(sealer: Sealer, spend: SpendableCode): Promise<Completion> {
     const { flow, provider } = spend;
     const askedAt = new Date(flow.readAt.getTime() + (performance.now() - spend.flowReadMs));
+    const startedMs = performance.now();
     const answer = await this.exchange(spend);
     if (!answer.ok)
       return this.refuse(spend, answer.failure.code, REJECTIONS[answer.failure.code] ?? 'grant.rejected', {
@@ -107,7 +122,7 @@ export class CompletionService {
     const asked = provider.definition.scopes.normalise(flow.scopes);
     const missing = missingScopes(asked, scopes ?? []);
     const added = missingScopes(scopes ?? [], asked);
-    const identity = await this.identify(spend, grant);
+    const identity = await this.identify(spend, grant, EXCHANGE_DEADLINE_MS - (performance.now() - startedMs));
     if (missing.length > 0)
       return this.giveBack(sealer, spend, grant, identity.account, 'insufficient_scope', 'grant.scope_changed', {
         missing: formatScopes(missing),
@@ -116,7 +131,10 @@ export class CompletionService {
     return this.keep(sealer, spend, { grant, scopes, account: identity.account, added, askedAt }, identity.failure);
   }
 
-  /** Stores what was obtained, unless it is for another account than the org has, or the flow has ended meanwhile. */
+  /**
+   * Stores what was obtained, unless it is for another account than the org has or for nobody knows whose, or the flow
+   * has ended meanwhile.
+   */
   private async keep(
     sealer: Sealer,
     spend: SpendableCode,
@@ -127,8 +145,12 @@ export class CompletionService {
     const { grant, account } = obtained;
     for (let attempt = 0; attempt < TRIES; attempt += 1) {
       const before = await this.integrations.find(flow.orgId, flow.provider);
-      if (before?.account && unknown)
-        return this.refuse(spend, unknown.code, 'grant.rejected', { reason: unknown.reason });
+      if (before?.account && !account && (unknown || !flow.allowAccountChange)) {
+        const { code, reason } = unknown ?? NO_ACCOUNT;
+        return this.giveBack(sealer, spend, grant, null, code, unknown ? 'grant.rejected' : 'grant.malformed', {
+          reason,
+        });
+      }
       if (!flow.allowAccountChange && isOtherAccount(before?.account ?? null, account))
         return this.giveBack(sealer, spend, grant, account, 'account_mismatch', 'integration.account_mismatch', {});
       const stored = await this.store(sealer, spend, obtained, before).catch(flowEndedIfForgotten);
@@ -159,15 +181,18 @@ export class CompletionService {
     return answer;
   }
 
-  /** Whose account it is: the token endpoint's word, else what was typed, else the API is asked. */
+  /** Whose account it is: the token endpoint's word, else what was typed, else the API is asked, in what the exchange has left of its time. */
   private async identify(
     { flow, provider }: SpendableCode,
     grant: Grant,
+    deadlineMs: number,
   ): Promise<{ account: Account | null; failure?: Failure }> {
     const { definition } = provider;
     const told = grant.account ?? definition.accountFromInputs?.(flow.inputs);
     if (told || !definition.identify) return { account: told ?? null };
-    const reading = await definition.identify(this.oauth.api(provider, flow.endpoints, grant.accessToken));
+    const reading = await definition.identify(
+      this.oauth.api(provider, flow.endpoints, grant.accessToken, { deadlineMs }),
+    );
     return reading.ok ? { account: reading.account } : { account: null, failure: reading.failure };
   }
 
@@ -222,8 +247,7 @@ export class CompletionService {
     name: EventName,
     detail: Readonly<{ reason: string }>,
   ): Promise<Completion> {
-    const blocked = egressEvents(detail).map((event) => flowEvent(flow, event.name, event.detail));
-    await this.flows.refuse(flow, [...blocked, flowEvent(flow, name, { ...detail, code })]);
+    await this.flows.refuse(flow, refusalEvents(flow, code, name, detail));
     return { kind: 'refused', code };
   }
 
@@ -235,13 +259,13 @@ export class CompletionService {
     account: Account | null,
     code: FailureCode,
     name: EventName,
-    detail: Readonly<Record<string, unknown>>,
+    detail: RefusalDetail,
   ): Promise<Completion> {
     const { orgId } = flow;
-    const event = flowEvent(flow, name, { ...detail, code });
+    const events = refusalEvents(flow, code, name, detail);
     const { manner } = provider.definition.revoke;
     const canGiveBack = manner === 'token' || manner === 'grant';
-    const onItsWay = this.flows.refuse(flow, event, async (manager) => {
+    const onItsWay = this.flows.refuse(flow, events, async (manager) => {
       if (!canGiveBack) return undefined;
       const integrationId = randomUUID() as IntegrationId;
       const sealed = sealGrant(sealer, { orgId, provider: flow.provider, id: integrationId }, grant, new Date());
@@ -267,6 +291,14 @@ export class CompletionService {
     if (revocation) await this.jobs.ring('revocation', { id: revocation.id, orgId, provider: flow.provider, epoch: 0 });
     return { kind: 'refused', code };
   }
+}
+
+/** Why a connect came to nothing, and what was not called on the way. */
+function refusalEvents(flow: FlowWithSecrets, code: FailureCode, name: EventName, detail: RefusalDetail): AuditEntry[] {
+  const blocked = egressEvents({ reason: detail.reason ?? '' }).map((event) =>
+    flowEvent(flow, event.name, event.detail),
+  );
+  return [...blocked, flowEvent(flow, name, { ...detail, code })];
 }
 
 /** For an org that is being forgotten nothing is stored: its flows are over. */

@@ -12,9 +12,18 @@ function asker(flow: Pick<Flow, 'orgId' | 'startedBy'>, account?: string): strin
   return `<dl>${rows.map(([name, value]) => `<dt>${escapeHtml(name ?? '')}</dt><dd>${escapeHtml(value ?? '')}</dd>`).join('')}</dl>`;
 }
 
+/** What a browser that did not start the flow is told before it goes on. */
+function warning({ label }: ProviderDefinition): string {
+  return `<p>This connect was started in another browser. Go on only if you know who asked for it: the organisation below will be able to use your ${escapeHtml(label)} account.</p>`;
+}
+
+const UNEXPECTED = '<p class="help">If you did not expect this, close the page: nothing will be connected.</p>';
+
 /** What the input page shows. */
 export interface InputPageView {
   readonly flow: Pick<Flow, 'orgId' | 'startedBy'>;
+  /** Whether going on connects an account for a browser that did not start the flow. */
+  readonly isStrange: boolean;
   readonly definition: ProviderDefinition;
   readonly inputs: readonly InputDefinition[];
   /** Where the form is posted: the page's own path. */
@@ -37,8 +46,8 @@ export function inputPage(view: InputPageView): Page {
     .join('');
   return page(
     `Connect ${definition.label}`,
-    `<h1>Connect ${escapeHtml(definition.label)}</h1>${asker(view.flow)}${complaint ? `<p class="bad-text" role="alert">${escapeHtml(complaint)}</p>` : ''}
-<form method="post" action="${escapeHtml(view.action)}">${fields}<button type="submit">Continue</button></form>`,
+    `<h1>Connect ${escapeHtml(definition.label)}</h1>${view.isStrange ? warning(definition) : ''}${asker(view.flow)}${complaint ? `<p class="bad-text" role="alert">${escapeHtml(complaint)}</p>` : ''}
+<form method="post" action="${escapeHtml(view.action)}">${fields}<button type="submit">Continue</button></form>${view.isStrange ? UNEXPECTED : ''}`,
     view.targets,
   );
 }
@@ -60,10 +69,10 @@ export function confirmPage(view: ConfirmPageView): Page {
   return page(
     `Connect ${definition.label}?`,
     `<h1>Connect ${escapeHtml(definition.label)} to this organisation?</h1>
-<p>This connect was started in another browser. Go on only if you know who asked for it: the organisation below will be able to use your ${escapeHtml(definition.label)} account.</p>
+${warning(definition)}
 ${asker(view.flow, view.account ?? `the one you just signed in with at ${definition.label}; it is told only once you go on`)}
 <form method="post" action="${escapeHtml(view.action)}"><input type="hidden" name="csrf" value="${escapeHtml(view.csrf)}"><button type="submit">Connect ${escapeHtml(definition.label)}</button></form>
-<p class="help">If you did not expect this, close the page: nothing will be connected.</p>`,
+${UNEXPECTED}`,
     view.targets,
   );
 }

@@ -1,5 +1,5 @@
 import type { FlowId } from '@hub/domain';
-import { flowCookie, flowCookieName } from './flow-cookie';
+import { flowCookie, flowCookieName, spentCookie } from './flow-cookie';
 
 const ID = '9f1c2a34-0000-4000-8000-000000000000' as FlowId;
 
@@ -16,6 +16,15 @@ describe("a flow's cookie", () => {
     const { name, options } = flowCookie('flow', ID, 'value', 'http://localhost:3000');
     expect(name).toBe(`hub_flow_${ID}`);
     expect(options.secure).toBe(false);
+  });
+
+  it.each(['https://hub.example', 'http://localhost:3000'])('is taken back as it was given, at %s', (publicUrl) => {
+    const given = flowCookie('confirm', ID, 'value', publicUrl);
+    expect(spentCookie('confirm', ID, publicUrl)).toEqual({
+      name: given.name,
+      value: '',
+      options: { ...given.options, maxAge: 0 },
+    });
   });
 
   it('has a name of its own for each flow and purpose', () => {

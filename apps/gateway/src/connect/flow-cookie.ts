@@ -29,6 +29,12 @@ export function flowCookie(purpose: CookiePurpose, flowId: FlowId, value: string
   };
 }
 
+/** Takes a cookie back that has done its work: browsers send so much with each request, and no server takes any amount. */
+export function spentCookie(purpose: CookiePurpose, flowId: FlowId, publicUrl: string): FlowCookie {
+  const { name, options } = flowCookie(purpose, flowId, '', publicUrl);
+  return { name, value: '', options: { ...options, maxAge: 0 } };
+}
+
 function isSecure(publicUrl: string): boolean {
   return publicUrl.startsWith('https:');
 }

@@ -16,7 +16,7 @@ export class InputPageController {
     @Req() request: HubRequest,
     @Res() reply: HubReply,
   ): Promise<void> {
-    send(reply, await this.inputPages.show(params['page'] ?? '', request.ip));
+    send(reply, await this.inputPages.show(params['page'] ?? '', request.cookies, request.ip));
   }
 
   @Route(submitInputPage)

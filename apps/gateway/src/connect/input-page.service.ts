@@ -6,7 +6,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DenialsService } from '../callers/denials.service';
 import type { Page } from '../http/page';
 import { inputPage } from './connect-pages';
-import { flowCookieName } from './flow-cookie';
+import { flowCookieName, spentCookie } from './flow-cookie';
 import { flowEvent } from './flow-event';
 import { countedCallback, type FlowOutcome } from './flow-metrics';
 import { FlowOpeningService } from './flow-opening.service';
@@ -36,9 +36,12 @@ export class InputPageService {
     private readonly denials: DenialsService,
   ) {}
 
-  async show(pageSecret: string, address: string): Promise<InputAnswer> {
+  async show(pageSecret: string, cookies: Cookies, address: string): Promise<InputAnswer> {
     const waiting = await this.waiting(pageSecret, address);
-    return waiting ? this.page(pageSecret, waiting, 200) : { kind: 'invalid' };
+    if (!waiting) return { kind: 'invalid' };
+    const isStrange = this.isStrange(waiting, cookies);
+    if (isStrange && this.config.connectUnbound === 'refuse') return this.refuse(waiting);
+    return this.page(pageSecret, waiting, isStrange, 200);
   }
 
   /** @param fields the form's, by the inputs' names */
@@ -51,6 +54,8 @@ export class InputPageService {
     const waiting = await this.waiting(pageSecret, address);
     if (!waiting) return { kind: 'invalid' };
     const { flow, provider } = waiting;
+    const isStrange = this.isStrange(waiting, cookies);
+    if (isStrange && this.config.connectUnbound === 'refuse') return this.refuse(waiting);
     const inputs: Record<string, string> = { ...flow.inputs };
     try {
       for (const input of provider.definition.inputs)
@@ -63,10 +68,10 @@ export class InputPageService {
         provider: flow.provider,
         address,
       });
-      return this.page(pageSecret, waiting, 422, error.message);
+      return this.page(pageSecret, waiting, isStrange, 422, error.message);
     }
     return provider.definition.authMode === 'webhook_url'
-      ? this.storeWebhook(waiting, inputs['webhookUrl'] ?? '', cookies)
+      ? this.storeWebhook(waiting, inputs['webhookUrl'] ?? '', isStrange)
       : this.openFlow(waiting, inputs);
   }
 
@@ -76,10 +81,27 @@ export class InputPageService {
     return isOpen ? { kind: 'redirect', url: authUrl } : { kind: 'invalid' };
   }
 
-  /** This page names org and asker and has a button of its own, so it is the confirm page of a browser that brings no cookie. */
-  private async storeWebhook({ flow, provider }: Waiting, webhookUrl: string, cookies: Cookies): Promise<InputAnswer> {
-    const { answer } = await countedCallback(flow.provider, () =>
-      this.complete({ flow, provider }, webhookUrl, cookies),
+  /**
+   * Whether what is typed here would connect an account for a browser that did not start the flow. This page names org and
+   * asker, warns such a browser and has a button of its own, so it is its confirm page. Where a provider is asked next the
+   * callback looks at the cookie, and a deferred flow is for its backend to judge.
+   */
+  private isStrange({ flow, provider }: Waiting, cookies: Cookies): boolean {
+    if (provider.definition.authMode !== 'webhook_url' || flow.completion === 'deferred') return false;
+    return !isSecret(cookies[flowCookieName('flow', flow.id, this.config.publicUrl)], flow.cookieHash);
+  }
+
+  private async refuse({ flow }: Waiting): Promise<InputAnswer> {
+    await countedCallback(flow.provider, async () => {
+      await this.flows.refuse(flow, flowEvent(flow, 'flow.unbound', { policy: 'refuse' }));
+      return { outcome: 'denied' };
+    });
+    return { kind: 'invalid' };
+  }
+
+  private async storeWebhook(waiting: Waiting, webhookUrl: string, isStrange: boolean): Promise<InputAnswer> {
+    const { answer } = await countedCallback(waiting.flow.provider, () =>
+      this.complete(waiting, webhookUrl, isStrange),
     );
     return answer;
   }
@@ -87,20 +109,15 @@ export class InputPageService {
   private async complete(
     { flow, provider }: Waiting,
     webhookUrl: string,
-    cookies: Cookies,
+    isStrange: boolean,
   ): Promise<{ answer: BrowserAnswer; outcome: FlowOutcome }> {
     if (flow.completion === 'deferred') {
       const answer = await this.parked.defer({ flow, provider }, webhookUrl);
       return { answer, outcome: answer.kind === 'invalid' ? 'denied' : 'parked' };
     }
-    const isBound = isSecret(cookies[flowCookieName('flow', flow.id, this.config.publicUrl)], flow.cookieHash);
-    if (!isBound && this.config.connectUnbound === 'refuse') {
-      await this.flows.refuse(flow, flowEvent(flow, 'flow.unbound', { policy: 'refuse' }));
-      return { answer: { kind: 'invalid' }, outcome: 'denied' };
-    }
-    const told: EventDraft | undefined = isBound
-      ? undefined
-      : { name: 'flow.confirmed', detail: { flow: flow.id, policy: this.config.connectUnbound } };
+    const told: EventDraft | undefined = isStrange
+      ? { name: 'flow.confirmed', detail: { flow: flow.id, policy: this.config.connectUnbound } }
+      : undefined;
     const stored = await this.webhooks.store({ orgId: flow.orgId, sub: flow.startedBy }, provider, webhookUrl, {
       id: flow.id,
       from: 'awaiting_input',
@@ -108,7 +125,8 @@ export class InputPageService {
     });
     if (!stored) return { answer: { kind: 'invalid' }, outcome: 'denied' };
     const url = withParameters(flow.returnUrl, { success: flow.provider });
-    return { answer: { kind: 'redirect', url }, outcome: 'connected' };
+    const cookie = spentCookie('flow', flow.id, this.config.publicUrl);
+    return { answer: { kind: 'redirect', url, cookie }, outcome: 'connected' };
   }
 
   private async waiting(pageSecret: string, address: string): Promise<Waiting | undefined> {
@@ -118,9 +136,16 @@ export class InputPageService {
     return provider && { flow, provider };
   }
 
-  private page(pageSecret: string, { flow, provider }: Waiting, status: 200 | 422, complaint?: string): InputAnswer {
+  private page(
+    pageSecret: string,
+    { flow, provider }: Waiting,
+    isStrange: boolean,
+    status: 200 | 422,
+    complaint?: string,
+  ): InputAnswer {
     const view = {
       flow,
+      isStrange,
       definition: provider.definition,
       inputs: provider.definition.inputs,
       action: `${this.config.publicUrl}/functions/v1/integrations-connect/${pageSecret}`,

@@ -1,6 +1,6 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { FlowRepository, type FlowWithSecrets } from '@hub/database';
-import { isAllowedRedirect, withParameters, type EventDraft, type EventName } from '@hub/domain';
+import { isAllowedRedirect, withParameters, type EventDraft } from '@hub/domain';
 import { ProviderRegistry, speaksOAuth, type RegisteredProvider } from '@hub/providers';
 import { Inject, Injectable } from '@nestjs/common';
 import type { BrowserAnswer } from '../http/browser-reply';
@@ -100,7 +100,7 @@ export class ParkedCodeService {
     if (!provider || flow.parkedCode === null) return { kind: 'used' };
     const problem = this.problemOf({ flow, provider });
     if (problem) {
-      await this.flows.refuse(flow, flowEvent(flow, problem));
+      await this.flows.refuse(flow, flowEvent(flow, problem.name, problem.detail));
       return { kind: 'refused' };
     }
     const code = (await this.secrets.open(flow, provider, 'parked_code', flow.parkedCode)).reveal();
@@ -111,16 +111,22 @@ export class ParkedCodeService {
     return { kind: 'code', spend: { flow: { ...flow, endpoints }, provider, code, flowReadMs, told } };
   }
 
-  /** The settings may have changed while the code waited: the list of return URLs, the registration, where the provider answers. */
-  private problemOf({ flow, provider }: WaitingFlow): EventName | undefined {
-    if (!isAllowedRedirect(flow.returnUrl, this.config.redirectAllowList)) return 'flow.redirect_rejected';
+  /**
+   * The settings may have changed while the code waited: the list of return URLs, whether other browsers may complete at
+   * all, the registration, where the provider answers.
+   */
+  private problemOf({ flow, provider }: WaitingFlow): EventDraft | undefined {
+    if (!isAllowedRedirect(flow.returnUrl, this.config.redirectAllowList)) return { name: 'flow.redirect_rejected' };
+    if (flow.completion === 'browser' && this.config.connectUnbound === 'refuse')
+      return { name: 'flow.unbound', detail: { policy: 'refuse' } };
     if (!speaksOAuth(provider)) return undefined;
-    return contextProblem({
+    const name = contextProblem({
       flow,
       definition: provider.definition,
       endpoints: provider.endpointsFor(flow.inputs),
       clientId: provider.credentials?.clientId ?? '',
     });
+    return name && { name };
   }
 }
 

@@ -46,14 +46,6 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
   endConnectionsAtClose(server);
   await server.register(cookie);
   await server.register(formbody, { bodyLimit: BODY_LIMIT_BYTES });
-  await server.register(cors, {
-    origin: allowedOrigins(config),
-    credentials: true,
-    methods: ['GET', 'POST', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type'],
-    exposedHeaders: ['retry-after', 'x-request-id'],
-    maxAge: 600,
-  });
   return server;
 }
 
@@ -88,7 +80,17 @@ function answerRefusal(
 ): void {
   const problem =
     problemOfStatus(status) ?? new HubError('invalid_request', 'The URL cannot be parsed.', { status: 400 });
-  void reply
+  answerProblem(problem, request, reply, headers);
+}
+
+function answerProblem(
+  problem: HubError,
+  request: Pick<HubRequest, 'id'>,
+  reply: HubReply,
+  headers: Readonly<Record<string, string>>,
+): HubReply {
+  if (problem.retryAfterSeconds !== undefined) void reply.header('retry-after', String(problem.retryAfterSeconds));
+  return reply
     .status(problem.status)
     .headers({ ...headers, ...PROBLEM_HEADERS, 'x-request-id': request.id })
     .send(problemBytes(problem, request.id));
@@ -130,15 +132,35 @@ function allowedOrigins(config: HubConfig): string[] {
   return [...new Set(config.redirectAllowList.map((url) => new URL(url).origin))];
 }
 
-/** Puts the hub's checks before every route. */
-export function addChecks(server: FastifyInstance, checks: RequestChecks, config: HubConfig): void {
+/** Puts the hub's checks before every route, and CORS between them: it answers preflights itself. */
+export async function addChecks(server: FastifyInstance, checks: RequestChecks, config: HubConfig): Promise<void> {
   const headers = securityHeaders(config);
   server.addHook('onRequest', async (request: HubRequest, reply: HubReply) => {
     request.arrivedMs = performance.now();
     if (request.routeOptions.url !== undefined) nameRoute(request.routeOptions.url);
     void reply.headers({ ...headers, 'x-request-id': request.id });
-    if (request.url.length > URL_LIMIT) throw new HubError('invalid_request', 'The URL is too long.', { status: 414 });
-    if (request.is404) refuseOtherMethods(request, reply);
+    if (request.method !== 'OPTIONS') return undefined;
+    const refusal = await refusalOfOptions(request, reply, checks);
+    return refusal && answerProblem(refusal, request, reply, headers);
+  });
+  await server.register(cors, {
+    origin: allowedOrigins(config),
+    credentials: true,
+    methods: ['GET', 'POST', 'DELETE'],
+    allowedHeaders: ['authorization', 'content-type'],
+    exposedHeaders: ['retry-after', 'x-request-id'],
+    maxAge: 600,
+  });
+  // behind CORS: a page of an allowed origin may read why it is refused
+  server.addHook('onRequest', async (request: HubRequest, reply: HubReply) => {
+    if (request.url.length > URL_LIMIT) {
+      await checks.countStranger(request);
+      throw new HubError('invalid_request', 'The URL is too long.', { status: 414 });
+    }
+    if (request.is404 && methodsOf(request).length > 0) {
+      await checks.countStranger(request);
+      refuseMethod(request, reply);
+    }
     await checks.beforeBody(request);
   });
   server.addHook('preHandler', (request: HubRequest, _reply, done) => {
@@ -151,9 +173,34 @@ export function addChecks(server: FastifyInstance, checks: RequestChecks, config
   });
 }
 
-function refuseOtherMethods(request: HubRequest, reply: HubReply): void {
-  const methods = allowedMethods(ALL_ROUTES, request.url.split('?')[0] ?? '');
-  if (methods.length === 0) return;
+/** The route of OPTIONS is CORS's own, which the filter of errors does not reach. @returns `undefined` for a preflight */
+async function refusalOfOptions(
+  request: HubRequest,
+  reply: HubReply,
+  checks: RequestChecks,
+): Promise<HubError | undefined> {
+  try {
+    await checks.countStranger(request);
+    return isPreflight(request) ? undefined : refuseMethod(request, reply);
+  } catch (error) {
+    if (error instanceof HubError) return error;
+    throw error;
+  }
+}
+
+/** What a browser asks before it sends a request to another origin (Fetch, *CORS-preflight request*). */
+function isPreflight({ headers }: HubRequest): boolean {
+  return headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
+}
+
+function methodsOf({ url }: HubRequest): string[] {
+  return allowedMethods(ALL_ROUTES, url.split('?')[0] ?? '');
+}
+
+/** @throws HubError 405, or 404 where the path takes no method at all */
+function refuseMethod(request: HubRequest, reply: HubReply): never {
+  const methods = methodsOf(request);
+  if (methods.length === 0) throw new HubError('not_found', 'No route has this path.');
   void reply.header('allow', methods.join(', '));
   throw new HubError('invalid_request', `This path takes ${methods.join(', ')}, not ${request.method}.`, {
     status: 405,

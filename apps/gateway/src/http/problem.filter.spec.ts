@@ -1,4 +1,4 @@
-import { OrgForgotten } from '@hub/database';
+import { DatabaseBusy, OrgForgotten } from '@hub/database';
 import type { OrgId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
 import { KeyUnavailable } from '@hub/token-vault';
@@ -41,6 +41,14 @@ it('a key provider that is away is 503 with Retry-After, and no word about the t
   expect(headers['retry-after']).toBe('5');
   expect(body).toMatchObject({ code: 'provider_unavailable', title: 'The hub’s key provider cannot be reached' });
   expect(body?.['detail']).toMatch(/the token itself is not to blame/);
+});
+
+it('a pool that is lent out is 503 with Retry-After, and no word of a provider or of the database', () => {
+  const { status, body, headers } = answerTo(new DatabaseBusy({ cause: new Error('canary') }));
+  expect(status).toBe(503);
+  expect(headers['retry-after']).toBe('2');
+  expect(body).toMatchObject({ code: 'provider_unavailable', title: 'The hub is busy' });
+  expect(JSON.stringify(body)).not.toContain('canary');
 });
 
 it('an org that is forgotten is told so, and nothing of the reason that the database gave', () => {

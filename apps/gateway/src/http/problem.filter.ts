@@ -1,4 +1,4 @@
-import { OrgForgotten } from '@hub/database';
+import { DatabaseBusy, OrgForgotten } from '@hub/database';
 import { HubError } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
 import { KeyUnavailable, OpenFailed } from '@hub/token-vault';
@@ -10,6 +10,8 @@ import { errorPage } from './page';
 
 /** A key provider that was away is asked again after some seconds. */
 const ASK_AGAIN_SECONDS = 5;
+/** All connections are lent for a burst, mostly: it is over soon. */
+const ASK_BUSY_AGAIN_SECONDS = 2;
 
 /** The one place where errors become answers: a problem for callers, a plain page for browsers. A bug is logged here, once. */
 @Injectable()
@@ -63,6 +65,16 @@ export class ProblemFilter implements ExceptionFilter {
     );
   }
 
+  /** Nothing was done: the same request may come again. */
+  private busy(request: HubRequest): HubError {
+    this.logger.warning('hub.database.busy', { request: request.id, route: request.routeOptions.url });
+    return new HubError('provider_unavailable', 'The hub has more to do than its database takes at the moment.', {
+      title: 'The hub is busy',
+      fix: 'Wait for as long as Retry-After says, then try again.',
+      retryAfterSeconds: ASK_BUSY_AGAIN_SECONDS,
+    });
+  }
+
   /** What the framework could not even read, such as a body that is no JSON: told like what the hub's own checks refuse. */
   private unread(problem: HubError, request: HubRequest): HubError {
     const { caller, ip } = request;
@@ -80,6 +92,7 @@ export class ProblemFilter implements ExceptionFilter {
   private toProblem(error: unknown, request: HubRequest): HubError {
     if (error instanceof HubError) return error;
     if (error instanceof KeyUnavailable) return this.keysAway(error, request);
+    if (error instanceof DatabaseBusy) return this.busy(request);
     if (error instanceof OrgForgotten) return orgForgotten();
     if (error instanceof OpenFailed) this.recordUnopened(error, request);
     const known = problemOfStatus(statusOf(error));

@@ -19,6 +19,11 @@ export class RequestChecks {
     private readonly limits: LimitsService,
   ) {}
 
+  /** Counts what is answered before anything is asked about its caller. @throws HubError `rate_limited` */
+  async countStranger({ ip }: HubRequest): Promise<void> {
+    await this.limits.countAddress(ip);
+  }
+
   /** Before the body is read: a stranger's body is not worth parsing. */
   async beforeBody(request: HubRequest): Promise<void> {
     const spec = specOf(request);

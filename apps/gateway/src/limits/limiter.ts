@@ -21,7 +21,7 @@ export class Limiter {
   /** Requests that Redis has counted ahead, by key. */
   private readonly slices = new Map<string, { left: number; readonly endsMs: number }>();
   /** Slices that are being counted. */
-  private readonly counting = new Map<string, Promise<Exceeded | 'kept' | undefined>>();
+  private readonly counting = new Map<string, Promise<Exceeded | 'passes' | undefined>>();
 
   /**
    * @param name    part of the keys in Redis
@@ -56,31 +56,38 @@ export class Limiter {
     const alone = await this.consume(this.local, key, 1);
     if (alone !== 'passes') return alone;
     if (!this.hearing.isGood) return undefined;
+    if (this.slice === 1) return orPasses(await this.countInRedis(key));
     while (!this.takeFromSlice(key)) {
       const counted = await this.countSlice(key);
-      if (counted !== 'kept') return counted;
+      if (counted !== 'passes') return counted;
     }
     return undefined;
   }
 
-  /** Counts the next slice in Redis, once for all who wait for it. @returns `undefined` if Redis did not take part */
-  private countSlice(key: string): Promise<Exceeded | 'kept' | undefined> {
+  /**
+   * Counts the next slice in Redis, once for all who wait for it.
+   *
+   * @returns `undefined` if Redis did not take part. Who has only waited is not the first to be refused
+   */
+  private async countSlice(key: string): Promise<Exceeded | 'passes' | undefined> {
     const known = this.counting.get(key);
-    if (known) return known;
-    const counting = this.countAhead(key).finally(() => this.counting.delete(key));
+    if (known) return notFirst(await known);
+    const counting = this.countInRedis(key)
+      .then((counted) => {
+        if (counted === 'passes') this.keepSlice(key);
+        return counted;
+      })
+      .finally(() => this.counting.delete(key));
     this.counting.set(key, counting);
     return counting;
   }
 
-  private async countAhead(key: string): Promise<Exceeded | 'kept' | undefined> {
+  private async countInRedis(key: string): Promise<Exceeded | 'passes' | undefined> {
     const all = await this.consume(this.shared, key, this.slice);
-    if (all === undefined) return undefined;
-    if (all === 'passes') {
-      this.keepSlice(key);
-      return 'kept';
-    }
+    if (all === undefined || all === 'passes') return all;
+    const isTold = (await this.over(key)) !== undefined; // by this process's own count
     await this.local.set(key, this.rate.count + 1, Math.ceil(all.retryAfterMs / 1_000)); // Redis need not say it again
-    return all;
+    return isTold ? notFirst(all) : all;
   }
 
   /** Whether the key is known here to have come too often: nothing is counted, nobody is asked. */
@@ -131,4 +138,12 @@ export class Limiter {
     this.slices.delete(key);
     this.slices.set(key, { left: this.slice, endsMs: now + this.rate.windowMs });
   }
+}
+
+function orPasses(counted: Exceeded | 'passes' | undefined): Exceeded | undefined {
+  return counted === 'passes' ? undefined : counted;
+}
+
+function notFirst(counted: Exceeded | 'passes' | undefined): Exceeded | 'passes' | undefined {
+  return typeof counted === 'object' ? { ...counted, isFirst: false } : counted;
 }

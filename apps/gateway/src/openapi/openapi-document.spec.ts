@@ -77,7 +77,7 @@ describe('the OpenAPI document', () => {
 
   it('names the problems that every route of its kind has, and its own', () => {
     const responses = at([readThing], 'paths', '/things/{provider}', 'get', 'responses') as Json;
-    expect(Object.keys(responses)).toEqual(['200', '400', '401', '403', '404', '422', '429', '500']);
+    expect(Object.keys(responses)).toEqual(['200', '400', '401', '403', '404', '422', '429', '500', '503']);
     expect((responses['404'] as Json)['description']).toBe(
       '`unknown_provider`: Unknown provider; `not_connected`: Not connected',
     );
@@ -97,7 +97,7 @@ describe('the OpenAPI document', () => {
 
   it('answers people with pages, and keeps what a route says of itself', () => {
     const responses = at([page], 'paths', '/pages/{provider}', 'post', 'responses') as Json;
-    expect(Object.keys(responses)).toEqual(['200', '404', '413', '415', '429', '500']);
+    expect(Object.keys(responses)).toEqual(['200', '404', '413', '415', '429', '500', '503']);
     expect(responses['404']).toEqual({ description: 'No page.' });
     expect(JSON.stringify(responses)).not.toContain('problem+json');
   });

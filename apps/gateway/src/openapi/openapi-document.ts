@@ -112,7 +112,7 @@ function answers(route: RouteSpec): Json {
 function problems(route: RouteSpec): Json {
   if (route.kind === 'page') return errorPages(route);
   const usual: ProblemCode[] = [
-    ...(route.scope === null ? [] : (['unauthorized', 'forbidden'] as const)),
+    ...(route.scope === null ? [] : (['unauthorized', 'forbidden', 'provider_unavailable'] as const)),
     ...(route.path.includes(':provider') ? (['unknown_provider'] as const) : []),
     ...(route.limit === 'off' ? [] : (['rate_limited'] as const)),
     'invalid_request', // a route that takes no parameters and no body refuses them
@@ -141,7 +141,13 @@ function invalidRequestStatuses({ method }: RouteSpec): number[] {
 
 /** People are answered with a page whatever goes wrong. */
 function errorPages({ method, path, answers: usual }: RouteSpec): Json {
-  const statuses = [...(path.includes(':provider') ? [404] : []), ...(method === 'POST' ? [413, 415] : []), 429, 500];
+  const statuses = [
+    ...(path.includes(':provider') ? [404] : []),
+    ...(method === 'POST' ? [413, 415] : []),
+    429,
+    500,
+    503,
+  ];
   const page = { description: 'A plain page that says what is wrong.' };
   return Object.fromEntries(statuses.filter((status) => !(status in usual)).map((status) => [status, page]));
 }

@@ -8,6 +8,7 @@ import type { Caller } from '../callers/caller';
 import { secondsUntil } from '../http/seconds-until';
 import { DemandService, type DemandOutcome } from '../integrations/demand.service';
 import { judge, judgeAfterRefresh } from './token-read';
+import { ReadShare } from './read-share';
 import { TokenReadsService } from './token-reads.service';
 
 /** A token as product services receive it. */
@@ -22,10 +23,16 @@ export interface TokenAnswer {
 
 /** When to ask again for a token whose provider is away, if the schedule does not tell. */
 const ASK_AGAIN_SECONDS = 5;
+/** Of the pool's ten connections: the others are for connects, callbacks and what is written. */
+const READS_AT_ONCE = 6;
+/** Below the five seconds after which the pool itself gives up. */
+const READ_PATIENCE_MS = 3_000;
 
 /** Hands out valid access tokens. */
 @Injectable()
 export class TokensService {
+  private readonly share = new ReadShare(READS_AT_ONCE, READ_PATIENCE_MS);
+
   constructor(
     private readonly providers: ProviderRegistry,
     private readonly integrations: IntegrationRepository,
@@ -72,7 +79,7 @@ export class TokensService {
   }
 
   private async find(orgId: OrgId, provider: ProviderId): Promise<TokenRow> {
-    const token = await this.integrations.readToken(orgId, provider);
+    const token = await this.share.take(() => this.integrations.readToken(orgId, provider));
     if (!token) throw new HubError('not_connected', 'This org has not connected this provider.');
     return token;
   }

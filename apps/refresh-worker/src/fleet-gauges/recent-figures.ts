@@ -1,9 +1,10 @@
-import { within } from '@hub/worker';
-
 /** Figures are good for so long: however many gauges and readers ask, the database is asked once in it. */
 const GOOD_FOR_MS = 10_000;
 /** An export waits no longer. */
 const PATIENCE_MS = 2_000;
+/** While a look takes longer than that, those before it are told for so long: a slow database is not one that is away. */
+const GOOD_MEANWHILE_MS = 30_000;
+const SLOW = Symbol('slow');
 
 /** Figures that were read a moment ago, shared by all who ask. */
 export class RecentFigures<Figures> {
@@ -23,17 +24,26 @@ export class RecentFigures<Figures> {
     private readonly nowMs: () => number = () => performance.now(),
   ) {}
 
-  /** @returns figures that are ten seconds old at most; `undefined` if there are none within two seconds. It never throws */
+  /**
+   * @returns figures that are ten seconds old at most, thirty while a look is slow; `undefined` if there are none within two
+   *          seconds. It never throws
+   */
   async now(): Promise<Figures | undefined> {
-    const { latest } = this;
-    if (latest && this.nowMs() - latest.readMs < GOOD_FOR_MS) return latest.figures;
+    const latest = this.notOlderThan(GOOD_FOR_MS);
+    if (latest) return latest.figures;
     try {
-      return await within(PATIENCE_MS, this.look(), 'the figures took too long');
+      const found = await soon(this.look());
+      return found === SLOW ? this.notOlderThan(GOOD_MEANWHILE_MS)?.figures : found;
     } catch (error) {
       if (!this.isTroubled) this.tell(error);
       this.isTroubled = true;
       return undefined;
     }
+  }
+
+  private notOlderThan(ms: number): { readonly figures: Figures } | undefined {
+    const { latest } = this;
+    return latest && this.nowMs() - latest.readMs < ms ? latest : undefined;
   }
 
   private look(): Promise<Figures> {
@@ -51,4 +61,12 @@ export class RecentFigures<Figures> {
     this.reading.catch(() => undefined); // whoever waits hears of it; one that nobody waits for any more is no bug
     return this.reading;
   }
+}
+
+async function soon<T>(coming: Promise<T>): Promise<T | typeof SLOW> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<typeof SLOW>((resolve) => {
+    timer = setTimeout(() => resolve(SLOW), PATIENCE_MS);
+  });
+  return Promise.race([coming, late]).finally(() => clearTimeout(timer));
 }

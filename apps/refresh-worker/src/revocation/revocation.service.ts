@@ -1,5 +1,5 @@
 import { IntegrationRepository, RevocationRepository, type Revocation } from '@hub/database';
-import { failure, ladderIsSpent, retryDelayMs, type Actor, type Failure, type OrgId } from '@hub/domain';
+import { egressEvents, failure, ladderIsSpent, retryDelayMs, type Actor, type Failure, type OrgId } from '@hub/domain';
 import { ProviderRegistry, speaksOAuth, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
 import type { JobOutcome, Work } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
@@ -91,7 +91,7 @@ export class RevocationService {
     await this.revocations.postpone(
       revocation,
       { code, retryInMs: deadLetter ? null : retryDelayMs(attempts) },
-      { name: 'revocation.failed', detail },
+      [{ name: 'revocation.failed', detail }, ...egressEvents({ reason })],
       WORKER,
     );
     return deadLetter ? 'give_up' : 'try_again';

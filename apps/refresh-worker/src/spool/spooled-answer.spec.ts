@@ -37,6 +37,12 @@ it('reads what was written before there were data keys', () => {
   expect(parseAnswer(formatAnswer(before as SpooledAnswer))).toEqual({ ...before, dataKey: null });
 });
 
+it('keeps what a grant has changed, and writes nothing where that is nothing', () => {
+  const changed = { ...answer, rescoped: { missing: 'a' } };
+  expect(parseAnswer(formatAnswer(changed))).toEqual(changed);
+  expect(formatAnswer(answer)).not.toContain('rescoped'); // so that the release before reads it
+});
+
 it('keeps apart what a grant does not say', () => {
   const silent = { ...answer, doubt: null, grant: { ...answer.grant, refreshToken: undefined, scope: undefined } };
   expect(parseAnswer(formatAnswer(silent))).toEqual(silent);

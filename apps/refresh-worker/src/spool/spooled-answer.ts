@@ -1,4 +1,4 @@
-import type { IntegrationId, OrgId, ProviderId, Sealed, SealedGrant, Status } from '@hub/domain';
+import type { IntegrationId, OrgId, ProviderId, ScopeChange, Sealed, SealedGrant, Status } from '@hub/domain';
 import { STATUSES } from '@hub/domain';
 import type { WrappedDataKey } from '@hub/token-vault';
 import { z } from 'zod';
@@ -22,6 +22,8 @@ export interface SpooledAnswer {
   /** When it came, by the database's clock. */
   readonly answeredAt: Date;
   readonly doubt: Doubt | null;
+  /** What the grant may do otherwise than the one before; absent where that is nothing, and in files of before. */
+  readonly rescoped?: ScopeChange;
 }
 
 const FORMAT = 1;
@@ -57,6 +59,7 @@ const spooledAnswer = z.strictObject({
     .default(null),
   answeredAt: time,
   doubt: z.strictObject({ retry: z.string(), lost: z.string() }).nullable(),
+  rescoped: z.strictObject({ added: z.string().optional(), missing: z.string().optional() }).optional(),
 });
 
 /** Names an answer: one for each claim. */
@@ -72,7 +75,7 @@ export function formatAnswer(answer: SpooledAnswer): string {
 export function parseAnswer(text: string): SpooledAnswer | undefined {
   const parsed = spooledAnswer.safeParse(parseJson(text));
   if (!parsed.success) return undefined;
-  const { format: _format, grant, ...answer } = parsed.data;
+  const { format: _format, grant, rescoped, ...answer } = parsed.data;
   return {
     ...answer,
     orgId: answer.orgId as OrgId,
@@ -81,6 +84,7 @@ export function parseAnswer(text: string): SpooledAnswer | undefined {
     dataKey: answer.dataKey as WrappedDataKey | null,
     answeredAt: new Date(answer.answeredAt),
     doubt: answer.doubt as Doubt | null,
+    ...(rescoped && { rescoped }),
     grant: {
       accessToken: grant.accessToken as Sealed,
       refreshToken: grant.refreshToken as Sealed | undefined,

@@ -30,7 +30,8 @@ export class RevocationEntity {
 /** A row of `token_inbox`: a grant that came when its epoch had passed. */
 @Entity('token_inbox')
 @Index('token_inbox_by_org', ['orgId'])
-@Index('token_inbox_once', ['integrationId', 'epoch', 'issuedAt'], { unique: true })
+@Index('token_inbox_integration', ['integrationId'])
+@Index('token_inbox_once', ['orgId', 'integrationId', 'epoch', 'issuedAt'], { unique: true })
 export class LateGrantEntity {
   @PrimaryGeneratedColumn('uuid') id: string;
   @Column('uuid', { name: 'org_id' }) orgId: string;

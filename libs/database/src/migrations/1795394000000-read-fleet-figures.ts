@@ -17,27 +17,18 @@ export class ReadFleetFigures1795394000000 implements MigrationInterface {
                      dead_refreshes bigint, dead_syncs bigint, dead_revocations bigint,
                      oldest_refresh float8, oldest_sync float8, oldest_revocation float8, oldest_grant float8)
       language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
-        with live as (
-          select i.provider, i.status, i.failed_refreshes, i.failed_syncs, i.expires_at, i.next_refresh_at, i.next_sync_at,
-            i.lease_until,
-            -- a failed refresh moves the next one on: the window began with the first
-            least(i.next_refresh_at, i.refresh_first_failed_at) as due_at,
-            -- while syncs fail the last good one was an interval before the first of them
-            greatest(i.connected_at, case when i.sync_first_failed_at is null then i.sync_settled_at
-                                          else i.sync_first_failed_at - p_sync_every end) as synced_at
-          from public.integrations i where i.status <> 'reauth_required'
-        ), refused as (
-          select i.provider, count(*) as integrations from public.integrations i where i.status = 'reauth_required' group by 1
-        ), counted as (
+        -- one scan: rows are wide
+        with counted as (
           select l.provider,
             count(*) filter (where l.status = 'connected') as connected,
             count(*) filter (where l.status = 'refresh_failing') as refresh_failing,
+            count(*) filter (where l.status = 'reauth_required') as reauth_required,
             count(*) filter (where l.expires_at <= now()) as lapsed,
             count(*) filter (where l.failed_refreshes = 1) as streak_1,
             count(*) filter (where l.failed_refreshes = 2) as streak_2,
             count(*) filter (where l.failed_refreshes = 3) as streak_3,
             count(*) filter (where l.failed_refreshes > 3) as streak_gt3,
-            max(case when l.due_at < l.expires_at
+            max(case when l.due_at < l.expires_at and l.due_at <= now()
                      then extract(epoch from now() - l.due_at)::float8 / extract(epoch from l.expires_at - l.due_at)::float8
                      when l.expires_at <= now() then 1 end) as window_elapsed,
             extract(epoch from min(l.expires_at) - now())::float8 as min_remaining,
@@ -47,7 +38,19 @@ export class ReadFleetFigures1795394000000 implements MigrationInterface {
             count(*) filter (where l.failed_syncs > p_rungs) as dead_syncs,
             min(l.next_refresh_at) filter (where l.lease_until is null or l.lease_until <= now()) as refresh_due_at,
             min(l.next_sync_at) as sync_due_at
-          from live l group by 1
+          from (
+            -- of one that waits for a person nothing counts but that it is there
+            select i.provider, i.status, i.lease_until, live.failed_refreshes, live.failed_syncs, live.expires_at,
+              live.next_refresh_at, live.next_sync_at, live.due_at, live.synced_at
+            from public.integrations i left join lateral (
+              select i.failed_refreshes, i.failed_syncs, i.expires_at, i.next_refresh_at, i.next_sync_at,
+                -- a failed refresh moves the next one on: the window began with the first
+                least(i.next_refresh_at, i.refresh_first_failed_at) as due_at,
+                -- while syncs fail the last good one was an interval before the first of them
+                greatest(i.connected_at, case when i.sync_first_failed_at is null then i.sync_settled_at
+                                              else i.sync_first_failed_at - p_sync_every end) as synced_at
+              where i.status <> 'reauth_required') live on true
+          ) l group by 1
         ), outbox as (
           select r.provider, count(*) filter (where r.next_attempt_at is null) as dead_revocations,
             min(r.next_attempt_at) as revocation_due_at,
@@ -58,7 +61,7 @@ export class ReadFleetFigures1795394000000 implements MigrationInterface {
           select distinct b.provider from public.provider_breakers b
             where b.closed_at is null and b.probe_at > now() - interval '2 minutes'
         )
-        select p.id, coalesce(c.connected, 0), coalesce(c.refresh_failing, 0), coalesce(refused.integrations, 0), coalesce(c.lapsed, 0),
+        select p.id, coalesce(c.connected, 0), coalesce(c.refresh_failing, 0), coalesce(c.reauth_required, 0), coalesce(c.lapsed, 0),
           coalesce(c.streak_1, 0), coalesce(c.streak_2, 0), coalesce(c.streak_3, 0), coalesce(c.streak_gt3, 0),
           greatest(c.window_elapsed, 0), c.min_remaining, greatest(c.sync_staleness, 0), coalesce(c.sync_overdue, 0),
           coalesce(c.dead_refreshes, 0), coalesce(c.dead_syncs, 0), coalesce(o.dead_revocations, 0),
@@ -68,7 +71,6 @@ export class ReadFleetFigures1795394000000 implements MigrationInterface {
           greatest(extract(epoch from now() - o.granted_back_at)::float8, 0)
         from public.providers p
         left join counted c on c.provider = p.id
-        left join refused on refused.provider = p.id
         left join outbox o on o.provider = p.id
         left join put_off on put_off.provider = p.id $$;
 

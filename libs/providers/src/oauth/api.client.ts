@@ -8,11 +8,13 @@ const TOO_MANY = 429;
 
 /** Calls a provider's API with one access token; every call has a deadline and a size limit, refusals are values. */
 export class GuardedApiClient implements ApiClient {
+  /** @param endsAtMs when all calls together must have ended, by `performance.now()`; without it each has the usual deadline */
   constructor(
     private readonly outbound: OutboundClient,
     private readonly definition: OAuthProvider,
     private readonly endpoints: Endpoints,
     private readonly accessToken: string,
+    private readonly endsAtMs = Infinity,
   ) {}
 
   get(path: string): Promise<ApiAnswer> {
@@ -34,10 +36,12 @@ export class GuardedApiClient implements ApiClient {
   }
 
   private async call(request: ApiRequest): Promise<ApiAnswer> {
+    const deadlineMs = Math.min(USUAL_DEADLINE_MS, this.endsAtMs - performance.now());
+    if (deadlineMs <= 0) return readApiAnswer(this.definition, { kind: 'no_answer', reason: 'timeout' });
     const outcome = await this.outbound.send({
       ...request,
       headers: { accept: 'application/json', ...request.headers, ...this.definition.apiHeaders(this.accessToken) },
-      deadlineMs: USUAL_DEADLINE_MS,
+      deadlineMs,
       maxBytes: API_BYTES,
     });
     if (outcome.kind === 'answer' && outcome.answer.status === TOO_MANY) noteThrottle(this.definition.id);

@@ -247,6 +247,17 @@ describe('the API', () => {
     });
   });
 
+  it('is asked for no longer than is left, and not at all once nothing is', async () => {
+    const { client, sent } = setUp(answered(200, {}));
+    const short = client.api(aProvider(), endpoints, 'at', { deadlineMs: 5_000 });
+    expect(await short.get('/x')).toMatchObject({ ok: true });
+    expect(sent[0]?.deadlineMs).toBeLessThanOrEqual(5_000);
+    expect(sent[0]?.deadlineMs).toBeGreaterThan(0);
+    const late = client.api(aProvider(), endpoints, 'at', { deadlineMs: 0 });
+    expect(await late.get('/x')).toMatchObject({ ok: false, failure: { reason: 'timeout' }, status: null });
+    expect(sent).toHaveLength(1);
+  });
+
   it.each<[string, OutboundOutcome, string, number | null]>([
     ['a refused token', answered(401, {}), 'invalid_grant', 401],
     ['a missing right', answered(403, {}), 'insufficient_scope', 403],

@@ -35,7 +35,7 @@ export interface CallOptions {
 }
 
 /** A person waits for an exchange (contract: an unusable answer is told within ten seconds). */
-const EXCHANGE_DEADLINE_MS = 10_000;
+export const EXCHANGE_DEADLINE_MS = 10_000;
 
 /**
  * The one conversation with token endpoints: exchange, refresh, revoke. Expected refusals are values; it throws only
@@ -93,11 +93,17 @@ export class OAuthClient {
     });
   }
 
-  /** The provider's API with this access token put in. */
-  api(provider: RegisteredProvider, endpoints: Endpoints, accessToken: string): ApiClient {
+  /** The provider's API with this access token put in. With a deadline, all calls together end within it. */
+  api(
+    provider: RegisteredProvider,
+    endpoints: Endpoints,
+    accessToken: string,
+    { deadlineMs }: CallOptions = {},
+  ): ApiClient {
     const { definition } = provider;
     if (definition.authMode !== 'oauth2') throw new Error(`${definition.id} has no API token`);
-    return new GuardedApiClient(this.outbound, definition, endpoints, accessToken);
+    const endsAtMs = deadlineMs === undefined ? undefined : performance.now() + deadlineMs;
+    return new GuardedApiClient(this.outbound, definition, endpoints, accessToken, endsAtMs);
   }
 
   private grant(
