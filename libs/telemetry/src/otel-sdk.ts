@@ -1,17 +1,13 @@
-import { OTLPMetricExporter as JsonMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
-import { OTLPMetricExporter as ProtobufMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
 import { OTLPTraceExporter as JsonTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as ProtobufTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
 import { RuntimeNodeInstrumentation } from '@opentelemetry/instrumentation-runtime-node';
-import { PeriodicExportingMetricReader, type PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace';
 import type { Signals, WritableEnvironment } from './otel-environment';
 import { safeSpan } from './safe-spans';
-import { temporalityOf } from './temporality';
 
 /** Parameters whose values are secrets, should any instrumentation look at a query. */
 const SECRET_PARAMETERS = [
@@ -22,10 +18,9 @@ const SECRET_PARAMETERS = [
 type Environment = Readonly<WritableEnvironment>;
 
 /** OpenTelemetry's kit as the hub uses it, started. It reads `OTEL_*` of the process itself. @param environment that of the process */
-export function startSdk({ traces, metrics }: Signals, environment: Environment): NodeSDK {
+export function startSdk({ traces }: Signals, environment: Environment): NodeSDK {
   const sdk = new NodeSDK({
     ...(traces && { spanProcessors: [batchesOf(safely(traceExporter(environment)), environment)] }),
-    ...(metrics && { metricReaders: [everySoOften(metricExporter(environment), environment)] }),
     instrumentations: [
       new HttpInstrumentation({
         ignoreIncomingRequestHook: ({ url = '' }) => url.startsWith('/health/'),
@@ -47,29 +42,6 @@ function traceExporter(environment: Environment): SpanExporter {
   const protocol = environment['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] || environment['OTEL_EXPORTER_OTLP_PROTOCOL'];
   const isJson = protocol === 'http/json';
   return isJson ? new JsonTraceExporter() : new ProtobufTraceExporter();
-}
-
-/** The same for metrics, whose gauges the kit's own exporter would tell long after they ended. */
-function metricExporter(environment: Environment): PushMetricExporter {
-  const protocol = environment['OTEL_EXPORTER_OTLP_METRICS_PROTOCOL'] || environment['OTEL_EXPORTER_OTLP_PROTOCOL'];
-  const exporter = protocol === 'http/json' ? new JsonMetricExporter() : new ProtobufMetricExporter();
-  exporter.selectAggregationTemporality = temporalityOf;
-  return exporter;
-}
-
-/** Metrics as often as `OTEL_METRIC_EXPORT_*` wants them; an interval that is wrong is told by the configuration. */
-function everySoOften(exporter: PushMetricExporter, environment: Environment): PeriodicExportingMetricReader {
-  const positive = (name: string, otherwise: number): number => {
-    const value = Number(environment[name] || NaN);
-    return value > 0 ? value : otherwise;
-  };
-  const intervalMs = positive('OTEL_METRIC_EXPORT_INTERVAL', 15_000);
-  return new PeriodicExportingMetricReader({
-    exporter,
-    exportIntervalMillis: intervalMs,
-    // the reader throws where an export may take longer than the interval
-    exportTimeoutMillis: Math.min(positive('OTEL_METRIC_EXPORT_TIMEOUT', 3_000), intervalMs),
-  });
 }
 
 /** Batches as `OTEL_BSP_*` wants them; the kit reads these for its own exporters alone. */
