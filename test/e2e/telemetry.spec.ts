@@ -58,6 +58,8 @@ it('a refresh that its provider fails is an error in the job and in the call', a
   await caller.refresh('google_drive');
   const exchange = await named('oauth.exchange refresh', ({ isError }) => isError);
   expect(exchange.attributes).toMatchObject({ 'error.type': 'provider_unavailable' });
+  const job = await named('process token-refresh', ({ traceId }) => traceId === exchange.traceId);
+  expect(job).toMatchObject({ isError: true, attributes: { 'error.type': 'provider_unavailable' } });
 });
 
 it('no span and no metric holds a token, a state, a code or a key', async () => {

@@ -1,4 +1,6 @@
-export { JobConsumer, type JobOutcome, type Lane } from './job.consumer';
+export { spannedHere } from './job-spans';
+export type { JobOutcome } from './job-outcome';
+export { JobConsumer, type Lane } from './job.consumer';
 export { JobProducer, type Ring, type RingOutcome } from './job.producer';
 export {
   JOBS,

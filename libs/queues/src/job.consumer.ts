@@ -4,6 +4,7 @@ import { inSpan, type HubLogger } from '@hub/telemetry';
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import { countStalled, recordEnd, recordStart, tellJobs } from './job-metrics';
 import type { JobProducer } from './job.producer';
+import { errorOf, type JobOutcome } from './job-outcome';
 import { messageFacts, ringerOf, workFacts } from './job-spans';
 import { JOBS, ladderBackoff, queueName, type JobName, type Work } from './queue-catalog';
 import type { RedisConnections } from './redis-connections';
@@ -19,14 +20,6 @@ const FAREWELL_MS = 5_000;
 const DRAIN_LOOK_MS = 50;
 /** A lane's pace is kept in short stretches: all of a second's starts at once would meet those of the next at the provider. */
 const STRETCHES_IN_SECOND = 4;
-
-/**
- * What became of a job: done; done and to come again after a while; done, but its provider asks for patience, so that the
- * lane starts nothing for a while; or to be tried again by the queue's backoff. The message of a failed job reaches Redis,
- * so it is one of few fixed words.
- */
-export type JobOutcome =
-  'done' | { readonly againInMs: number } | { readonly holdLaneMs: number } | 'try_again' | 'give_up';
 
 /** The queue of one provider: a slow one holds up nobody else. */
 export interface Lane {
@@ -173,11 +166,6 @@ export class JobConsumer {
     const closed = Promise.allSettled(this.workers.map((worker) => worker.close(isRude)));
     await Promise.race([closed, setTimeout(FAREWELL_MS, undefined, { ref: false })]);
   }
-}
-
-/** What a job failed by, as far as its queue is told. */
-function errorOf(outcome: JobOutcome): string | undefined {
-  return outcome === 'try_again' || outcome === 'give_up' ? outcome : undefined;
 }
 
 /** BullMQ counts starts in stretches of time: as many as fit, and a stretch for just as many. */

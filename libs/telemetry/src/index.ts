@@ -25,5 +25,5 @@ export { tellBuild } from './build-info';
 export { TelemetryModule } from './telemetry.module';
 export { schedulerStarted, schedulerSucceeded, type SchedulerName } from './scheduler-times';
 export { startTelemetry, stopTelemetry, telemetryTellsTo } from './otel';
-export { inSpan, nameRoute, traceparentNow, type SpanOptions } from './spans';
+export { failSpan, inSpan, nameRoute, tellSpan, traceparentNow, type SpanOptions } from './spans';
 export { temporalityOf } from './temporality';

@@ -71,10 +71,10 @@ class Complaints implements DiagLogger {
   private toldMs = -Infinity;
 
   error(...words: unknown[]): void {
-    if (performance.now() - this.toldMs < TELL_EVERY_MS) return;
+    if (!logger || performance.now() - this.toldMs < TELL_EVERY_MS) return;
     this.toldMs = performance.now();
     const code = /\b(E[A-Z]{4,}|HTTP \d{3}|[Tt]imeout|[Tt]imed out)\b/.exec(words.map(String).join(' '))?.[1];
-    logger?.warning('hub.telemetry.export_failed', { reason: code ?? 'unknown' });
+    logger.warning('hub.telemetry.export_failed', { reason: code ?? 'unknown' });
   }
 
   warn(): void {}

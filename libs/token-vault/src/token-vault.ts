@@ -1,4 +1,5 @@
 import { isUuid, type OrgId, type Sealed } from '@hub/domain';
+import { inSpan } from '@hub/telemetry';
 import { boundContext, type Cell } from './cell';
 import { recordDone, recordedOpening, recordFailed } from './crypto-metrics';
 import type { DataKeyStore, WrappedDataKey } from './data-key-store';
@@ -95,7 +96,7 @@ export class TokenVault {
    * @throws OpenFailed in every other case
    */
   async open(cell: Cell, sealed: string): Promise<PlainToken> {
-    return recordedOpening(() => this.unseal(cell, sealed));
+    return inSpan('crypto.open', { onlyWithin: true }, () => recordedOpening(() => this.unseal(cell, sealed)));
   }
 
   /** Draft, rewrap and note: what a rotation of the keys needs beside sealing and opening. */

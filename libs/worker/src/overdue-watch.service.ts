@@ -1,6 +1,13 @@
 import type { DueKind, DueNotice, DueNotices, DueRepository, DueWork } from '@hub/database';
-import type { JobConsumer, JobOutcome, JobProducer, RedisConnections, Work } from '@hub/queues';
-import { schedulerStarted, schedulerSucceeded, type HubLogger, type SchedulerName } from '@hub/telemetry';
+import {
+  spannedHere,
+  type JobConsumer,
+  type JobOutcome,
+  type JobProducer,
+  type RedisConnections,
+  type Work,
+} from '@hub/queues';
+import { inSpan, schedulerStarted, schedulerSucceeded, type HubLogger, type SchedulerName } from '@hub/telemetry';
 import { FairRuns } from './fair-runs';
 import { gapMs, nextLookMs, PATIENT_LOOKS, SHORTEST_LOOK_MS, watchAct, type QueueState } from './watch-plan';
 import { wedgeOf, type LaneProgress } from './wedge';
@@ -116,7 +123,10 @@ export class OverdueWatch {
   }
 
   private async look(duty: WatchDuty): Promise<void> {
-    const seen = await this.lookOnce(duty).catch((error: unknown) => this.noteBlindness(duty.kind, error));
+    const options = { askedBy: { traceparent: undefined } };
+    const seen = await inSpan(`scheduler ${SCHEDULERS[duty.kind]}`, options, () => this.lookOnce(duty)).catch(
+      (error: unknown) => this.noteBlindness(duty.kind, error),
+    );
     this.lookedMs.set(duty.kind, performance.now());
     if (seen) this.overdue.set(duty.kind, overdueByProvider(seen));
     const nextMs = seen ? nextLookMs(seen, duty.everyMs, Math.random()) : SHORTEST_LOOK_MS;
@@ -236,7 +246,7 @@ export class OverdueWatch {
 
   /** Whoever asks for patience is given it, here and by the queue. */
   private async run(duty: WatchDuty, work: Work): Promise<void> {
-    const outcome = await duty.runHere(work);
+    const outcome = await spannedHere(duty.kind, work, () => duty.runHere(work));
     if (typeof outcome !== 'object' || !('holdLaneMs' in outcome)) return;
     this.runs.hold(work.provider, outcome.holdLaneMs);
     if (this.connections.available) await this.producer.hold(duty.kind, work.provider, outcome.holdLaneMs);

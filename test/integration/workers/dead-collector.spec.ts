@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { AUTH } from '../../support/bearer';
 import { freePort } from '../../support/free-port';
 import { HubProcess } from '../../support/hub-process';
 import { eventually } from '../../support/eventually';
@@ -48,3 +49,24 @@ it.each(['dead', 'silent'])(
     expect(told()).toBe(1);
   },
 );
+
+it('a gateway answers beside a collector that is silent, ends with 0, and says that its last export is lost', async () => {
+  const port = String(await freePort());
+  const gateway = new HubProcess({
+    app: 'gateway',
+    environment: {
+      ...stand.settings.environment,
+      DATABASE_URL: stand.database.gatewayUrl,
+      PORT: port,
+      PUBLIC_URL: `http://localhost:${port}`,
+      AUTH_JWT_SECRET: AUTH.secret,
+      AUTH_ISSUER: AUTH.issuer,
+      AUTH_AUDIENCE: AUTH.audience,
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+    },
+    readyUrl: `http://127.0.0.1:${port}/health/ready`,
+  });
+  await gateway.start();
+  await gateway.stop(); // throws unless it ends by itself with 0
+  expect(gateway.lines.filter((line) => line.includes('hub.telemetry.last_export_lost'))).toHaveLength(1);
+});

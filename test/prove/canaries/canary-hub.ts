@@ -6,6 +6,7 @@ import { AUTH } from '../../support/bearer';
 import { Caller } from '../../support/caller';
 import { Conformity } from '../../support/conformity';
 import { eventually } from '../../support/eventually';
+import { OtlpReceiver } from '../../support/otlp-receiver';
 import { Person } from '../../support/person';
 import { ProveHub } from '../fleet/prove-hub';
 import type { Surroundings } from '../scenario';
@@ -41,6 +42,8 @@ export const CONTROL_ACCOUNT = 'the name of an account';
 export const CONTROL_PROBLEM = 'the type of a problem';
 /** The same for what apps write of themselves. */
 export const CONTROL_START = 'the record of a start';
+/** The same for metrics, which tell of no org. */
+export const CONTROL_METRIC = 'the name of a metric';
 
 /** A whole hub whose every secret is known, with a line to listen on at either side. */
 export class CanaryHub {
@@ -52,6 +55,7 @@ export class CanaryHub {
     readonly canaries: Canaries,
     readonly provider: ProviderTap,
     readonly gateway: GatewayTap,
+    readonly collector: OtlpReceiver,
   ) {}
 
   static async start(surroundings: Surroundings): Promise<CanaryHub> {
@@ -64,6 +68,8 @@ export class CanaryHub {
     });
     const canaries = new Canaries();
     const secrets = secretSettings(canaries);
+    const collector = await OtlpReceiver.start();
+    atEnd(() => collector.stop());
     const endpointsFile = path.join(workFolder, `canary-endpoints-${process.pid}.json`);
     const hub = await ProveHub.prepare({
       servers,
@@ -75,6 +81,8 @@ export class CanaryHub {
       gateways: 1,
       settings: {
         ...secrets,
+        ...collector.environment,
+        OTEL_EXPORTER_OTLP_HEADERS: `authorization=${canaries.make('password of the collector')}`,
         SITE_URL,
         TRUST_PROXY: '127.0.0.1/32', // callers come from addresses of their own
         PROVIDER_ENDPOINTS_FILE: endpointsFile,
@@ -102,7 +110,7 @@ export class CanaryHub {
     const [first] = hub.gateways;
     const gateway = await GatewayTap.start(first?.base ?? '', provider.base, canaries);
     atEnd(() => gateway.stop());
-    return new CanaryHub(servers, hub, canaries, provider, gateway);
+    return new CanaryHub(servers, hub, canaries, provider, gateway, collector);
   }
 
   /** The database as its superuser reaches it. */

@@ -11,7 +11,7 @@ export interface Piece {
   readonly bytes: Buffer;
 }
 
-/** A place where the hub or its servers write something down. Spans and metrics join here once there are any. */
+/** A place where the hub or its servers write something down, or that they send it to. */
 export interface Source {
   readonly name: string;
   /** A control: this stands in it, openly, or it has not been searched. */

@@ -2,7 +2,15 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CanarySearch } from '../canaries/canary-search';
-import { CanaryHub, CONTROL_ACCOUNT, CONTROL_ORG, CONTROL_PROBLEM, CONTROL_START, OAUTH } from '../canaries/canary-hub';
+import {
+  CanaryHub,
+  CONTROL_ACCOUNT,
+  CONTROL_METRIC,
+  CONTROL_ORG,
+  CONTROL_PROBLEM,
+  CONTROL_START,
+  OAUTH,
+} from '../canaries/canary-hub';
 import { ECHOES } from '../canaries/echoes';
 import { POSITIONS } from '../canaries/provider-tap';
 import type { Ended } from '../canaries/programs';
@@ -41,6 +49,7 @@ const KINDS = [
   'webhook URL',
   'database password',
   'Redis password',
+  'password of the collector',
   'secret in a wrong place',
   'secret in a bad setting',
 ];
@@ -140,6 +149,7 @@ async function controlsOf(hub: CanaryHub): Promise<Map<string, string>> {
     [row?.account_label ?? '', CONTROL_ACCOUNT],
     ['urn:hub:problem:', CONTROL_PROBLEM],
     ['"event.name":"hub.', CONTROL_START],
+    ['hub.oauth.exchange.duration', CONTROL_METRIC],
   ]);
 }
 
@@ -149,11 +159,15 @@ async function sourcesOf(
   ended: readonly Ended[],
   moments: Tour['moments'],
 ): Promise<Source[]> {
-  const { servers, gateway } = hub;
+  const { servers, gateway, collector } = hub;
   const answers = (from: (status: number) => boolean) => () =>
     gateway.answers
       .filter(({ status }) => from(status))
       .map(({ what, text }) => ({ where: what, bytes: Buffer.from(text) }));
+  const sent = (key: string) => () =>
+    collector.bodies
+      .filter((body) => body.startsWith(`{"${key}"`))
+      .map((body) => ({ where: key, bytes: Buffer.from(body) }));
   const logs = [...filesBelow(logFolder)];
   const logOf = (name: string) => () => logs.filter(({ where }) => where === `${name}.log`);
   await hub.hub.database.rows('checkpoint');
@@ -178,6 +192,8 @@ async function sourcesOf(
       holds: CONTROL_ACCOUNT,
       pieces: () => ended.map(({ what, out, err }) => ({ where: what, bytes: Buffer.from(`${out}\n${err}`) })),
     },
+    { name: 'spans', holds: CONTROL_ORG, pieces: sent('resourceSpans') },
+    { name: 'metrics', holds: CONTROL_METRIC, pieces: sent('resourceMetrics') },
   ];
 }
 
@@ -239,7 +255,8 @@ function megabytes(bytes: number): string {
 export const canaries: readonly Scenario[] = [
   {
     name: 'canaries',
-    proves: 'no secret of any kind stands in a log, an answer, Redis or PostgreSQL, whatever goes wrong',
+    proves:
+      'no secret of any kind stands in a log, an answer, a span, a metric, Redis or PostgreSQL, whatever goes wrong',
     weight: 2,
     run: runCanaries,
   },

@@ -15,7 +15,7 @@ import {
 } from '@hub/domain';
 import type { MetadataReading } from '@hub/providers';
 import type { JobOutcome, Work } from '@hub/queues';
-import { HubLogger, inSpan } from '@hub/telemetry';
+import { failSpan, HubLogger, inSpan } from '@hub/telemetry';
 import { KeyUnavailable } from '@hub/token-vault';
 import { SingleFlight } from '@hub/worker';
 import { Inject, Injectable } from '@nestjs/common';
@@ -77,7 +77,9 @@ export class SyncService {
     if (!target) return 'done';
     if (!isSyncDue(target.integration, target.loadedAt)) return comesEarly(target);
     const record = new SyncRecord(this.logger, target);
-    const read = await this.weighed(await inSpan('sync.fetch_page', {}, () => this.read(target)));
+    const read = await this.weighed(await inSpan('sync.fetch_page', { failureOf }, () => this.read(target)));
+    const failed = failureOf(read);
+    if (failed !== undefined) failSpan(failed);
     const decide = (current: Integration, at: Date): Change => this.changeAfter(read.reading, current, at);
     const settled = await inSpan('sync.commit', {}, () => this.integrations.settle(read.target, decide, WORKER));
     record.ended(read.reading, settled !== undefined);
@@ -113,6 +115,11 @@ export class SyncService {
     const change = afterSyncFailure(current, reading.failure, now, syncEveryMs);
     return reading.failure.code === 'internal' ? tellOfSeal(change, reading.failure.reason) : change;
   }
+}
+
+/** How spans name what a reading failed by. */
+function failureOf({ reading }: Read): string | undefined {
+  return reading.ok ? undefined : reading.failure.code;
 }
 
 /** A sealed token that does not open may have been tampered with: the trail tells of it by its own name. */

@@ -1,5 +1,6 @@
 import { presetExchanges, ProviderRegistry } from '@hub/providers';
 import { JobConsumer, type JobOutcome, type Work } from '@hub/queues';
+import { tellSpan } from '@hub/telemetry';
 import { LaneTurns } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
 import { presetRefreshes } from './refresh-metrics';
@@ -40,6 +41,7 @@ export class RefreshConsumer {
     const { provider } = work;
     await this.turns.turn(provider, this.perSecond(provider));
     const outcome = await this.refreshes.refresh(work);
+    tellSpan({ 'hub.outcome': outcome.kind });
     if (outcome.kind === 'throttled') this.turns.throttle(provider);
     return jobOutcome(outcome);
   }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { HubDatabase, type Lease, type NoLease, RefreshLeaseRepository, type Settlement } from '@hub/database';
 import { scopeChange, type Change, type Integration, type IntegrationId, type OrgId } from '@hub/domain';
 import { JobProducer, type Work } from '@hub/queues';
-import { inSpan } from '@hub/telemetry';
+import { failSpan, inSpan } from '@hub/telemetry';
 import { SingleFlight } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
 import type { SpooledAnswer } from '../spool/spooled-answer';
@@ -132,6 +132,7 @@ export class RefreshService {
     if (heard.kind === 'not_asked') return heard;
     if (heard.kind === 'granted') return this.keep(held, heard);
     const answer = await this.breakers.believe(work.provider, heard, lease.refusalHeldAt);
+    if (heard.kind !== 'works') failSpan('failure' in heard ? heard.failure.code : heard.kind);
     const now = held.now();
     const change = afterAnswer(lease.integration, answer, now, permission === 'probe');
     const settlement = await inSpan('token.commit', {}, () => this.leases.settle(held.lease, change, WORKER));
