@@ -8,7 +8,7 @@ import { runInOurPlace } from './run.mjs';
 /** Programs that write files of the repository; each takes `--check`, which only tells whether they are up to date. */
 const GENERATORS = [
   'libs/providers/generate-catalog.mjs',
-  'libs/telemetry/generate-metrics.mjs',
+  'deploy/local/generate-metrics.mjs',
   'deploy/dashboards/generate.mjs',
   'deploy/kubernetes/generate-rules.mjs',
 ];

@@ -41,7 +41,7 @@ export class MetricReadings {
     return new MetricReadings(provider, reader);
   }
 
-  /** Everything that an export would carry now. @throws Error if a gauge could not be read */
+  /** Everything that an export would carry now. Ask once at a time: what one collection tells of gauges another does not. @throws Error if a gauge could not be read */
   async all(): Promise<MetricData[]> {
     const { resourceMetrics, errors } = await this.reader.collect();
     if (errors.length > 0) throw errors[0];

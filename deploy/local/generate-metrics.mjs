@@ -10,7 +10,7 @@ const target = join(here, '../../docs/metrics.md');
 
 /** The catalogue itself: it imports nothing, so that it runs once its types are gone. */
 async function catalogue() {
-  const { code } = transformSync(readFileSync(join(here, 'src/metric-catalog.ts'), 'utf8'), {
+  const { code } = transformSync(readFileSync(join(here, '../../libs/telemetry/src/metric-catalog.ts'), 'utf8'), {
     swcrc: false,
     jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
     module: { type: 'es6' },
