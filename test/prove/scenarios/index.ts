@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario';
+import { alertsLive } from './alerts-live';
 import { auditChain } from './audit-chain';
 import { canaries } from './canaries';
 import { clocks } from './clocks';
@@ -25,6 +26,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...auditChain,
   ...mutation,
   ...canaries,
+  ...alertsLive,
   ...keyRotation,
   ...forgeries,
   ...clocks,
