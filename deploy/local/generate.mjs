@@ -6,7 +6,7 @@ import { inRoot, root } from './root.mjs';
 import { runInOurPlace } from './run.mjs';
 
 /** Programs that write files of the repository; each takes `--check`, which only tells whether they are up to date. */
-const GENERATORS = ['libs/providers/generate-catalog.mjs'];
+const GENERATORS = ['libs/providers/generate-catalog.mjs', 'deploy/dashboards/generate.mjs'];
 
 await runMain(async () => {
   await ensureInstalled();

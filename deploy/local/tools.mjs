@@ -20,7 +20,7 @@ export async function runTool(name) {
     throw new Refusal(`There is no ${main}.ts yet, so npm run ${name} has nothing to run.`);
   await ensureInstalled();
   await ensureBuilt({ say: console.log });
-  await compile({ folders: ['apps', 'libs', 'test'], into: OUTPUT, say: console.log });
+  await compile({ folders: ['apps', 'deploy/promql', 'libs', 'test'], into: OUTPUT, say: console.log });
   const program = ['--enable-source-maps', inRoot(OUTPUT, `${main}.js`), ...process.argv.slice(2)];
   return runInOurPlace(process.execPath, program, { cwd: root, env: plainEnvironment() });
 }

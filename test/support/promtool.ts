@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import path from 'node:path';
 
 const FETCH_WITHIN_MS = 150_000;
@@ -16,13 +16,14 @@ export interface Promtool {
  *
  * @throws {Error} naming what to do where there is none: alerts that nobody tests are not left out in silence
  */
-export function findPromtool(): Promtool {
+export async function findPromtool(): Promise<Promtool> {
   const script = path.join(process.cwd(), 'deploy/local/find-prometheus.mjs');
-  const answer = spawnSync(process.execPath, [script, 'promtool'], { encoding: 'utf8', timeout: FETCH_WITHIN_MS });
-  const found =
-    answer.status === 0
-      ? (JSON.parse(answer.stdout) as Promtool | { reason: string })
-      : { reason: `the look for it failed: ${answer.error?.message ?? answer.stderr}` };
+  const found = await new Promise<Promtool | { reason: string }>((resolve) => {
+    execFile(process.execPath, [script, 'promtool'], { timeout: FETCH_WITHIN_MS }, (error, stdout, stderr) => {
+      if (error) resolve({ reason: `the look for it failed: ${stderr || error.message}` });
+      else resolve(JSON.parse(stdout) as Promtool | { reason: string });
+    });
+  });
   if ('reason' in found)
     throw new Error(
       `The alerts cannot be tested without promtool: ${found.reason}. ` +
@@ -38,7 +39,12 @@ export interface PromtoolAnswer {
   readonly output: string;
 }
 
-/** Runs it to its end. @throws {Error} if it cannot be run */
+/**
+ * Runs it to its end.
+ *
+ * @param signal ends it before its time, which rejects
+ * @throws {Error} if it cannot be run
+ */
 export function runPromtool(
   { command, libraries }: Promtool,
   args: readonly string[],
@@ -47,7 +53,7 @@ export function runPromtool(
   const env = { PATH: process.env['PATH'], ...(libraries && { LD_LIBRARY_PATH: libraries }) };
   return new Promise((resolve, reject) => {
     execFile(command, [...args], { env, signal, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      if (error && typeof error.code !== 'number') reject(error);
+      if (error && typeof error.code !== 'number') reject(new Error('promtool did not run', { cause: error }));
       else resolve({ ok: !error, output: `${stdout}${stderr}` });
     });
   });

@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario';
+import { alertMutation } from './alert-mutation';
 import { alertsLive } from './alerts-live';
 import { auditChain } from './audit-chain';
 import { canaries } from './canaries';
@@ -13,21 +14,18 @@ import { provider } from './provider';
 import { races } from './races';
 import { rules } from './rules';
 import { setBack } from './set-back';
-import { restarts, stores } from './stores';
+import { stores } from './stores';
 
 /**
- * All scenarios in the order of their start (`run-all.ts`): those that only compute first, and what bears company that
- * computes; then the longest of those that take little of the machine, so that none of them is left alone at the end; then
- * those that take half of it and whose tokens must not lapse meanwhile, when nobody computes any more; last those that
- * take all of it.
+ * All scenarios in the order of their start (`run-all.ts`): those that only compute first, then the longest of those that
+ * take little of the machine, so that none of them is left alone at the end; last those that take all of it.
  */
 export const SCENARIOS: readonly Scenario[] = [
   ...rules,
   ...auditChain,
   ...mutation,
+  ...alertMutation,
   ...canaries,
-  ...alertsLive,
-  ...keyRotation,
   ...forgeries,
   ...clocks,
   ...provider,
@@ -36,6 +34,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...setBack,
   ...stores,
   ...herd,
-  ...restarts,
+  ...alertsLive,
+  ...keyRotation,
   ...kills,
 ];

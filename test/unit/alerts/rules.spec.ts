@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { parse } from 'yaml';
 import { knownSeries, type KnownSeries } from '../../../deploy/promql/known-metrics';
 import { readExpression } from '../../../deploy/promql/promql';
 import { unknownNames } from '../../../deploy/promql/unknown-names';
@@ -29,8 +31,8 @@ const known = new Map<string, KnownSeries>([
 
 describe('by promtool, which every test of rules needs', () => {
   let promtool: Promtool;
-  beforeAll(() => {
-    promtool = findPromtool();
+  beforeAll(async () => {
+    promtool = await findPromtool();
   }, 200_000);
 
   it.each(RULE_FILES)('%s passes its check and its lint', async (file) => {
@@ -102,6 +104,46 @@ describe('the check of names', () => {
     ['sum(rate(hub_audit_records_total[5m])', 'cannot be read at'],
   ])('finds what is wrong with %s', (expr, finding) => {
     expect(unknownNames(expr, known)).toEqual([expect.stringContaining(finding)]);
+  });
+});
+
+describe('the example for Alertmanager', () => {
+  const { route, inhibit_rules, receivers } = parse(
+    readFileSync(path.join(ALERTS_FOLDER, 'alertmanager.yaml'), 'utf8'),
+  ) as {
+    route: { receiver: string; routes: { matchers: string[]; receiver: string }[] };
+    inhibit_rules: { source_matchers: string[]; target_matchers: string[]; equal: string[] }[];
+    receivers: { name: string }[];
+  };
+
+  it('names alerts that are there', () => {
+    const matchers = [
+      ...route.routes.flatMap((one) => one.matchers),
+      ...inhibit_rules.flatMap((rule) => [...rule.source_matchers, ...rule.target_matchers]),
+    ];
+    const told = matchers.flatMap((matcher) => /^alertname="(\w+)"$/.exec(matcher)?.[1] ?? []);
+    expect(told).toEqual(['Watchdog', 'ProviderOutage', 'RefreshConsecutiveFailures']);
+    expect(told.filter((name) => !alertNames.includes(name))).toEqual([]);
+  });
+
+  it('sends pages to the pager, the heartbeat to its watcher, and the rest to the tickets', () => {
+    const routes = route.routes.map(({ matchers, receiver }) => [matchers, receiver]);
+    expect(routes).toEqual([
+      [['alertname="Watchdog"'], 'heartbeat'],
+      [['severity="page"'], 'pager'],
+    ]);
+    expect(route.receiver).toBe('tickets');
+    expect(receivers.map(({ name }) => name)).toEqual(['pager', 'tickets', 'heartbeat']);
+  });
+
+  it('lets an outage silence the streaks of its own provider alone', () => {
+    expect(inhibit_rules).toEqual([
+      {
+        source_matchers: ['alertname="ProviderOutage"'],
+        target_matchers: ['alertname="RefreshConsecutiveFailures"'],
+        equal: ['hub_provider'],
+      },
+    ]);
   });
 });
 

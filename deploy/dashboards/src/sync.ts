@@ -1,0 +1,84 @@
+import { CHOSEN, largest, metric, perSecond, quantile, type DashboardSpec } from './panel';
+
+export const sync: DashboardSpec = {
+  name: 'hub-sync',
+  title: 'Integrations Hub: sync',
+  description: 'How old metadata is, how syncs go, and what ran out of tries.',
+  byProvider: true,
+  rows: [
+    {
+      title: 'Metadata',
+      panels: [
+        {
+          title: 'Overdue',
+          description:
+            'Integrations whose last sync is older than two intervals. SyncStale makes a ticket after 15 minutes.',
+          kind: 'line',
+          unit: 'short',
+          badFrom: 1,
+          queries: [{ expr: largest('hub_provider', 'syncOverdue', CHOSEN), legend: '{{hub_provider}}' }],
+        },
+        {
+          title: 'Longest time since a sync',
+          description: 'The age of the metadata that is oldest.',
+          kind: 'line',
+          unit: 's',
+          queries: [{ expr: largest('hub_provider', 'syncStaleness', CHOSEN), legend: '{{hub_provider}}' }],
+        },
+        {
+          title: 'From due to committed, 95 of 100',
+          description: 'The latency of a sync: from the moment that it was due to its commit.',
+          kind: 'line',
+          unit: 's',
+          queries: [{ expr: quantile(0.95, 'syncLatency', 'hub_provider', CHOSEN), legend: '{{hub_provider}}' }],
+        },
+        {
+          title: 'Time of a run, 95 of 100',
+          description: 'How long one run of a sync takes.',
+          kind: 'line',
+          unit: 's',
+          queries: [{ expr: quantile(0.95, 'syncRunDuration', 'hub_provider', CHOSEN), legend: '{{hub_provider}}' }],
+        },
+        {
+          title: 'Runs',
+          description: 'Runs of syncs by outcome, and by the error of those that failed.',
+          kind: 'line',
+          unit: 'ops',
+          queries: [
+            {
+              expr: perSecond('hub_provider, hub_outcome, error_type', `${metric('syncRunDuration')}_count{${CHOSEN}}`),
+              legend: '{{hub_provider}} {{hub_outcome}} {{error_type}}',
+            },
+          ],
+        },
+        {
+          title: 'Error rate',
+          description: 'Share of the runs that failed. SyncErrorRate makes a ticket above a tenth.',
+          kind: 'line',
+          unit: 'percentunit',
+          badFrom: 0.1,
+          queries: [
+            {
+              expr:
+                `${perSecond('hub_provider', `${metric('syncRunDuration')}_count{hub_outcome="failed", ${CHOSEN}}`)} / ` +
+                perSecond('hub_provider', `${metric('syncRunDuration')}_count{${CHOSEN}}`),
+              legend: '{{hub_provider}}',
+            },
+          ],
+        },
+      ],
+    },
+    {
+      title: 'Out of tries',
+      panels: [
+        {
+          title: 'Dead letters',
+          description: 'Jobs that ran out of tries and were not replayed.',
+          kind: 'line',
+          unit: 'short',
+          queries: [{ expr: largest('hub_kind', 'deadLetters'), legend: '{{hub_kind}}' }],
+        },
+      ],
+    },
+  ],
+};
