@@ -4,6 +4,7 @@ import { seedFleet, type Member } from '../fleet/fleet';
 import { ProveHub } from '../fleet/prove-hub';
 import { AlertWatch } from '../live/alert-watch';
 import { Collector } from '../live/collector';
+import { panelQueries, WITHOUT_DATA } from '../live/panels';
 import { Prometheus } from '../live/prometheus';
 import { SCALE, scaledRules } from '../live/scaled-rules';
 import type { Claim, Row, Scenario, Surroundings } from '../scenario';
@@ -184,6 +185,17 @@ async function noWorkers(stage: Stage): Promise<void> {
   });
 }
 
+/** Every panel of the dashboards has something to draw, but for those that are named. */
+async function panels(stage: Stage, prometheus: Prometheus): Promise<void> {
+  const queries = panelQueries().filter(({ panel }) => !(panel in WITHOUT_DATA));
+  const empty: string[] = [];
+  for (const { panel, expr } of queries) if ((await prometheus.seriesOf(expr)) === 0) empty.push(panel);
+  stage.claim(
+    queries.length > 0 && empty.length === 0,
+    `${queries.length} queries of panels give a series${empty.length > 0 ? `, but ${empty.join(', ')}` : ''}; ${Object.keys(WITHOUT_DATA).length} panels have no data here`,
+  );
+}
+
 async function run(surroundings: Surroundings): Promise<Row> {
   const { atEnd, dist, logFolder, workFolder, say } = surroundings;
   const collector = await Collector.start(FORGET_AFTER_MS);
@@ -214,6 +226,7 @@ async function run(surroundings: Surroundings): Promise<Row> {
   await streak(stage);
   await lapse(stage);
   await wrongSecret(stage);
+  await panels(stage, prometheus);
   await noWorkers(stage);
   const errors = await prometheus.ruleErrors();
   stage.claim(
