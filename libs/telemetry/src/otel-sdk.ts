@@ -19,6 +19,9 @@ const SECRET_PARAMETERS = [
   ...['handle', 'flow', 'hmac', 'csrf'],
 ];
 
+/** Where the setting is none; the configuration says so. */
+const USUAL_INTERVAL_MS = 15_000;
+
 type Environment = Readonly<WritableEnvironment>;
 
 /** OpenTelemetry's kit as the hub uses it, started. It reads `OTEL_*` of the process itself. @param environment that of the process */
@@ -61,10 +64,12 @@ function numberOf(name: string, environment: Environment): number | undefined {
 function readerOf(environment: Environment): PeriodicExportingMetricReader {
   const exporter = isJson('METRICS', environment) ? new JsonMetricExporter() : new ProtobufMetricExporter();
   exporter.selectAggregationTemporality = temporalityOf;
+  const intervalMs = numberOf('OTEL_METRIC_EXPORT_INTERVAL', environment) || USUAL_INTERVAL_MS;
+  const timeoutMs = numberOf('OTEL_METRIC_EXPORT_TIMEOUT', environment) || intervalMs;
   return new PeriodicExportingMetricReader({
     exporter,
-    exportIntervalMillis: numberOf('OTEL_METRIC_EXPORT_INTERVAL', environment),
-    exportTimeoutMillis: numberOf('OTEL_METRIC_EXPORT_TIMEOUT', environment),
+    exportIntervalMillis: intervalMs,
+    exportTimeoutMillis: Math.min(timeoutMs, intervalMs), // it throws where an export may take longer than the interval
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario';
 import { alertMutation } from './alert-mutation';
+import { alertsLive } from './alerts-live';
 import { auditChain } from './audit-chain';
 import { canaries } from './canaries';
 import { clocks } from './clocks';
@@ -13,13 +14,11 @@ import { provider } from './provider';
 import { races } from './races';
 import { rules } from './rules';
 import { setBack } from './set-back';
-import { restarts, stores } from './stores';
+import { stores } from './stores';
 
 /**
- * All scenarios in the order of their start (`run-all.ts`): those that only compute first, and what bears company that
- * computes; then the longest of those that take little of the machine, so that none of them is left alone at the end; then
- * those that take half of it and whose tokens must not lapse meanwhile, when nobody computes any more; last those that
- * take all of it.
+ * All scenarios in the order of their start (`run-all.ts`): those that only compute first, then the longest of those that
+ * take little of the machine, so that none of them is left alone at the end; last those that take all of it.
  */
 export const SCENARIOS: readonly Scenario[] = [
   ...rules,
@@ -27,7 +26,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...mutation,
   ...alertMutation,
   ...canaries,
-  ...keyRotation,
   ...forgeries,
   ...clocks,
   ...provider,
@@ -36,6 +34,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...setBack,
   ...stores,
   ...herd,
-  ...restarts,
+  ...alertsLive,
+  ...keyRotation,
   ...kills,
 ];
