@@ -32,9 +32,9 @@ export const SCENARIOS: readonly Scenario[] = [
   ...manners,
   ...races,
   ...setBack,
+  ...keyRotation,
   ...stores,
   ...herd,
   ...alertsLive,
-  ...keyRotation,
   ...kills,
 ];
