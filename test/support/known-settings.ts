@@ -9,16 +9,8 @@ export const providerSettings: readonly string[] = configurableProviders.flatMap
   credentialPrefix === null ? [] : ['CLIENT_ID', 'CLIENT_SECRET', 'SCOPES'].map((end) => `${credentialPrefix}_${end}`),
 );
 
-/** Settings of OpenTelemetry's kit that the deployments set: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
-export const OTEL_SETTINGS: readonly string[] = [
-  'OTEL_SERVICE_NAME',
-  'OTEL_RESOURCE_ATTRIBUTES',
-  'OTEL_EXPORTER_OTLP_ENDPOINT',
-  'OTEL_EXPORTER_OTLP_PROTOCOL',
-  'OTEL_METRIC_EXPORT_INTERVAL',
-  'OTEL_TRACES_SAMPLER',
-  'OTEL_NODE_RESOURCE_DETECTORS',
-];
+/** Settings of OpenTelemetry's kit that the deployments set and no app looks at itself. */
+export const OTEL_SETTINGS: readonly string[] = ['OTEL_TRACES_SAMPLER', 'OTEL_NODE_RESOURCE_DETECTORS'];
 
 /** Whether a variable is a setting that an app reads, by itself or as the `_FILE` of a secret one. */
 export function isKnownSetting(name: string): boolean {
