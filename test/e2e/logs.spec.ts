@@ -60,9 +60,10 @@ async function tourOf(provider: 'shopify' | 'notion' | 'google_drive'): Promise<
   keep('the address of a confirm page', confirm.split('/').at(-1));
   const form = formOn(await (await other.get(confirm)).text());
   keep('a csrf proof', form?.fields[0]?.[1]);
-  await other.post(confirm, form?.fields ?? []);
+  // before they are taken back
   for (const jar of [...person.cookies.values(), ...other.cookies.values()])
     for (const [name, value] of jar) keep(`the cookie ${name}`, value);
+  await other.post(confirm, form?.fields ?? []);
 
   await hub.event(caller, 'sync.completed');
   await rememberTokens(caller.claims.org, provider);

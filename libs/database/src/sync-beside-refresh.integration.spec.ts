@@ -125,7 +125,8 @@ class Story {
     }>(
       `select status, next_sync_at, next_refresh_at, coalesce(next_refresh_at <= now(), false) as is_due,
          exists (select from public.token_inbox late
-                 where late.integration_id = i.id and late.issued_at > greatest(i.issued_at, i.connected_at)) as has_late,
+                 where late.integration_id = i.id and late.epoch >= i.connected_epoch
+                   and late.issued_at > greatest(i.issued_at, i.connected_at)) as has_late,
          array(select name from public.audit_events where integration_id = i.id
                  and name in ('integration.connected', 'integration.recovered', $2) order by seq) as told
        from public.integrations i where id = $1`,
