@@ -27,7 +27,7 @@ export function startTelemetry(app: string, environment: WritableEnvironment): v
   if (sdk || !(signals.traces || signals.metrics)) return;
   completeEnvironment(environment, app, signals);
   diag.setLogger(new Complaints(), { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
-  // only where it is wanted: loading it takes a third of a second and tens of megabytes
+  // only where it is wanted: loading it took 70 to 80 ms and 13 MB (Node 20)
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const { startSdk } = require('./otel-sdk') as typeof Sdk;
   sdk = startSdk(signals, environment);

@@ -36,10 +36,9 @@ export interface SpanOptions<T> {
  * Runs a piece of work as a span. It ends with the work, as an error if the work throws or `failureOf` names a failure.
  * Without telemetry the work runs as it is.
  */
-export async function inSpan<T>(name: string, options: SpanOptions<T>, work: (span: Span) => Promise<T>): Promise<T> {
+export async function inSpan<T>(name: string, options: SpanOptions<T>, work: () => Promise<T>): Promise<T> {
   const { kind = 'internal', facts = {}, askedBy, onlyWithin = false, failureOf } = options;
-  const parent = trace.getSpan(context.active());
-  if (onlyWithin && !parent?.isRecording()) return work(trace.getSpan(ROOT_CONTEXT) ?? NO_SPAN);
+  if (onlyWithin && !trace.getActiveSpan()?.isRecording()) return work();
   const link = askedBy && contextOf(askedBy.traceparent);
   const settings = {
     kind: KINDS[kind],
@@ -49,7 +48,7 @@ export async function inSpan<T>(name: string, options: SpanOptions<T>, work: (sp
   };
   return trace.getTracer(SCOPE).startActiveSpan(name, settings, async (span) => {
     try {
-      const result = await work(span);
+      const result = await work();
       const failure = failureOf?.(result);
       if (failure !== undefined) fail(span, failure);
       return result;
@@ -61,8 +60,6 @@ export async function inSpan<T>(name: string, options: SpanOptions<T>, work: (sp
     }
   });
 }
-
-const NO_SPAN = trace.wrapSpanContext({ traceId: '0'.repeat(32), spanId: '0'.repeat(16), traceFlags: 0 });
 
 function fail(span: Span, type: string): void {
   span.setAttribute('error.type', type);
@@ -94,7 +91,7 @@ function contextOf(traceparent: string | undefined) {
 
 /** Ids of the trace that runs now, for a record of the log; empty without one. */
 export function traceIdsNow(): { trace_id?: string; span_id?: string } {
-  const ids = trace.getSpan(context.active())?.spanContext();
+  const ids = trace.getActiveSpan()?.spanContext();
   return ids && trace.isSpanContextValid(ids) ? { trace_id: ids.traceId, span_id: ids.spanId } : {};
 }
 

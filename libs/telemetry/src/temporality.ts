@@ -1,4 +1,9 @@
-import { AggregationTemporality, InstrumentType } from '@opentelemetry/sdk-metrics';
+import type { AggregationTemporality, InstrumentType } from '@opentelemetry/sdk-metrics';
+
+// the SDK's own values, written out: to import them is to load it at every start, wanted or not
+const DELTA: AggregationTemporality.DELTA = 0;
+const CUMULATIVE: AggregationTemporality.CUMULATIVE = 1;
+const GAUGES: readonly string[] = ['GAUGE', 'OBSERVABLE_GAUGE'];
 
 /**
  * How an export tells each kind of instrument. Counts are sums since the start, as Prometheus takes them. A gauge is told as
@@ -7,6 +12,5 @@ import { AggregationTemporality, InstrumentType } from '@opentelemetry/sdk-metri
  * would never be seen. On the wire a gauge has no temporality.
  */
 export function temporalityOf(instrument: InstrumentType): AggregationTemporality {
-  const isGauge = instrument === InstrumentType.OBSERVABLE_GAUGE || instrument === InstrumentType.GAUGE;
-  return isGauge ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE;
+  return GAUGES.includes(instrument) ? DELTA : CUMULATIVE;
 }
