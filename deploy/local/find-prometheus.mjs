@@ -1,13 +1,8 @@
 import { findPrometheus } from './prometheus.mjs';
 import { inRoot } from './root.mjs';
+import { tellFound } from './tell-found.mjs';
 
-// For tests: where `promtool` or `prometheus`, whichever is named, is, or why there is none.
+// `promtool` or `prometheus`, whichever is named
 const program = process.argv[2] === 'prometheus' ? 'prometheus' : 'promtool';
-const found = await findPrometheus({ program, fallbackFolder: inRoot('.cache'), say: console.error }).catch((e) => e);
-const answer =
-  found instanceof Error
-    ? { reason: found.message }
-    : found
-      ? { command: found.command, version: found.version, libraries: found.env.LD_LIBRARY_PATH ?? '' }
-      : { reason: 'it is not on PATH (2.42 or newer), and cannot be fetched with apt here' };
-console.log(JSON.stringify(answer));
+const finding = findPrometheus({ program, fallbackFolder: inRoot('.cache'), say: console.error });
+await tellFound(finding, 'it is not on PATH (2.42 or newer), and cannot be fetched with apt here');

@@ -1,9 +1,10 @@
 // Writes docs/metrics.md: every metric of the catalogue. With --check it only tells whether the page is up to date.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from '@swc/core';
 import { format, resolveConfig } from 'prettier';
+import { keepGenerated } from './generated-file.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, '../../docs/metrics.md');
@@ -48,13 +49,4 @@ const draft = [
 ].join('\n');
 const text = await format(draft, { ...(await resolveConfig(target)), parser: 'markdown' });
 
-const shown = relative(process.cwd(), target);
-if (existsSync(target) && readFileSync(target, 'utf8') === text) {
-  console.log(`${shown} is up to date`);
-} else if (process.argv.includes('--check')) {
-  console.error(`${shown} is stale: run \`npm run generate\``);
-  process.exit(1);
-} else {
-  writeFileSync(target, text);
-  console.log(`${shown} written: ${rows.length} metrics`);
-}
+keepGenerated(target, text, `${rows.length} metrics`);

@@ -1,7 +1,8 @@
 // Writes src/catalog/index.ts: the list of every `<id>/<id>.provider.ts`. With --check it only tells whether the list is up to date.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { keepGenerated } from '../../deploy/local/generated-file.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const catalog = join(here, 'src', 'catalog');
@@ -30,14 +31,4 @@ const text = [
   '',
 ].join('\n');
 
-const current = existsSync(target) ? readFileSync(target, 'utf8') : undefined;
-const shown = relative(process.cwd(), target);
-if (current === text) {
-  console.log(`${shown} is up to date`);
-} else if (process.argv.includes('--check')) {
-  console.error(`${shown} is stale: run \`npm run generate\``);
-  process.exit(1);
-} else {
-  writeFileSync(target, text);
-  console.log(`${shown} written: ${ids.join(', ')}`);
-}
+keepGenerated(target, text, ids.join(', '));

@@ -1,0 +1,16 @@
+/**
+ * For tests, which must know whether they can run before they begin: prints where a program is, or why there is none, as
+ * one line of JSON.
+ * @param {Promise<import('./debian-packages.mjs').UnpackedProgram | undefined>} finding
+ * @param {string} otherwise why there is none, where it was merely not found
+ */
+export async function tellFound(finding, otherwise) {
+  const answer = await finding.then(
+    (program) =>
+      program
+        ? { command: program.command, version: program.version, libraries: program.env.LD_LIBRARY_PATH ?? '' }
+        : { reason: otherwise },
+    (error) => ({ reason: error.message }),
+  );
+  console.log(JSON.stringify(answer));
+}
