@@ -52,6 +52,14 @@ export interface Row {
   readonly violations: readonly string[];
 }
 
+/** The figures of a row that is about something else. */
+export const NOT_COUNTED: Pick<Row, 'lapses' | 'doubleSpends' | 'familiesLost' | 'silentLosses'> = {
+  lapses: { count: 0, note: 'not counted' },
+  doubleSpends: { count: 0, note: 'not counted' },
+  familiesLost: { count: 0, note: 'not counted' },
+  silentLosses: { count: 0, note: 'not counted' },
+};
+
 /** A named situation and its proof. */
 export interface Scenario {
   readonly name: string;

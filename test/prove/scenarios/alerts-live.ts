@@ -7,7 +7,7 @@ import { Collector } from '../live/collector';
 import { panelQueries, WITHOUT_DATA } from '../live/panels';
 import { Prometheus } from '../live/prometheus';
 import { SCALE, scaledRules } from '../live/scaled-rules';
-import type { Claim, Row, Scenario, Surroundings } from '../scenario';
+import { NOT_COUNTED, type Claim, type Row, type Scenario, type Surroundings } from '../scenario';
 
 const EXPORT_EVERY_MS = 1_000;
 /** A process that has sent nothing for as many exports is gone. */
@@ -245,10 +245,8 @@ async function run(surroundings: Surroundings): Promise<Row> {
     tokens: 3,
     refreshes: Number(refreshes),
     faults: 4,
+    ...NOT_COUNTED,
     lapses: { count: 0, note: 'not counted: one is wanted' },
-    doubleSpends: { count: 0, note: 'not counted' },
-    familiesLost: { count: 0, note: 'not counted' },
-    silentLosses: { count: 0, note: 'not counted' },
     recoveryMs: null,
     note: `Prometheus ${prometheus.version}, rules ${SCALE} times faster; tickets: ${watch.allTickets.join(', ') || 'none'}`,
     claims: stage.claimed,

@@ -24,7 +24,7 @@ import {
   type Source,
 } from '../canaries/sources';
 import { badDays, echoRounds, goodDays, misplaced, programs, type Reached } from '../canaries/tour';
-import type { Claim, Row, Scenario, Surroundings } from '../scenario';
+import { NOT_COUNTED, type Claim, type Row, type Scenario, type Surroundings } from '../scenario';
 
 /** Token reads are gathered before they are written. */
 const WRITTEN_MS = 1_500;
@@ -102,10 +102,7 @@ async function runCanaries(surroundings: Surroundings): Promise<Row> {
     tokens: events.get('integration.connected') ?? 0,
     refreshes: events.get('refresh.succeeded') ?? 0,
     faults: struck,
-    lapses: { count: 0, note: 'not counted' },
-    doubleSpends: { count: 0, note: 'not counted' },
-    familiesLost: { count: 0, note: 'not counted' },
-    silentLosses: { count: 0, note: 'not counted' },
+    ...NOT_COUNTED,
     recoveryMs: null,
     note: `${hits.length} hits of ${secrets.size} secrets of ${hub.canaries.counts().size} kinds in ${megabytes(bytes)} of ${results.length} sources; ${hub.provider.struck.size + reached.size} positions (${results.map((one) => `${one.name} ${megabytes(one.bytes)}`).join(', ')})`,
     claims: claimsOf(hub, reached, ended, results),

@@ -5,7 +5,7 @@ import { Connects, OAUTH, PUBLIC_URL, side, SITE_URL } from '../forgeries/known-
 import { changedTables } from '../../support/table-checksums';
 import { ProveHub } from '../fleet/prove-hub';
 import { chances } from '../model/world';
-import type { Claim, Row, Scenario, Surroundings } from '../scenario';
+import { NOT_COUNTED, type Claim, type Row, type Scenario, type Surroundings } from '../scenario';
 
 /** So many forgeries lie between two looks at the tables. */
 const BATCH = 5_000;
@@ -251,10 +251,7 @@ function isSame(some: readonly string[], others: readonly string[]): boolean {
 
 const NO_TOKENS = {
   refreshes: 0,
-  lapses: { count: 0, note: 'not counted' },
-  doubleSpends: { count: 0, note: 'not counted' },
-  familiesLost: { count: 0, note: 'not counted' },
-  silentLosses: { count: 0, note: 'not counted' },
+  ...NOT_COUNTED,
   recoveryMs: null,
 } as const;
 
