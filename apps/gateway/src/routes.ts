@@ -8,6 +8,12 @@ import {
   submitConfirmPage,
   submitInputPage,
 } from './connect/connect.routes';
+import {
+  createConsoleLink,
+  endConsoleSession,
+  openConsoleLink,
+  readConsoleSession,
+} from './console-session/console-session.routes';
 import { listDeadLetters, replayDeadLetter, replayDeadLetters } from './dead-letters/dead-letters.routes';
 import { live, ready } from './health/health.routes';
 import type { RouteSpec } from './http/route';
@@ -31,6 +37,10 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   submitInputPage,
   showConfirmPage,
   submitConfirmPage,
+  createConsoleLink,
+  openConsoleLink,
+  readConsoleSession,
+  endConsoleSession,
   listIntegrations,
   listAudit,
   listDeadLetters,

@@ -3,6 +3,7 @@ import { parseOrgId } from '@hub/domain';
 import { ProviderRegistry } from '@hub/providers';
 import { Controller, Inject, Req, Res } from '@nestjs/common';
 import { sendBrowser, sendPage } from '../http/browser-reply';
+import { hostNamed } from '../http/host-named';
 import type { HubReply, HubRequest } from '../http/hub-request';
 import { parseQuery, singleValues } from '../http/query-string';
 import { Route } from '../http/route.decorator';
@@ -42,10 +43,4 @@ export class LandingController {
     if (!orgId || !isLoopback(hostNamed(request.headers.host))) return undefined;
     return this.integrations.list({ orgId, sub: 'local', scopes: new Set(['integrations:read']) });
   }
-}
-
-/** The host that the browser itself named, whatever a proxy says; without its port. */
-function hostNamed(host: string | undefined): string {
-  const url = `http://${host ?? ''}`;
-  return URL.canParse(url) ? new URL(url).hostname : '';
 }
