@@ -60,7 +60,6 @@ const REASONS: Readonly<Record<number, string>> = {
   40: 'tried in test/e2e/logs.spec.ts and by the proof `canaries`',
   45: 'the proxy is not built yet',
   46: 'the proxy is not built yet',
-  47: 'the live channel is not built yet',
 };
 
 const here = path.resolve('test/attacks');

@@ -15,6 +15,7 @@ import { RequestChecks } from './http/request-checks.service';
 import { IntegrationsModule } from './integrations/integrations.module';
 import { LandingModule } from './landing/landing.module';
 import { LimitsModule } from './limits/limits.module';
+import { LiveStatusModule } from './live-status/live-status.module';
 import { OpenApiModule } from './openapi/openapi.module';
 import { TokensModule } from './tokens/tokens.module';
 
@@ -38,6 +39,7 @@ export class GatewayModule {
         TokensModule,
         AuditModule,
         DeadLettersModule,
+        LiveStatusModule,
         LandingModule,
         OpenApiModule,
         HealthModule,

@@ -19,6 +19,7 @@ import {
   syncIntegration,
 } from './integrations/integrations.routes';
 import { home, landing } from './landing/landing.routes';
+import { followLive } from './live-status/live-status.routes';
 import { docsAsset, docsPage, openApiJson } from './openapi/openapi.routes';
 import { readToken } from './tokens/tokens.routes';
 
@@ -36,6 +37,7 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   listDeadLetters,
   replayDeadLetters,
   replayDeadLetter,
+  followLive,
   readIntegration,
   refreshIntegration,
   syncIntegration,

@@ -1,10 +1,13 @@
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { HubError } from '@hub/domain';
 import { ProviderRegistry } from '@hub/providers';
-import { Injectable } from '@nestjs/common';
-import { BearerService } from '../callers/bearer.service';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Caller } from '../callers/caller';
 import { DenialsService } from '../callers/denials.service';
+import { RequestCallers } from '../callers/request-callers.service';
 import { LimitsService } from '../limits/limits.service';
 import { specOf, type HubRequest } from './hub-request';
+import { ownOrigins } from './own-origins';
 import { parseQuery, singleValues, doubledNames } from './query-string';
 import type { RouteSpec } from './route';
 import { validated } from './validation';
@@ -12,12 +15,17 @@ import { validated } from './validation';
 /** What every request passes before a controller sees it: limits, caller, scope, media type, provider, query, body, in this order. */
 @Injectable()
 export class RequestChecks {
+  private readonly origins: ReadonlySet<string>;
+
   constructor(
-    private readonly bearers: BearerService,
+    @Inject(HUB_CONFIG) config: HubConfig,
+    private readonly callers: RequestCallers,
     private readonly denials: DenialsService,
     private readonly providers: ProviderRegistry,
     private readonly limits: LimitsService,
-  ) {}
+  ) {
+    this.origins = ownOrigins(config);
+  }
 
   /** Counts what is answered before anything is asked about its caller. @throws HubError `rate_limited` */
   async countStranger({ ip }: HubRequest): Promise<void> {
@@ -39,9 +47,10 @@ export class RequestChecks {
     spec: RouteSpec,
     scope: NonNullable<RouteSpec['scope']>,
   ): Promise<NonNullable<HubRequest['caller']>> {
-    const caller = await this.bearers.callerOf(request.headers.authorization);
+    const caller = await this.callers.callerOf(request.headers, spec);
+    if (!caller) await this.limits.countGuess('bearer', request.ip);
+    if (spec.socket) this.checkOrigin(request, spec, caller);
     if (!caller) {
-      await this.limits.countGuess('bearer', request.ip);
       this.denials.record({ name: 'auth.failed', address: request.ip, detail: { route: spec.path } });
       throw new HubError('unauthorized', 'This route needs a valid bearer token with an org.');
     }
@@ -58,6 +67,21 @@ export class RequestChecks {
       throw new HubError('forbidden', `This route needs the scope ${scope}.`);
     }
     return caller;
+  }
+
+  /** No browser asks before it opens a WebSocket to another origin, so its page's origin is looked at here (RFC 6455 §10.2). */
+  private checkOrigin({ headers, ip }: HubRequest, { path }: RouteSpec, caller: Caller | undefined): void {
+    if (headers.origin === undefined || this.origins.has(headers.origin)) return;
+    this.denials.record({
+      name: 'auth.forbidden',
+      ...(caller && { orgId: caller.orgId, sub: caller.sub }),
+      address: ip,
+      detail: { route: path, reason: 'foreign_origin' },
+    });
+    throw new HubError('forbidden', 'Pages of this origin may not open this socket.', {
+      title: 'Foreign origin',
+      fix: 'Open it from a page of PUBLIC_URL, SITE_URL or REDIRECT_ALLOWLIST, or from no page at all.',
+    });
   }
 
   /** Once the body is there. */

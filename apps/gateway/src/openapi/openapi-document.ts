@@ -1,6 +1,6 @@
-import { PROBLEMS, type ProblemCode } from '@hub/domain';
+import { PROBLEMS, type CallerScope, type ProblemCode } from '@hub/domain';
 import { z } from 'zod';
-import type { RouteSpec } from '../http/route';
+import type { RouteSpec, SocketSpec } from '../http/route';
 
 /** A part of an OpenAPI document. */
 export type Json = { readonly [key: string]: unknown };
@@ -61,13 +61,30 @@ function operation(route: RouteSpec): Json {
   return {
     operationId: operationId(route),
     summary: route.summary,
-    ...(route.scope !== null && { security: [{ bearer: [] }], description: `Needs the scope \`${route.scope}\`.` }),
+    ...(route.scope !== null && { security: [{ bearer: [] }], description: description(route, route.scope) }),
+    ...(route.socket && { 'x-websocket': socketPart(route.socket) }),
     parameters: [...pathParameters(route), ...queryParameters(route)],
     ...(route.body && {
       requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
     }),
     responses: { ...answers(route), ...problems(route) },
   };
+}
+
+function description({ socket }: RouteSpec, scope: CallerScope): string {
+  const needs = `Needs the scope \`${scope}\`.`;
+  if (!socket) return needs;
+  return [
+    `${needs} Speaks WebSocket (RFC 6455): a GET with \`Upgrade: websocket\`, refused by an HTTP answer like every other.`,
+    `Pages, which can set no header, offer the subprotocols \`${socket.protocol}\` and \`bearer.<JWT>\`; the answer picks \`${socket.protocol}\`.`,
+    'A page of another origin than those of the hub and of the allowed return URLs is refused.',
+    '`x-websocket` has the messages, and the codes by which the hub closes.',
+  ].join(' ');
+}
+
+/** OpenAPI has no words for what follows an upgrade, and lets others be added (§4.9, *Specification Extensions*). */
+function socketPart({ protocol, messages, closes }: SocketSpec): Json {
+  return { subprotocol: protocol, messages: jsonSchema(messages, 'output'), closes };
 }
 
 function operationId({ method, path }: RouteSpec): string {
@@ -135,7 +152,8 @@ function problems(route: RouteSpec): Json {
 }
 
 /** Also where no body is taken, one may be sent. */
-function invalidRequestStatuses({ method }: RouteSpec): number[] {
+function invalidRequestStatuses({ method, socket }: RouteSpec): number[] {
+  if (socket) return [400, 422, 426];
   return method === 'GET' ? [400, 422] : [400, 413, 415, 422];
 }
 
@@ -154,7 +172,10 @@ function errorPages({ method, path, answers: usual }: RouteSpec): Json {
 
 /** Every schema that has a name of its own (zod's `meta({ id })`), to be told once. */
 function namedSchemas(routes: readonly RouteSpec[]): Json {
-  const schemas = routes.flatMap((route) => Object.values(route.answers).flatMap(({ schema }) => schema ?? []));
+  const schemas = routes.flatMap(({ answers, socket }) => [
+    ...Object.values(answers).flatMap(({ schema }) => schema ?? []),
+    ...(socket ? [socket.messages] : []),
+  ]);
   return Object.assign({}, ...schemas.map((schema) => rawSchema(schema, 'output').$defs)) as Json;
 }
 
