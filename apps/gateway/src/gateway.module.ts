@@ -16,6 +16,7 @@ import { RequestChecks } from './http/request-checks.service';
 import { IntegrationsModule } from './integrations/integrations.module';
 import { LandingModule } from './landing/landing.module';
 import { LimitsModule } from './limits/limits.module';
+import { LiveStatusModule } from './live-status/live-status.module';
 import { OpenApiModule } from './openapi/openapi.module';
 import { TokensModule } from './tokens/tokens.module';
 
@@ -40,6 +41,7 @@ export class GatewayModule {
         TokensModule,
         AuditModule,
         DeadLettersModule,
+        LiveStatusModule,
         LandingModule,
         OpenApiModule,
         HealthModule,

@@ -25,6 +25,7 @@ import {
   syncIntegration,
 } from './integrations/integrations.routes';
 import { home, landing } from './landing/landing.routes';
+import { followLive } from './live-status/live-status.routes';
 import { docsAsset, docsPage, openApiJson } from './openapi/openapi.routes';
 import { readToken } from './tokens/tokens.routes';
 
@@ -46,6 +47,7 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   listDeadLetters,
   replayDeadLetters,
   replayDeadLetter,
+  followLive,
   readIntegration,
   refreshIntegration,
   syncIntegration,

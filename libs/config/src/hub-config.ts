@@ -49,6 +49,14 @@ export interface LimitsConfig {
   readonly caller: Rate | null;
 }
 
+/** How many sockets of live status are open at once; `null`: as many as come. */
+export interface LiveSocketsConfig {
+  /** Of one org, at each gateway. */
+  readonly ofOrg: number | null;
+  /** At each gateway. */
+  readonly ofGateway: number | null;
+}
+
 /** How the audit trail is sealed outside the database. Without a key or a folder it is not. */
 export interface AuditSealConfig {
   /** The first seals, all verify; empty: there is none. */
@@ -76,6 +84,7 @@ export interface HubConfig extends KeyProviderSettings {
   readonly redirectAllowList: readonly string[];
   readonly trustProxy: readonly string[];
   readonly limits: LimitsConfig;
+  readonly liveSockets: LiveSocketsConfig;
   /** `null` in apps that answer no callers. */
   readonly auth: AuthConfig | null;
   readonly tokenKeys: readonly TokenKey[];
@@ -141,6 +150,10 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
       address: reader.rateOrOff('RATE_LIMIT_ADDRESS'),
       connects: reader.rateOrOff('RATE_LIMIT_CONNECTS'),
       caller: reader.rateOrOff('RATE_LIMIT_CALLER'),
+    },
+    liveSockets: {
+      ofOrg: reader.countOrOff('LIVE_SOCKETS_ORG'),
+      ofGateway: reader.countOrOff('LIVE_SOCKETS_GATEWAY'),
     },
     auth: needs.callers ? readAuth(reader) : null,
     tokenKeys: parseTokenKeys(reader.text('TOKEN_KEYS'), mistakes),

@@ -12,6 +12,7 @@ export {
   type HubConfig,
   type LimitsConfig,
   type LogLevel,
+  type LiveSocketsConfig,
   type OutboundConfig,
 } from './hub-config';
 export {

@@ -55,6 +55,7 @@ export {
 } from './dead-letter.repository';
 export { DueNotices, type DueNotice } from './due-notices.client';
 export { DueRepository, type DueKind, type DueWork } from './due.repository';
+export { EventNotices } from './event-notices.client';
 export { FiguresModule } from './figures.module';
 export {
   FleetFiguresRepository,
@@ -92,6 +93,7 @@ export {
   type SealedCell,
 } from './key-rotation.repository';
 export { LeaseModule } from './lease.module';
+export { LiveTrailRepository, type LiveEvent, type LivePage } from './live-trail.repository';
 export { MIGRATIONS } from './migrations';
 export { OrgErasureRepository, type Erased, type Waiting } from './org-erasure.repository';
 export { OrgForgotten } from './org-forgotten';

@@ -42,7 +42,12 @@ describe('a caller', () => {
       .setProtectedHeader({ alg, kid: `key-${alg}` })
       .sign(privateKey);
     const caller = await bearers({ jwksUrl: keySet.url }).callerOf(await header(token));
-    expect(caller).toEqual({ orgId: ORG, sub: 'user-1', scopes: new Set(['tokens:read']) });
+    expect(caller).toEqual({
+      orgId: ORG,
+      sub: 'user-1',
+      scopes: new Set(['tokens:read']),
+      expiresAt: expect.any(Date),
+    });
   });
 
   it('is known by either kind of token where both are set', async () => {

@@ -12,9 +12,11 @@ import { ALL_ROUTES } from '../routes';
 import { recordTokenRead } from '../tokens/token-read-metrics';
 import { allowedMethods } from './allowed-methods';
 import type { HubReply, HubRequest } from './hub-request';
+import { ownOrigins } from './own-origins';
 import { problemBytes, problemOfStatus } from './problem-document';
 import type { RequestChecks } from './request-checks.service';
 import { securityHeaders } from './security-headers';
+import { takeUpgrades } from './upgrades';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** Of all headers together, the URL included. */
@@ -44,6 +46,7 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
   server.removeContentTypeParser('text/plain');
   takeEmptyJson(server);
   endConnectionsAtClose(server);
+  takeUpgrades(server);
   await server.register(cookie);
   await server.register(formbody, { bodyLimit: BODY_LIMIT_BYTES });
   return server;
@@ -127,11 +130,6 @@ function answerNoRequest(
   );
 }
 
-/** The origins of every allowed return URL: pages that start a connect by fetch, with its cookie. */
-function allowedOrigins(config: HubConfig): string[] {
-  return [...new Set(config.redirectAllowList.map((url) => new URL(url).origin))];
-}
-
 /** Puts the hub's checks before every route, and CORS between them: it answers preflights itself. */
 export async function addChecks(server: FastifyInstance, checks: RequestChecks, config: HubConfig): Promise<void> {
   const headers = securityHeaders(config);
@@ -144,7 +142,7 @@ export async function addChecks(server: FastifyInstance, checks: RequestChecks, 
     return refusal && answerProblem(refusal, request, reply, headers);
   });
   await server.register(cors, {
-    origin: allowedOrigins(config),
+    origin: [...ownOrigins(config)],
     credentials: true,
     methods: ['GET', 'POST', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type'],

@@ -41,6 +41,6 @@ export class LandingController {
   private async localIntegrations(request: HubRequest): Promise<IntegrationView[] | undefined> {
     const orgId = parseOrgId(this.config.local?.orgId);
     if (!orgId || !isLoopback(hostNamed(request.headers.host))) return undefined;
-    return this.integrations.list({ orgId, sub: 'local', scopes: new Set(['integrations:read']) });
+    return this.integrations.list({ orgId, sub: 'local', scopes: new Set(['integrations:read']), expiresAt: null });
   }
 }
