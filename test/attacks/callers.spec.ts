@@ -220,9 +220,13 @@ describe('an issuer that is not what it was', () => {
     issuer.instead = (_request, response) => void response.writeHead(503).end();
     try {
       const address = anAddress();
-      await eventually('the issuer to be known as away', async () => (await shown(madeUp)).status === 503 || undefined, {
-        withinMs: 45_000,
-      });
+      await eventually(
+        'the issuer to be known as away',
+        async () => (await shown(madeUp)).status === 503 || undefined,
+        {
+          withinMs: 45_000,
+        },
+      );
       const statuses: number[] = [];
       for (let made = 0; made < 25; made += 1) statuses.push((await shown(madeUp, address)).status);
       expect(statuses).toEqual([...Array(20).fill(503), ...Array(5).fill(429)]);

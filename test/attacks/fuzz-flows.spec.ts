@@ -152,14 +152,19 @@ const BODIES = fc.oneof(
 it(
   `a connect takes whatever has the shape of a good one (HUB_FUZZ_SEED=${SEED})`,
   async () => {
-    const met = await fuzzed(BODIES, async (body) => {
-      const caller = hub.as();
-      const answer = await caller.begin(body);
-      const { origin } = new URL(answer.status === 200 ? answer.body.authUrl : SITE_URL);
-      if (![SITE_URL, hub.publicUrl, ...(await providerOrigins())].includes(origin)) throw new Error(`leads to ${origin}`);
-      told(await caller.list());
-      return told(answer);
-    }, { provider: 'notion' });
+    const met = await fuzzed(
+      BODIES,
+      async (body) => {
+        const caller = hub.as();
+        const answer = await caller.begin(body);
+        const { origin } = new URL(answer.status === 200 ? answer.body.authUrl : SITE_URL);
+        if (![SITE_URL, hub.publicUrl, ...(await providerOrigins())].includes(origin))
+          throw new Error(`leads to ${origin}`);
+        told(await caller.list());
+        return told(answer);
+      },
+      { provider: 'notion' },
+    );
     expect([...met]).toContain('200');
   },
   LONG_ENOUGH_MS,
@@ -174,7 +179,10 @@ const CHANGES = fc.record({
   ),
   value: fc.oneof(
     { weight: 3, arbitrary: strangeText },
-    { weight: 1, arbitrary: fc.constantFrom(undefined, 'server_error', 'ada.myshopify.com', 'https://accounts.google.com') },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(undefined, 'server_error', 'ada.myshopify.com', 'https://accounts.google.com'),
+    },
     { weight: 1, arbitrary: fc.constantFrom('0', '99999999999999999999', '-1', 'NaN', 'a'.repeat(2_049)) },
   ),
 });
@@ -200,17 +208,22 @@ function changedUrl(url: string, changes: readonly { name: string; value: string
 it.each(OAUTH)(
   `a callback with a good state takes whatever %s might send (HUB_FUZZ_SEED=${SEED})`,
   async (provider) => {
-    const met = await fuzzed(CALLBACKS, async ({ changes, isSigned, isOwnBrowser, isDeferred }) => {
-      const { caller, person, url } = await stand.atCallback(provider, isDeferred ? { completion: 'deferred' } : {});
-      const bent = changedUrl(url, changes);
-      const opened = isSigned ? await stand.signed(provider, bent) : bent;
-      const outcome = await shown(await (isOwnBrowser ? person : hub.person()).get(opened));
-      // whatever it was, the state is used, unless the address was too long to be read
-      if (outcome === '414') return outcome;
-      if (/success|error/.test(await shown(await person.get(url)))) throw new Error('the true callback goes on after it');
-      told(await caller.read(provider));
-      return outcome;
-    }, { changes: [], isSigned: false, isOwnBrowser: true, isDeferred: false });
+    const met = await fuzzed(
+      CALLBACKS,
+      async ({ changes, isSigned, isOwnBrowser, isDeferred }) => {
+        const { caller, person, url } = await stand.atCallback(provider, isDeferred ? { completion: 'deferred' } : {});
+        const bent = changedUrl(url, changes);
+        const opened = isSigned ? await stand.signed(provider, bent) : bent;
+        const outcome = await shown(await (isOwnBrowser ? person : hub.person()).get(opened));
+        // whatever it was, the state is used, unless the address was too long to be read
+        if (outcome === '414') return outcome;
+        if (/success|error/.test(await shown(await person.get(url))))
+          throw new Error('the true callback goes on after it');
+        told(await caller.read(provider));
+        return outcome;
+      },
+      { changes: [], isSigned: false, isOwnBrowser: true, isDeferred: false },
+    );
     expect([...met]).toContain(`302  ${provider}`);
   },
   LONG_ENOUGH_MS,
@@ -224,7 +237,11 @@ const GRANTS = fc.record(
   {
     access_token: fc.oneof({ weight: 6, arbitrary: MADE_UP }, { weight: 1, arbitrary: TEXT }, wrongValue),
     token_type: fc.oneof(fc.constantFrom('bearer', 'Bearer', 'BEARER'), wrongValue),
-    expires_in: fc.oneof(fc.integer({ min: 1, max: 100_000 }), fc.constantFrom(3_600, '3600', 0, -1, 1e300), wrongValue),
+    expires_in: fc.oneof(
+      fc.integer({ min: 1, max: 100_000 }),
+      fc.constantFrom(3_600, '3600', 0, -1, 1e300),
+      wrongValue,
+    ),
     refresh_token: fc.oneof({ weight: 3, arbitrary: MADE_UP }, { weight: 1, arbitrary: TEXT }, wrongValue),
     refresh_token_expires_in: fc.oneof(fc.integer({ min: 1, max: 10_000_000 }), wrongValue),
     scope: fc.oneof(fc.constantFrom(SCOPES, 'read_products', 'read_products,write_products', ''), TEXT, wrongValue),
@@ -245,9 +262,10 @@ it.each(OAUTH)(
   async (provider) => {
     const met = await fuzzed(GRANTS, async (body) => {
       const { refresh_token: refreshToken } = body;
-      if (typeof refreshToken === 'string' && /^[\w-]{24,}$/.test(refreshToken)) madeUp.set(refreshToken, 'a refresh token');
+      if (typeof refreshToken === 'string' && /^[\w-]{24,}$/.test(refreshToken))
+        madeUp.set(refreshToken, 'a refresh token');
       const { caller, person, account, url } = await stand.atCallback(provider);
-      const fault = { on: 'exchange', account: account.name, kind: 'error', status: 200, body };
+      const fault = { on: 'exchange', account: account.name, kind: 'error', status: 200, body } as const;
       const mend = await hub.sandbox.fault(provider, fault);
       const outcome = await shown(await person.get(url));
       await mend();
@@ -276,7 +294,7 @@ it.each(OAUTH)(
     const anyone = fc.record({ body: FACTS, status: fc.constantFrom(200, 200, 200, 400, 403, 404, 429, 500) });
     const met = await fuzzed(anyone, async ({ body, status }) => {
       const { caller, person, account, url } = await stand.atCallback(provider);
-      const fault = { on: 'api', account: account.name, kind: 'error', status, body };
+      const fault = { on: 'api', account: account.name, kind: 'error', status, body } as const;
       const mend = await hub.sandbox.fault(provider, fault);
       const outcome = await shown(await person.get(url));
       await usedUp(caller, provider);
@@ -289,10 +307,10 @@ it.each(OAUTH)(
 );
 
 const HANDOVERS = fc.record({
-  handle: fc.option(
-    fc.oneof(fc.string({ unit: 'binary', minLength: 1, maxLength: 256 }), strangeText, MADE_UP),
-    { nil: undefined, freq: 2 },
-  ),
+  handle: fc.option(fc.oneof(fc.string({ unit: 'binary', minLength: 1, maxLength: 256 }), strangeText, MADE_UP), {
+    nil: undefined,
+    freq: 2,
+  }),
   sub: fc.option(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 100 }), { nil: undefined, freq: 1 }),
   isOfAnother: fc.boolean(),
 });
@@ -300,17 +318,22 @@ const HANDOVERS = fc.record({
 it.each(OAUTH)(
   `a backend may bring whatever it wants for a flow of %s that waits (HUB_FUZZ_SEED=${SEED})`,
   async (provider) => {
-    const met = await fuzzed(HANDOVERS, async ({ handle, sub, isOfAnother }) => {
-      const { caller, person, url } = await stand.atCallback(provider, { completion: 'deferred' });
-      const onward = new URL((await person.get(url)).headers.get('location') ?? '', SITE_URL).searchParams;
-      const org = isOfAnother ? hub.as() : caller;
-      const by = sub === undefined ? org : org.with({ sub });
-      const outcome = told(await by.complete({ flow: onward.get('flow'), handle: handle ?? onward.get('handle') }));
-      const isTrue = handle === undefined && sub === undefined && !isOfAnother;
-      if (isTrue !== (outcome === '200')) throw new Error(`is answered ${outcome}`);
-      await usedUp(caller, provider);
-      return outcome;
-    }, { handle: undefined, sub: undefined, isOfAnother: false }, { handle: 'x', sub: undefined, isOfAnother: false });
+    const met = await fuzzed(
+      HANDOVERS,
+      async ({ handle, sub, isOfAnother }) => {
+        const { caller, person, url } = await stand.atCallback(provider, { completion: 'deferred' });
+        const onward = new URL((await person.get(url)).headers.get('location') ?? '', SITE_URL).searchParams;
+        const org = isOfAnother ? hub.as() : caller;
+        const by = sub === undefined ? org : org.with({ sub });
+        const outcome = told(await by.complete({ flow: onward.get('flow'), handle: handle ?? onward.get('handle') }));
+        const isTrue = handle === undefined && sub === undefined && !isOfAnother;
+        if (isTrue !== (outcome === '200')) throw new Error(`is answered ${outcome}`);
+        await usedUp(caller, provider);
+        return outcome;
+      },
+      { handle: undefined, sub: undefined, isOfAnother: false },
+      { handle: 'x', sub: undefined, isOfAnother: false },
+    );
     expect([...met]).toEqual(expect.arrayContaining(['200', '400 invalid_state']));
   },
   LONG_ENOUGH_MS,
@@ -328,17 +351,21 @@ it.each([
 ])(
   `the page that asks for an input of %s takes what is typed there (HUB_FUZZ_SEED=${SEED})`,
   async (provider, name, good) => {
-    const met = await fuzzed(INPUTS, async ({ value, isOwnBrowser, more }) => {
-      const caller = hub.as();
-      const starter = hub.person();
-      const page = await starter.starts(caller, { provider });
-      const person = isOwnBrowser ? starter : hub.person();
-      const form = formOn(await (await person.get(page)).text());
-      const typed = (form?.fields ?? []).map(([field, given]) => [field, field === name ? value : given] as const);
-      const outcome = await shown(await person.post(page, [...typed, ...more]));
-      await usedUp(caller, provider);
-      return outcome;
-    }, { value: good, isOwnBrowser: false, more: [] });
+    const met = await fuzzed(
+      INPUTS,
+      async ({ value, isOwnBrowser, more }) => {
+        const caller = hub.as();
+        const starter = hub.person();
+        const page = await starter.starts(caller, { provider });
+        const person = isOwnBrowser ? starter : hub.person();
+        const form = formOn(await (await person.get(page)).text());
+        const typed = (form?.fields ?? []).map(([field, given]) => [field, field === name ? value : given] as const);
+        const outcome = await shown(await person.post(page, [...typed, ...more]));
+        await usedUp(caller, provider);
+        return outcome;
+      },
+      { value: good, isOwnBrowser: false, more: [] },
+    );
     expect([...met].some((word) => word.startsWith('303'))).toBe(true);
   },
   LONG_ENOUGH_MS,
@@ -352,23 +379,31 @@ const BUTTONS = fc.record({
 it.each(OAUTH)(
   `the page that asks whether %s may be connected takes what is sent there (HUB_FUZZ_SEED=${SEED})`,
   async (provider) => {
-    const met = await fuzzed(BUTTONS, async ({ csrf, more }) => {
-      const { caller, url } = await stand.atCallback(provider);
-      const other = hub.person();
-      const page = (await other.get(url)).headers.get('location') ?? '';
-      const form = formOn(await (await other.get(page)).text());
-      const sent = (form?.fields ?? []).map(([field, value]) => [field, csrf ?? value] as const);
-      const outcome = await shown(await other.post(page, [...sent, ...more]));
-      await usedUp(caller, provider);
-      return outcome;
-    }, { csrf: undefined, more: [] }, { csrf: 'x', more: [] });
+    const met = await fuzzed(
+      BUTTONS,
+      async ({ csrf, more }) => {
+        const { caller, url } = await stand.atCallback(provider);
+        const other = hub.person();
+        const page = (await other.get(url)).headers.get('location') ?? '';
+        const form = formOn(await (await other.get(page)).text());
+        const sent = (form?.fields ?? []).map(([field, value]) => [field, csrf ?? value] as const);
+        const outcome = await shown(await other.post(page, [...sent, ...more]));
+        await usedUp(caller, provider);
+        return outcome;
+      },
+      { csrf: undefined, more: [] },
+      { csrf: 'x', more: [] },
+    );
     expect([...met]).toEqual(expect.arrayContaining([`303  ${provider}`, '403']));
   },
   LONG_ENOUGH_MS,
 );
 
 const LISTS = fc.record({
-  cursor: fc.oneof(fc.integer({ min: 0, max: 999_999_999_999_999 }).map(String), fc.constantFrom('0', '000000000000001')),
+  cursor: fc.oneof(
+    fc.integer({ min: 0, max: 999_999_999_999_999 }).map(String),
+    fc.constantFrom('0', '000000000000001'),
+  ),
   limit: fc.integer({ min: 0, max: 201 }),
   provider: fc.constantFrom('', 'shopify', 'notion', 'google_drive', 'zapier', 'evernote'),
   kind: fc.constantFrom('', 'sync', 'refresh', 'delivery', 'revocation'),
@@ -408,7 +443,9 @@ it('has failed inside at nothing, and has told no secret', async () => {
   const secrets = new Map([...settingSecrets(hub), ...(await storedTokens(hub)), ...madeUp]);
   expect(madeUp.size).toBeGreaterThan(0);
   expect(answers.length).toBeGreaterThan(100);
-  expect(new Set(answers.flatMap(({ text, isTokenRead }) => toldSecrets(text, secrets, isTokenRead)))).toEqual(new Set());
+  expect(new Set(answers.flatMap(({ text, isTokenRead }) => toldSecrets(text, secrets, isTokenRead)))).toEqual(
+    new Set(),
+  );
   for (const app of ['gateway', 'refresh-worker', 'metadata-sync-worker'] as const) {
     expect(hub.process(app).isRunning).toBe(true);
     expect(hub.process(app).lines.filter((line) => FAILED_INSIDE.test(line))).toEqual([]);

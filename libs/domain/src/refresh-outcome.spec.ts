@@ -4,7 +4,14 @@ import type { Change } from './change';
 import { deadLetterKindsOf } from './dead-letter';
 import { endsGrant, failure, FAILURE_CODES, type Failure, type FailureKind } from './failure';
 import type { RefreshState, Status } from './integration';
-import { afterFailure, afterLateGrant, afterPutOff, afterRefresh, afterVerification, rescopedEvents } from './refresh-outcome';
+import {
+  afterFailure,
+  afterLateGrant,
+  afterPutOff,
+  afterRefresh,
+  afterVerification,
+  rescopedEvents,
+} from './refresh-outcome';
 import { STATUSES } from './integration';
 
 const names = (change: Change): string[] => change.events.map(({ name }) => name);

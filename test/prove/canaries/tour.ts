@@ -252,9 +252,11 @@ export async function throughProxy(hub: CanaryHub, reached: Reached): Promise<vo
     return `${sent} ${Buffer.from(sent.replace(/^Basic /, ''), 'base64').toString()}`;
   };
   const manners: NonNullable<ConnectProxy['instead']>[] = [
-    (socket, request) => void socket.end(`HTTP/1.1 407 ${words(request)}\r\nproxy-authenticate: ${words(request)}\r\n\r\n`),
+    (socket, request) =>
+      void socket.end(`HTTP/1.1 407 ${words(request)}\r\nproxy-authenticate: ${words(request)}\r\n\r\n`),
     (socket, request) => void socket.end(`HTTP/1.1 200 Opened\r\n\r\n${words(request)}`),
-    (socket, request) => void socket.end(`HTTP/1.1 502 Bad Gateway\r\nx-echo: ${words(request)}\r\n\r\n${words(request)}`),
+    (socket, request) =>
+      void socket.end(`HTTP/1.1 502 Bad Gateway\r\nx-echo: ${words(request)}\r\n\r\n${words(request)}`),
     (socket, request) => void socket.end(`${words(request)}\r\n\r\n`),
   ];
   const { privateKey } = await generateKeyPair('ES256');

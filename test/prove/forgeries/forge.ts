@@ -5,15 +5,7 @@ export const CALLBACKS = ['shopify', 'notion', 'google_drive', 'zapier'] as cons
 
 /** What has become of a flow before anything is forged of it. */
 export type Fate =
-  | 'open'
-  | 'used'
-  | 'refused'
-  | 'expired'
-  | 'cancelled'
-  | 'parked'
-  | 'deferred'
-  | 'completed'
-  | 'awaiting input';
+  'open' | 'used' | 'refused' | 'expired' | 'cancelled' | 'parked' | 'deferred' | 'completed' | 'awaiting input';
 
 /** A real flow that forgers know all of: what its provider sent, and what its browser keeps. */
 export interface KnownFlow {

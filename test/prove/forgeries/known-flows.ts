@@ -65,8 +65,7 @@ export class Connects {
   private async handedOver({ caller, person, account, url }: AtCallback): Promise<AtBackend> {
     const onward = new URL((await person.get(url.href)).headers.get('location') ?? '', SITE_URL);
     const [flow, handle] = [onward.searchParams.get('flow'), onward.searchParams.get('handle')];
-    if (flow === null || handle === null)
-      throw new Error(`the code of ${account.provider} was not kept for a backend`);
+    if (flow === null || handle === null) throw new Error(`the code of ${account.provider} was not kept for a backend`);
     return { caller, person, account, flow, handle };
   }
 
