@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { SETTINGS } from '@hub/config';
-import { PROBLEMS } from '@hub/domain';
+import { EVENT_NAMES, PROBLEMS } from '@hub/domain';
 import { configurableProviders } from '@hub/providers';
 import { appSettings, OTEL_SETTINGS, providerSettings } from '../support/known-settings';
 
@@ -93,6 +93,14 @@ describe('docs/configuration.md', () => {
       if (setting.default === null) expect(row).toMatch(/\| (none|required)/);
       else expect(row).toContain(setting.default === '' ? '| empty' : `| \`${setting.default}\``);
     }
+  });
+});
+
+describe('docs/audit-events.md', () => {
+  const cells = firstCells(read('docs/audit-events.md')).filter((cell) => cell !== 'Event');
+
+  it('explains every event of the trail once, and no other', () => {
+    expect(cells.sort()).toEqual(EVENT_NAMES.map((name) => `\`${name}\``).sort());
   });
 });
 

@@ -2,6 +2,7 @@ import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { HubError } from '@hub/domain';
 import { ProviderRegistry } from '@hub/providers';
 import { Inject, Injectable } from '@nestjs/common';
+import { namesUnknownKey } from '../callers/bearer.service';
 import type { Caller } from '../callers/caller';
 import { DenialsService } from '../callers/denials.service';
 import { RequestCallers } from '../callers/request-callers.service';
@@ -51,9 +52,7 @@ export class RequestChecks {
     scope: NonNullable<RouteSpec['scope']>,
   ): Promise<Caller> {
     const isByCookie = this.isByCookie(request, spec);
-    const caller = isByCookie
-      ? await this.identifyBrowser(request, spec)
-      : await this.callers.callerOf(request.headers, spec);
+    const caller = isByCookie ? await this.identifyBrowser(request, spec) : await this.identifyBearer(request, spec);
     if (!caller && !isByCookie) await this.limits.countGuess('bearer', request.ip);
     if (spec.socket) this.checkOrigin(request, spec, caller);
     if (!caller) {
@@ -76,9 +75,21 @@ export class RequestChecks {
     return caller;
   }
 
+  private async identifyBearer({ headers, ip }: HubRequest, spec: RouteSpec): Promise<Caller | undefined> {
+    try {
+      return await this.callers.callerOf(headers, spec);
+    } catch (error) {
+      // a key that is new, perhaps; whoever makes such names up is slowed as at all other times
+      if (namesUnknownKey(error)) await this.limits.countGuess('bearer', ip);
+      throw error;
+    }
+  }
+
   /** A bearer always goes first, wherever it stands. */
   private isByCookie(request: HubRequest, spec: RouteSpec): boolean {
-    return spec.caller !== 'bearer' && !this.callers.isNamed(request.headers, spec) && this.sessions.isByCookie(request);
+    return (
+      spec.caller !== 'bearer' && !this.callers.isNamed(request.headers, spec) && this.sessions.isByCookie(request)
+    );
   }
 
   /** By the console's cookie. */
