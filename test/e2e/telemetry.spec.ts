@@ -5,11 +5,14 @@ import { OtlpReceiver, type ReceivedSpan } from '../support/otlp-receiver';
 import { Stack } from '../support/stack';
 
 /** What the processes of the hub tell a collector. */
+const INSTANCE = 'pod-7';
 let collector: OtlpReceiver;
 let hub: Stack;
 beforeAll(async () => {
   collector = await OtlpReceiver.start();
-  hub = await Stack.start({ env: collector.environment });
+  hub = await Stack.start({
+    env: { ...collector.environment, OTEL_RESOURCE_ATTRIBUTES: `service.instance.id=${INSTANCE}` },
+  });
 });
 afterAll(async () => {
   await hub.stop();
@@ -83,6 +86,13 @@ it('health pages are not told of', () => {
   expect(
     collector.spans.filter(({ name, attributes }) => /health/.test(name + String(attributes['http.route']))),
   ).toEqual([]);
+});
+
+it('every series is of the instance that the operator names', async () => {
+  await eventually('exports of every app', () =>
+    Promise.resolve(new Set(collector.points.map(({ service }) => service)).size === 3),
+  );
+  expect(new Set(collector.points.map(({ instance }) => instance))).toEqual(new Set([INSTANCE]));
 });
 
 it('what the hub measures is declared, and its attributes have declared values', async () => {

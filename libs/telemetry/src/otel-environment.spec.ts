@@ -9,6 +9,7 @@ it.each<[string, WritableEnvironment, boolean, boolean]>([
   ['an address for traces', { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: COLLECTOR }, true, false],
   ['traces unwanted', { OTEL_EXPORTER_OTLP_ENDPOINT: COLLECTOR, OTEL_TRACES_EXPORTER: 'none' }, false, true],
   ['all turned off', { OTEL_EXPORTER_OTLP_ENDPOINT: COLLECTOR, OTEL_SDK_DISABLED: 'True' }, false, false],
+  ['all turned off, by a number', { OTEL_EXPORTER_OTLP_ENDPOINT: COLLECTOR, OTEL_SDK_DISABLED: '1' }, false, false],
   ['an empty address', { OTEL_EXPORTER_OTLP_ENDPOINT: ' ' }, false, false],
   ['what is no address', { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector' }, false, false],
 ])('%s', (_what, environment, traces, metrics) => {

@@ -17,7 +17,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
   OTEL_TRACES_SAMPLER_ARG: '1',
   OTEL_PROPAGATORS: 'tracecontext', // baggage would carry what strangers send from app to app
-  OTEL_NODE_RESOURCE_DETECTORS: 'env,serviceinstance',
+  OTEL_NODE_RESOURCE_DETECTORS: 'serviceinstance,env', // the later one wins: a drawn id gives way to one that is set
   OTEL_LOGS_EXPORTER: 'none', // records go to standard output
 };
 
@@ -29,7 +29,7 @@ export interface Signals {
 
 /** @returns what is to be exported: without an address nothing is, whatever OpenTelemetry's default says */
 export function wantedSignals(environment: Readonly<WritableEnvironment>): Signals {
-  const isOff = environment['OTEL_SDK_DISABLED']?.trim().toLowerCase() === 'true';
+  const isOff = ['true', '1'].includes(environment['OTEL_SDK_DISABLED']?.trim().toLowerCase() ?? '');
   const goes = (signal: 'TRACES' | 'METRICS'): boolean => {
     const to = [`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`, 'OTEL_EXPORTER_OTLP_ENDPOINT'].map((name) =>
       environment[name]?.trim(),

@@ -345,7 +345,7 @@ describe.each(everything)('the network of %s', (_name, objects) => {
     for (const app of APPS) {
       const ports = opening('egress', appOf(objects, app)).flatMap((rule) => rule.ports.map(({ port }: Field) => port));
       expect(ports.map(String).sort()).toEqual(
-        ['53', '53', '5432', '6379', '443', ...(collector ? ['otlp'] : [])].sort(),
+        ['53', '53', '5432', '6379', '443', ...(collector ? ['4318'] : [])].sort(),
       );
     }
     const job = ofKind(objects, 'Job')[0];
