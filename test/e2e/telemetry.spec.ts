@@ -4,8 +4,8 @@ import { eventually } from '../support/eventually';
 import { OtlpReceiver, type ReceivedSpan } from '../support/otlp-receiver';
 import { Stack } from '../support/stack';
 
-/** What the processes of the hub tell a collector. */
 const INSTANCE = 'pod-7';
+/** What the processes of the hub tell a collector. */
 let collector: OtlpReceiver;
 let hub: Stack;
 beforeAll(async () => {
