@@ -635,6 +635,26 @@ describe('the component otel-collector', () => {
     expect(environment).not.toHaveProperty('OTEL_SDK_DISABLED');
   });
 
+  it('has a Prometheus that takes what it hands over as that of compose does, by the page on it', () => {
+    const [, block = ''] = /```yaml\n(apiVersion: monitoring\.coreos\.com\/v1\n[\s\S]*?)```/.exec(read('docs/kubernetes.md')) ?? [];
+    const prometheus = parse(block) as Manifest;
+    expect(prometheus.kind).toBe('Prometheus');
+    expect(schemaFindings([prometheus])).toEqual([]);
+    const { otlp, storage } = parse(read('deploy/docker/prometheus.yml')) as Field;
+    expect(prometheus.spec).toMatchObject({
+      enableOTLPReceiver: true,
+      otlp: {
+        translationStrategy: otlp.translation_strategy,
+        promoteResourceAttributes: otlp.promote_resource_attributes,
+      },
+      tsdb: { outOfOrderTimeWindow: storage.tsdb.out_of_order_time_window },
+    });
+    const endpoint = podOf(find(objects, 'Deployment', 'hub-otel-collector')).containers[0].env.find(
+      ({ name }: Field) => name === 'METRICS_ENDPOINT',
+    );
+    expect(read('docs/kubernetes.md')).toContain(new URL(endpoint.value).host);
+  });
+
   it('has a configuration whose pipelines name only what it declares', () => {
     const [map] = ofKind(objects, 'ConfigMap').filter(({ metadata }) => metadata.name.startsWith('hub-otel-collector'));
     expect(undeclaredIn(parse(map?.data?.['collector-config.yaml'] ?? ''))).toEqual([]);
