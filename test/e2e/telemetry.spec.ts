@@ -11,7 +11,11 @@ let hub: Stack;
 beforeAll(async () => {
   collector = await OtlpReceiver.start();
   hub = await Stack.start({
-    env: { ...collector.environment, OTEL_RESOURCE_ATTRIBUTES: `service.instance.id=${INSTANCE}` },
+    env: {
+      ...collector.environment,
+      OTEL_LOGS_EXPORTER: 'otlp',
+      OTEL_RESOURCE_ATTRIBUTES: `service.instance.id=${INSTANCE}`,
+    },
   });
 });
 afterAll(async () => {
@@ -65,7 +69,26 @@ it('a refresh that its provider fails is an error in the job and in the call', a
   expect(job).toMatchObject({ isError: true, attributes: { 'error.type': 'provider_unavailable' } });
 });
 
-it('no span and no metric holds a token, a state, a code or a key', async () => {
+it('a record goes by OTLP with its trace, and does not stand on standard output as well', async () => {
+  const caller = hub.as();
+  const account = ANYONES.google_drive();
+  await hub.connect(caller, account.order, account.choices);
+  await hub.event(caller, 'sync.completed');
+  await caller.refresh('google_drive');
+  const record = await eventually('the record of the refresh', () =>
+    Promise.resolve(
+      collector.records.find(
+        ({ eventName, attributes }) => eventName === 'hub.refresh.succeeded' && attributes['org'] === caller.orgId,
+      ),
+    ),
+  );
+  expect(record).toMatchObject({ service: 'hub-refresh-worker', severity: 9, attributes: { provider: 'google_drive' } });
+  const job = await named('process token-refresh', ({ traceId }) => traceId === record.traceId);
+  expect(job.attributes['hub.org.id']).toBe(caller.orgId);
+  expect(hub.process('refresh-worker').lines.join('\n')).not.toContain('hub.refresh.succeeded');
+});
+
+it('no span, no metric and no record holds a token, a state, a code or a key', async () => {
   const caller = hub.as();
   const account = ANYONES.notion();
   const person = hub.person();
