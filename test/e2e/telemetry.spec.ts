@@ -78,13 +78,13 @@ it('a record goes by OTLP with its trace, and does not stand on standard output 
   const record = await eventually('the record of the refresh', () =>
     Promise.resolve(
       collector.records.find(
-        ({ eventName, attributes }) => eventName === 'hub.refresh.succeeded' && attributes['org'] === caller.orgId,
+        ({ eventName, attributes }) => eventName === 'hub.refresh.succeeded' && attributes['org'] === caller.claims.org,
       ),
     ),
   );
   expect(record).toMatchObject({ service: 'hub-refresh-worker', severity: 9, attributes: { provider: 'google_drive' } });
   const job = await named('process token-refresh', ({ traceId }) => traceId === record.traceId);
-  expect(job.attributes['hub.org.id']).toBe(caller.orgId);
+  expect(job.attributes['hub.org.id']).toBe(caller.claims.org);
   expect(hub.process('refresh-worker').lines.join('\n')).not.toContain('hub.refresh.succeeded');
 });
 
