@@ -11,20 +11,25 @@ let collector: OtlpReceiver;
 let hub: Stack;
 beforeAll(async () => {
   collector = await OtlpReceiver.start();
-  hub = await Stack.start({
-    env: {
-      ...collector.environment,
-      OTEL_TRACES_EXPORTER: 'none',
-      OTEL_METRIC_EXPORT_INTERVAL: '200',
-      OTEL_METRIC_EXPORT_TIMEOUT: '190',
-      RATE_LIMIT_CONNECTS: '2/1m',
-    },
+  hub = await Stack.start({ env: { RATE_LIMIT_CONNECTS: '2/1m' } });
+  await hub.restart('gateway', {
+    ...collector.environment,
+    OTEL_TRACES_EXPORTER: 'none',
+    OTEL_METRIC_EXPORT_INTERVAL: '300',
+    OTEL_METRIC_EXPORT_TIMEOUT: '290',
   });
+});
+// each export has all there is
+beforeEach(() => {
+  collector.points.length = 0;
+  collector.bodies.length = 0;
 });
 afterAll(async () => {
   await hub.stop();
   await collector.stop();
 });
+
+const PATH = '/functions/v1/integrations/notion/token';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -32,15 +37,14 @@ type Labels = Readonly<Record<string, string>>;
 function counted(name: MetricName, attributes: Labels = {}): number {
   return collector
     .latest()
-    .filter((point) => point.service === 'hub-gateway' && point.name === METRICS[name].name)
+    .filter((point) => point.name === METRICS[name].name)
     .filter((point) => Object.entries(attributes).every(([key, value]) => point.attributes[key] === value))
     .reduce((sum, { kind, value, count }) => sum + (kind === 'histogram' ? count : value), 0);
 }
 
 /** Everything that has happened by now has been exported: the export that was under way may not have it, the next one has. */
 async function exported(): Promise<void> {
-  const exports = (): number =>
-    collector.points.filter(({ service, name }) => service === 'hub-gateway' && name === 'hub.build.info').length;
+  const exports = (): number => collector.points.filter(({ name }) => name === METRICS.buildInfo.name).length;
   const enough = exports() + 2;
   await eventually('exports of the gateway', () => Promise.resolve(exports() >= enough));
 }
@@ -126,14 +130,11 @@ describe('a token read is counted', () => {
         headers: { authorization: await caller.authorization() },
         signal: left.signal,
       });
-      await hub.event(caller, 'integration.connected');
       setTimeout(() => left.abort(), 1_000); // well above the objective, well below what the provider takes
       await expect(read).rejects.toThrow(/aborted/);
     });
   });
 });
-
-const PATH = '/functions/v1/integrations/notion/token';
 
 describe('a flow is counted', () => {
   const NOTION = { 'hub.provider': 'notion' };
