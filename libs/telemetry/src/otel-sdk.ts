@@ -32,13 +32,16 @@ type Environment = Readonly<WritableEnvironment>;
 export interface StartedSdk {
   readonly sdk: NodeSDK;
   readonly sendRecord: ((line: string) => void) | undefined;
+  /** Exports metrics at once. It never throws: what fails is told as for every export. */
+  readonly exportMetrics: () => void;
 }
 
 /** OpenTelemetry's kit as the hub uses it, started. It reads `OTEL_*` of the process itself. @param environment that of the process */
 export function startSdk({ traces, metrics, logs }: Signals, environment: Environment): StartedSdk {
+  const reader = metrics ? readerOf(environment) : undefined;
   const sdk = new NodeSDK({
     ...(traces && { spanProcessors: [batchesOf(safely(traceExporter(environment)), environment)] }),
-    metricReaders: metrics ? [readerOf(environment)] : [],
+    metricReaders: reader ? [reader] : [],
     instrumentations: [
       new HttpInstrumentation({
         ignoreIncomingRequestHook: ({ url = '' }) => url.startsWith('/health/'),
@@ -53,7 +56,11 @@ export function startSdk({ traces, metrics, logs }: Signals, environment: Enviro
   });
   sdk.start();
   const logger = logsOf.getLogger(SCOPE);
-  return { sdk, sendRecord: logs ? (line) => logger.emit(recordOf(line)) : undefined };
+  return {
+    sdk,
+    sendRecord: logs ? (line) => logger.emit(recordOf(line)) : undefined,
+    exportMetrics: () => void reader?.forceFlush().catch(() => undefined), // the reader itself tells of it
+  };
 }
 
 /** As OpenTelemetry chooses it, whose kit offers no place between its own exporter and a span. */
