@@ -2,7 +2,7 @@ import { presetExchanges, ProviderRegistry } from '@hub/providers';
 import { JobConsumer, type JobOutcome, type Work } from '@hub/queues';
 import { tellSpan } from '@hub/telemetry';
 import { LaneTurns } from '@hub/worker';
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { presetRefreshes } from './refresh-metrics';
 import { RefreshService, type RefreshOutcome } from './refresh.service';
 
@@ -17,7 +17,7 @@ const EARLY_MS = 15 * 60_000;
 
 /** Takes refreshes from the queues. */
 @Injectable()
-export class RefreshConsumer implements OnModuleInit {
+export class RefreshConsumer implements OnApplicationBootstrap {
   private readonly turns = new LaneTurns();
 
   constructor(
@@ -26,7 +26,7 @@ export class RefreshConsumer implements OnModuleInit {
     private readonly refreshes: RefreshService,
   ) {}
 
-  onModuleInit(): void {
+  onApplicationBootstrap(): void {
     const providers = this.providers.all().map(({ definition }) => definition.id);
     presetRefreshes(providers);
     presetExchanges(providers, ['refresh', 'revoke']);
