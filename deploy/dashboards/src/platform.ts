@@ -13,7 +13,7 @@ export const platform: DashboardSpec = {
       panels: [
         {
           title: 'Requests',
-          description: 'Requests of each app by status code, health checks included.',
+          description: 'Requests of each app by status code; health checks are not told of.',
           kind: 'line',
           unit: 'ops',
           queries: [

@@ -154,7 +154,7 @@ export class SettingReader {
   }
 
   /** An absolute URL of one of these protocols (`https:`), without user and fragment, no slash at the end; `''` if it is wrong. */
-  webUrl(name: SettingName, value: string | undefined, protocols: readonly string[]): string {
+  webUrl(name: string, value: string | undefined, protocols: readonly string[]): string {
     if (value === undefined) return '';
     const url = parseUrl(value);
     if (!url || !protocols.includes(url.protocol) || url.username !== '' || url.hash !== '' || url.search !== '') {

@@ -157,6 +157,11 @@ export const SETTINGS = [
     meaning: 'more about where the app runs, `name=value`, comma separated',
     default: 'service.namespace=integrations-hub',
   },
+  {
+    name: 'OTEL_LOGS_EXPORTER',
+    meaning: 'otlp sends records to the collector in place of standard output, none leaves them there',
+    default: 'none',
+  },
   { name: 'OTEL_METRIC_EXPORT_INTERVAL', meaning: 'milliseconds between exports of metrics', default: '15000' },
   { name: 'OTEL_TRACES_SAMPLER_ARG', meaning: 'part of the traces that is kept, from 0 to 1', default: '1' },
   { name: 'OTEL_SDK_DISABLED', meaning: 'true turns traces and metrics off', default: 'false' },

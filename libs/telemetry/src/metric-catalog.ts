@@ -136,7 +136,8 @@ export const METRICS = {
     name: 'hub.token.read.duration',
     kind: 'histogram',
     unit: 's',
-    meaning: "a product service's read of a token, as the gateway served it",
+    meaning:
+      "a product service's read of a token, as the gateway served it; one whose caller left after more than 100 ms without an answer is an error",
     attributes: {
       'hub.source': ['stored', 'after_refresh'],
       'hub.outcome': ['ok', 'not_connected', 'reauth_required', 'denied', 'error'],

@@ -345,7 +345,7 @@ describe.each(everything)('the network of %s', (_name, objects) => {
     for (const app of APPS) {
       const ports = opening('egress', appOf(objects, app)).flatMap((rule) => rule.ports.map(({ port }: Field) => port));
       expect(ports.map(String).sort()).toEqual(
-        ['53', '53', '5432', '6379', '443', ...(collector ? ['otlp'] : [])].sort(),
+        ['53', '53', '5432', '6379', '443', ...(collector ? ['4318'] : [])].sort(),
       );
     }
     const job = ofKind(objects, 'Job')[0];
@@ -633,6 +633,26 @@ describe('the component otel-collector', () => {
       { name: 'otlp', port: Number(port), targetPort: 'otlp' },
     ]);
     expect(environment).not.toHaveProperty('OTEL_SDK_DISABLED');
+  });
+
+  it('has a Prometheus that takes what it hands over as that of compose does, by the page on it', () => {
+    const [, block = ''] = /```yaml\n(apiVersion: monitoring\.coreos\.com\/v1\n[\s\S]*?)```/.exec(read('docs/kubernetes.md')) ?? [];
+    const prometheus = parse(block) as Manifest;
+    expect(prometheus.kind).toBe('Prometheus');
+    expect(schemaFindings([prometheus])).toEqual([]);
+    const { otlp, storage } = parse(read('deploy/docker/prometheus.yml')) as Field;
+    expect(prometheus.spec).toMatchObject({
+      enableOTLPReceiver: true,
+      otlp: {
+        translationStrategy: otlp.translation_strategy,
+        promoteResourceAttributes: otlp.promote_resource_attributes,
+      },
+      tsdb: { outOfOrderTimeWindow: storage.tsdb.out_of_order_time_window },
+    });
+    const endpoint = podOf(find(objects, 'Deployment', 'hub-otel-collector')).containers[0].env.find(
+      ({ name }: Field) => name === 'METRICS_ENDPOINT',
+    );
+    expect(read('docs/kubernetes.md')).toContain(new URL(endpoint.value).host);
   });
 
   it('has a configuration whose pipelines name only what it declares', () => {

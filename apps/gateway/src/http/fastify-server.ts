@@ -9,7 +9,7 @@ import { HubError } from '@hub/domain';
 import { nameRoute } from '@hub/telemetry';
 import fastify, { type FastifyInstance } from 'fastify';
 import { ALL_ROUTES } from '../routes';
-import { recordTokenRead } from '../tokens/token-read-metrics';
+import { watchTokenRead } from '../tokens/token-read-metrics';
 import { allowedMethods } from './allowed-methods';
 import type { HubReply, HubRequest } from './hub-request';
 import { ownOrigins } from './own-origins';
@@ -135,6 +135,7 @@ export async function addChecks(server: FastifyInstance, checks: RequestChecks, 
   const headers = securityHeaders(config);
   server.addHook('onRequest', async (request: HubRequest, reply: HubReply) => {
     request.arrivedMs = performance.now();
+    watchTokenRead(request, reply);
     if (request.routeOptions.url !== undefined) nameRoute(request.routeOptions.url);
     void reply.headers({ ...headers, 'x-request-id': request.id });
     if (request.method !== 'OPTIONS') return undefined;
@@ -163,10 +164,6 @@ export async function addChecks(server: FastifyInstance, checks: RequestChecks, 
   });
   server.addHook('preHandler', (request: HubRequest, _reply, done) => {
     checks.beforeHandler(request);
-    done();
-  });
-  server.addHook('onResponse', (request: HubRequest, reply: HubReply, done) => {
-    recordTokenRead(request, reply);
     done();
   });
 }
