@@ -88,14 +88,15 @@ describe('a link into the console', () => {
     const person = hub.person();
     const head = await stand.asked(() => person.head(url));
     expect([head.answer.status, head.answer.headers.get('allow'), head.changed]).toEqual([405, 'GET', []]);
-    for (const headers of [
+    const loads: Record<string, string>[] = [
       { 'sec-purpose': 'prefetch' },
       { 'sec-purpose': 'prefetch;prerender' },
       { purpose: 'prefetch' },
       { 'x-moz': 'prefetch' },
       { 'sec-fetch-dest': 'image', 'sec-fetch-site': 'cross-site' },
       { 'sec-fetch-dest': 'iframe', 'sec-fetch-site': 'cross-site' },
-    ])
+    ];
+    for (const headers of loads)
       expect(await opened(url, person, headers)).toMatchObject({ status: 400, changed: [] });
     expect((await hub.trail(caller)).map(({ name }) => name)).toEqual(['console.link_created']);
     const answer = await person.get(url, { 'sec-fetch-dest': 'document', 'sec-fetch-site': 'cross-site' });

@@ -1,6 +1,7 @@
 import { bearerOf } from '../../support/bearer';
 import { hub as runCommand } from '../../support/command-line';
 import { eventually } from '../../support/eventually';
+import { LiveClient } from '../../support/live-client';
 import { seedFleet, type Member } from '../fleet/fleet';
 import { ProveHub } from '../fleet/prove-hub';
 import { AlertWatch } from '../live/alert-watch';
@@ -186,7 +187,7 @@ async function noWorkers(stage: Stage): Promise<void> {
   });
 }
 
-/** A product service reads a token, and has it refreshed and its metadata synced, as on any day. */
+/** A product service reads a token, has it refreshed and its metadata synced, and hears of it, as on any day. */
 async function use(stage: Stage): Promise<void> {
   const [member] = await seedFleet(stage.hub, {
     provider: 'google_drive',
@@ -198,6 +199,8 @@ async function use(stage: Stage): Promise<void> {
   const [gateway] = stage.hub.gateways;
   if (!member || !gateway) throw new Error('nobody was seeded, or there is no gateway');
   const authorization = `Bearer ${await bearerOf({ org: member.orgId })}`;
+  const follower = await LiveClient.open(gateway.base, { headers: { authorization } });
+  await follower.ready();
   const asked = [];
   for (const [method, what] of [
     ['GET', 'token'],
@@ -211,9 +214,11 @@ async function use(stage: Stage): Promise<void> {
     await answer.body?.cancel();
     asked.push(`${what} ${answer.status}`);
   }
+  const { name } = await follower.event('refresh.succeeded', undefined, PATIENCE_MS);
+  await follower.close();
   stage.claim(
     asked.every((answer) => answer.endsWith(' 200')),
-    `a product service is served: ${asked.join(', ')}`,
+    `a product service is served: ${asked.join(', ')}, and hears of ${name}`,
   );
 }
 
