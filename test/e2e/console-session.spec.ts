@@ -52,8 +52,9 @@ describe('a browser that opens a link', () => {
       [caller.claims.org],
     );
     expect(row).toEqual({ hours: 8 });
-    const told = (await hub.trail(hub.as(caller.claims.org))).map(({ name, actor }) => [name, actor.id]);
-    expect(told).toEqual([
+    const told = await hub.trail(hub.as(caller.claims.org));
+    const signIn = told.filter(({ name }) => name.startsWith('console.'));
+    expect(signIn.map(({ name, actor }) => [name, actor.id])).toEqual([
       ['console.link_created', 'ada'],
       ['console.signed_in', 'ada'],
     ]);
