@@ -109,17 +109,6 @@ it('drops a client that takes nothing, by the messages that stand', async () => 
   expect(heard).toEqual(Array.from({ length: 10 }, (_, number) => String(number)));
 });
 
-it('drops a client that asks again and again, and reads no answer', async () => {
-  const { connection, client } = await aPair({ limits: { unsentBytes: 1_000 } });
-  stopReading(client);
-  await eventually('the client to be dropped', () => {
-    for (let number = 0; number < 2_000; number += 1) client.ping('x'.repeat(100));
-    return Promise.resolve(!connection.isOpen);
-  });
-  client.terminate();
-  expect(await connection.ended).toBe(4408);
-});
-
 it('lets a client read a gap at its own pace, far beyond what may stand otherwise', async () => {
   const { connection, client, heard } = await aPair({ limits: { unsentBytes: 100_000, pacedBytes: 20_000 } });
   const text = 'x'.repeat(50_000);
