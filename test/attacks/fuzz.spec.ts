@@ -48,6 +48,7 @@ const NEEDS_MORE = [
   'get /functions/v1/integrations-callback/{provider}',
   'post /functions/v1/integrations-complete',
   'post /functions/v1/integrations-connect/{page}',
+  'get /functions/v1/integrations-confirm/{page}',
   'post /functions/v1/integrations-confirm/{page}',
   'post /functions/v1/integrations/dead-letters/{id}/replay',
 ];
