@@ -13,7 +13,6 @@ export {
   type LimitsConfig,
   type LiveSocketsConfig,
   type LogLevel,
-  type LiveSocketsConfig,
   type OutboundConfig,
 } from './hub-config';
 export {
