@@ -8,6 +8,7 @@ import {
   submitConfirmPage,
   submitInputPage,
 } from './connect/connect.routes';
+import { consoleAsset, consolePage, home, providerCatalog } from './console/console.routes';
 import { listDeadLetters, replayDeadLetter, replayDeadLetters } from './dead-letters/dead-letters.routes';
 import { live, ready } from './health/health.routes';
 import type { RouteSpec } from './http/route';
@@ -18,7 +19,7 @@ import {
   refreshIntegration,
   syncIntegration,
 } from './integrations/integrations.routes';
-import { home, landing } from './landing/landing.routes';
+
 import { docsAsset, docsPage, openApiJson } from './openapi/openapi.routes';
 import { readToken } from './tokens/tokens.routes';
 
@@ -41,7 +42,9 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   syncIntegration,
   disconnectIntegration,
   readToken,
-  landing,
+  consolePage,
+  consoleAsset,
+  providerCatalog,
   home,
   live,
   ready,
