@@ -9,6 +9,7 @@ import { AuditModule } from './audit/audit.module';
 import { CallersModule } from './callers/callers.module';
 import { ConnectModule } from './connect/connect.module';
 import { ConsoleModule } from './console/console.module';
+import { ConsoleSessionModule } from './console-session/console-session.module';
 import { DeadLettersModule } from './dead-letters/dead-letters.module';
 import { HealthModule } from './health/health.module';
 import { ProblemFilter } from './http/problem.filter';
@@ -33,6 +34,7 @@ export class GatewayModule {
         ProvidersModule,
         CallersModule,
         LimitsModule,
+        ConsoleSessionModule,
         ConnectModule,
         IntegrationsModule,
         TokensModule,

@@ -9,6 +9,12 @@ import {
   submitInputPage,
 } from './connect/connect.routes';
 import { consoleAsset, consolePage, home, providerCatalog } from './console/console.routes';
+import {
+  createConsoleLink,
+  endConsoleSession,
+  openConsoleLink,
+  readConsoleSession,
+} from './console-session/console-session.routes';
 import { listDeadLetters, replayDeadLetter, replayDeadLetters } from './dead-letters/dead-letters.routes';
 import { live, ready } from './health/health.routes';
 import type { RouteSpec } from './http/route';
@@ -32,6 +38,10 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   submitInputPage,
   showConfirmPage,
   submitConfirmPage,
+  createConsoleLink,
+  openConsoleLink,
+  readConsoleSession,
+  endConsoleSession,
   listIntegrations,
   listAudit,
   listDeadLetters,
