@@ -1,3 +1,4 @@
+import { Deliveries } from './deliveries/deliveries';
 import { FailedJobs } from './failed-jobs/failed-jobs';
 import { History } from './history/history';
 import { Integrations, Skeletons } from './integrations/integrations';
@@ -13,7 +14,7 @@ import { useSession, type Session } from './session/session';
 import { SignedOut } from './session/signed-out';
 import { Who } from './session/who';
 import { isUnreachable } from './wire/problem';
-import type { ProviderCard } from './wire/wire';
+import type { Integration, ProviderCard } from './wire/wire';
 
 const NO_CARDS: readonly ProviderCard[] = [];
 
@@ -76,8 +77,17 @@ function Home({ session, cards }: { readonly session: Session; readonly cards: r
         error={integrations.error}
         mayWrite={mayDo('integrations:write')}
       />
+      {cards
+        .filter(({ provider, takesEvents }) => takesEvents && isConnected(integrations.data, provider))
+        .map((card) => (
+          <Deliveries key={card.provider} card={card} mayWrite={mayDo('integrations:write')} />
+        ))}
       {mayDo('operations') && <FailedJobs cards={cards} />}
       {mayDo('audit:read') && <History cards={cards} you={session.sub} />}
     </>
   );
+}
+
+function isConnected(integrations: readonly Integration[] | undefined, wanted: string): boolean {
+  return integrations?.some(({ provider, status }) => provider === wanted && status !== 'not_connected') ?? false;
 }

@@ -25,7 +25,6 @@ import {
   refreshIntegration,
   syncIntegration,
 } from './integrations/integrations.routes';
-
 import { docsAsset, docsPage, openApiJson } from './openapi/openapi.routes';
 import { readToken } from './tokens/tokens.routes';
 

@@ -2,7 +2,7 @@ import type { EventName } from '@hub/domain';
 import type { TrailEvent } from '../wire/wire';
 
 /** Every name of the trail in words; `{it}` stands for the provider. */
-const WORDS: Readonly<Record<EventName, string>> = {
+const WORDS: Readonly<Record<EventName, string> & Record<string, string>> = {
   'integration.connected': '{it} was connected',
   'integration.disconnected': '{it} was disconnected',
   'integration.reauth_required': '{it} needs a new sign-in',
@@ -17,6 +17,8 @@ const WORDS: Readonly<Record<EventName, string>> = {
   'token.read': 'A service took an access token of {it}',
   'delivery.succeeded': 'An event was delivered to {it}',
   'delivery.failed': 'An event could not be delivered to {it}',
+  'delivery.secret_read': 'The secret that signs deliveries to {it} was shown',
+  'delivery.settings_changed': 'What is delivered to {it} was changed',
   'dead_letter.replayed': 'A failed job of {it} was started again',
   'revocation.succeeded': 'The access was given back to {it}',
   'revocation.failed': 'Giving the access back to {it} failed',
@@ -76,7 +78,7 @@ const WORDS: Readonly<Record<EventName, string>> = {
 /** What happened, in words; a name that this page does not know yet is shown as it is. @param label of the provider, if it is about one */
 export function eventWords(name: string, label: string | undefined): string {
   if (!Object.hasOwn(WORDS, name)) return label === undefined ? name : `${name} (${label})`;
-  return WORDS[name as EventName].replace('{it}', label ?? 'a provider');
+  return (WORDS[name] ?? name).replace('{it}', label ?? 'a provider');
 }
 
 /** How it is marked: something good, something that failed or was refused, or neither. */

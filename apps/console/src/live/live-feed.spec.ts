@@ -39,6 +39,11 @@ describe('a feed', () => {
   });
 });
 
+it('begins anew where the trail was set back', () => {
+  expect(after(ready(7), told(8), closed(1012))).toMatchObject({ seq: null, isOver: false });
+  expect(after(ready(7), told(8), closed(1012), ready(3)).seq).toBe(3);
+});
+
 it('waits longer from try to try, and never in step with others', () => {
   expect([0, 1, 2, 3, 4, 5, 50].map((failures) => reconnectDelayMs(failures, 1))).toEqual([1000, 2000, 4000, 8000, 16000, 30000, 30000]);
   expect([reconnectDelayMs(2, 0), reconnectDelayMs(2, 0.5)]).toEqual([2000, 3000]);

@@ -22,6 +22,8 @@ export const FEED_BEFORE: LiveFeed = { phase: 'connecting', seq: null, failures:
 
 /** The gateway's word that the session, or the bearer token, has ended. */
 const SESSION_OVER = 4401;
+/** The gateway's word that the trail was set back, as by a restored database: what was seen of it counts no more. */
+const SET_BACK = 1012;
 /** The gateway's word that this client reads too slowly: it may come back at once. */
 const TOO_SLOW = 4408;
 
@@ -29,13 +31,14 @@ const TOO_SLOW = 4408;
 export function afterLiveEvent(feed: LiveFeed, event: LiveEvent): LiveFeed {
   if (event.kind === 'closed') {
     if (event.code === SESSION_OVER) return { ...feed, phase: 'away', isOver: true };
+    if (event.code === SET_BACK) return { ...feed, phase: 'away', seq: null, failures: 0 };
     // one that was ready goes on at once and is no failure yet
     const wasReady = feed.phase === 'live';
     const failures = event.code === TOO_SLOW || wasReady ? 0 : feed.failures + 1;
     return { ...feed, phase: 'away', failures };
   }
   const { name, seq } = event.message;
-  // where the feed begins, or has begun anew after the trail was lost, the gateway's place counts
+  // where the feed begins, the gateway's place counts
   if (name === 'ready') return { ...feed, phase: 'live', failures: 0, seq: feed.seq === null ? seq : feed.seq };
   return isNews(feed, event.message) ? { ...feed, phase: 'live', failures: 0, seq } : feed;
 }

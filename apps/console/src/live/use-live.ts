@@ -33,7 +33,7 @@ function follow(client: QueryClient, tell: (phase: LivePhase) => void): () => vo
   const take = (event: LiveEvent): void => {
     if (event.kind === 'message') {
       // what happened before the first connection is in no message
-      if (event.message.name === 'ready' && feed.seq === null) void client.invalidateQueries({ queryKey: INTEGRATIONS_KEY });
+      if (event.message.name === 'ready' && feed.seq === null) lists.touchAll();
       if (isNews(feed, event.message)) takeNews(client, lists, event.message);
     }
     feed = afterLiveEvent(feed, event);
@@ -76,6 +76,10 @@ class SettledLists {
   touch(list: string): void {
     this.touched.add(list);
     this.settling ??= setTimeout(() => this.settle(), SETTLE_MS);
+  }
+
+  touchAll(): void {
+    for (const list of [INTEGRATIONS_KEY[0], 'history', 'dead-letters', 'deliveries']) this.touch(list);
   }
 
   end(): void {

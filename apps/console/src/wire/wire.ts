@@ -71,6 +71,34 @@ export interface DeadLetter {
   readonly lastFailedAt: string;
 }
 
+/** A line of the delivery log. */
+export interface Delivery {
+  readonly id: string;
+  readonly seq: number;
+  readonly type: string;
+  readonly at: string;
+  readonly source: 'posted' | 'hub';
+  readonly state: 'pending' | 'delivered' | 'dead' | 'cancelled';
+  readonly failedAttempts: number;
+  readonly nextAttemptAt: string | null;
+  readonly failure: { readonly code: string; readonly at: string } | null;
+  readonly lastStatus: number | null;
+  readonly deliveredAt: string | null;
+}
+
+/** A page of the delivery log. */
+export interface DeliveryPage {
+  readonly deliveries: readonly Delivery[];
+  readonly nextCursor: string | null;
+}
+
+/** Which of the hub's own events are delivered. */
+export interface DeliverySettings {
+  readonly events: readonly string[];
+  /** Nothing is sent before, since the receiver failed several times in a row. */
+  readonly pausedUntil: string | null;
+}
+
 /** A page of a list. */
 export interface TrailPage {
   readonly events: readonly TrailEvent[];
