@@ -61,7 +61,7 @@ function BeforeSession({ error }: { readonly error: unknown }) {
 /** What somebody who is signed in sees. */
 function Home({ session, cards }: { readonly session: Session; readonly cards: readonly ProviderCard[] }) {
   const mayDo = (scope: string): boolean => session.scopes.includes(scope);
-  const phase = useLive();
+  const phase = useLive(session.csrfToken);
   const isOnline = useOnline();
   const integrations = useIntegrations(phase === 'live');
   return (

@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useId, useRef, useState } from 'react';
+import { useEffect, useId, useRef, useState, type RefObject } from 'react';
 import { ConnectDialog } from '../connect/connect-dialog';
 import { useConnect } from '../connect/use-connect';
 import { Note } from '../look/note';
@@ -24,14 +24,14 @@ export function IntegrationCard(props: {
 }) {
   const { integration, card, mayWrite } = props;
   const id = useId();
-  const heading = useRef<HTMLHeadingElement>(null);
+  const heading = useFocusAfterEnd(integration.status !== 'not_connected');
   const { state, demand } = useDemand(integration);
   const trouble = troubleOf(integration);
   return (
     <article className="card" aria-labelledby={id} data-provider={card.provider} data-status={integration.status}>
       <header>
         <Mark card={card} />
-        <h3 id={id} ref={heading} tabIndex={-1}>
+        <h3 id={id} ref={heading.ref} tabIndex={-1}>
           {card.label}
         </h3>
         <StatusBadge integration={integration} />
@@ -48,7 +48,7 @@ export function IntegrationCard(props: {
           card={card}
           state={state}
           onDemand={demand}
-          onDisconnected={() => heading.current?.focus()}
+          onDisconnected={heading.expectEnd}
         />
       )}
       <p className="said" role="status">
@@ -57,6 +57,18 @@ export function IntegrationCard(props: {
       {state.kind === 'failed' && <ProblemNote error={state.error} />}
     </article>
   );
+}
+
+/** The button that ended a connection goes away with it: the focus goes to the heading, so that nobody loses his place. */
+function useFocusAfterEnd(isConnected: boolean): { ref: RefObject<HTMLHeadingElement | null>; expectEnd: () => void } {
+  const ref = useRef<HTMLHeadingElement>(null);
+  const isExpected = useRef(false);
+  useEffect(() => {
+    if (isConnected || !isExpected.current) return;
+    isExpected.current = false;
+    ref.current?.focus();
+  }, [isConnected]);
+  return { ref, expectEnd: () => (isExpected.current = true) };
 }
 
 const DOING: Readonly<Record<Demand, string>> = { refresh: 'Refreshing…', sync: 'Syncing…' };
@@ -127,7 +139,7 @@ function DisconnectButton({ card, onDisconnected }: { card: ProviderCard; onDisc
       change('DELETE', `/integrations/${card.provider}${uninstall ? '?uninstall=true' : ''}`),
     onSuccess: async () => {
       setAsking(false);
-      onDisconnected(); // the button that opened the dialog goes away with it
+      onDisconnected();
       await client.invalidateQueries({ queryKey: INTEGRATIONS_KEY });
     },
   });

@@ -1,5 +1,6 @@
 const FIRST_MS = 1_000;
-const LONGEST_MS = 30_000;
+/** The longest wait between two tries. */
+export const LONGEST_MS = 30_000;
 
 /**
  * How long to wait before the next try: 1, 2, 4 … 30 s, spread over the upper half, so that the pages of a whole office

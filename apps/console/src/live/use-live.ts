@@ -4,22 +4,27 @@ import { changeIntegrations, INTEGRATIONS_KEY } from '../integrations/queries';
 import { useOnline } from '../look/use-online';
 import { SESSION_KEY } from '../session/session';
 import type { LiveMessage } from '../wire/wire';
-import { reconnectDelayMs } from './backoff';
+import { LONGEST_MS, reconnectDelayMs } from './backoff';
 import { openLive } from './live.client';
 import { afterLiveEvent, FEED_BEFORE, isNews, listsTouchedBy, withNews, type LiveEvent, type LiveFeed, type LivePhase } from './live-feed';
 
 /** Lists that follow from events are asked for once a burst is over. */
 const SETTLE_MS = 400;
 
-/** Keeps the page at what happens, for as long as it is shown. @returns where the feed stands */
-export function useLive(): LivePhase {
+/**
+ * Keeps the page at what happens, for as long as it is shown.
+ *
+ * @param session what tells one session from the next: a new one begins the feed anew
+ * @returns where the feed stands
+ */
+export function useLive(session: string): LivePhase {
   const client = useQueryClient();
   const isOnline = useOnline();
   const [phase, setPhase] = useState<LivePhase>('connecting');
   useEffect(() => {
     if (!isOnline) return undefined; // and at once when it is back
     return follow(client, setPhase);
-  }, [client, isOnline]);
+  }, [client, isOnline, session]);
   return isOnline ? phase : 'away';
 }
 
@@ -47,8 +52,8 @@ function follow(client: QueryClient, tell: (phase: LivePhase) => void): () => vo
     });
   };
   const goOn = (): void => {
-    if (feed.isOver) void client.invalidateQueries({ queryKey: SESSION_KEY });
-    else waiting = setTimeout(connect, reconnectDelayMs(feed.failures, Math.random()));
+    if (feed.isOver) void client.invalidateQueries({ queryKey: SESSION_KEY }); // whoever has none is shown nothing more
+    waiting = setTimeout(connect, feed.isOver ? LONGEST_MS : reconnectDelayMs(feed.failures, Math.random()));
   };
 
   connect();

@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, type ReactNode } from 'react';
+import { useId, useLayoutEffect, useRef, type ReactNode } from 'react';
 
 /**
  * A native modal dialog: the browser keeps the focus inside, closes it by Escape, and gives the focus back to what opened
@@ -8,10 +8,10 @@ export function Dialog(props: { readonly title: string; readonly onClose: () => 
   const { title, onClose, children } = props;
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = ref.current;
     if (dialog && !dialog.open) dialog.showModal();
-    return () => dialog?.close(); // before it leaves the page, or the focus would be lost
+    return () => dialog?.close(); // while it is still on the page: only then the focus goes back
   }, []);
   return (
     <dialog ref={ref} aria-labelledby={id} onCancel={onClose}>

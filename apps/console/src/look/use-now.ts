@@ -8,6 +8,7 @@ let ticking: ReturnType<typeof setInterval> | undefined;
 
 function subscribe(reader: () => void): () => void {
   readers.add(reader);
+  if (!ticking) now = Date.now(); // nobody has looked at the clock for a while
   ticking ??= setInterval(() => {
     now = Date.now();
     for (const each of readers) each();
