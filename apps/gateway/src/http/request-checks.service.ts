@@ -45,7 +45,7 @@ export class RequestChecks {
   ): Promise<Caller> {
     const caller = await this.identify(request, spec);
     if (!caller) {
-      if (spec.caller !== 'bearer' && this.sessions.isByCookie(request)) return this.sessions.refuse(request, spec.path);
+      if (this.isByCookie(request, spec)) return this.sessions.refuse(request, spec.path);
       await this.limits.countGuess('bearer', request.ip);
       this.denials.record({ name: 'auth.failed', address: request.ip, detail: { route: spec.path } });
       throw new HubError('unauthorized', 'This route needs a valid bearer token with an org.');
@@ -65,15 +65,17 @@ export class RequestChecks {
     return caller;
   }
 
-  private async identify(request: HubRequest, spec: RouteSpec): Promise<Caller | undefined> {
-    if (spec.caller !== 'bearer') {
-      const caller = await this.identifyBrowser(request, spec);
-      if (caller) return caller;
-    }
-    return this.bearers.callerOf(request.headers.authorization);
+  private identify(request: HubRequest, spec: RouteSpec): Promise<Caller | undefined> {
+    return this.isByCookie(request, spec)
+      ? this.identifyBrowser(request, spec)
+      : this.bearers.callerOf(request.headers.authorization);
   }
 
-  /** By the console's cookie, where no bearer token is there. */
+  private isByCookie(request: HubRequest, { caller }: RouteSpec): boolean {
+    return caller !== 'bearer' && this.sessions.isByCookie(request);
+  }
+
+  /** By the console's cookie, where no `Authorization` is there. */
   private async identifyBrowser(request: HubRequest, { path }: RouteSpec): Promise<Caller | undefined> {
     const found = await this.sessions.check(request, path);
     if (!found) return undefined;
