@@ -73,7 +73,11 @@ module.exports = {
       severity: 'error',
       from: { path: '^apps/console/src/', pathNot: SPEC },
       to: {
-        pathNot: ['^apps/console/src/', 'node_modules/(react|react-dom|@tanstack/react-query)/', 'node_modules/@types/react'],
+        pathNot: [
+          '^apps/console/src/',
+          'node_modules/(react|react-dom|@tanstack/react-query)/',
+          'node_modules/@types/react',
+        ],
         dependencyTypesNot: ['type-only'],
       },
     },
@@ -89,7 +93,15 @@ module.exports = {
       severity: 'error',
       from: {
         orphan: true,
-        pathNot: [SPEC, '[.]test[.]ts$', '[.]d[.]ts$', '/main[.]tsx?$', '[.]config[.]mjs$', '^test/support/global-', '^test/.*[.]cjs$'],
+        pathNot: [
+          SPEC,
+          '[.]test[.]ts$',
+          '[.]d[.]ts$',
+          '/main[.]tsx?$',
+          '[.]config[.]mjs$',
+          '^test/support/global-',
+          '^test/.*[.]cjs$',
+        ],
       },
       to: {},
     },

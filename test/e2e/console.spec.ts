@@ -21,7 +21,9 @@ function get(path: string, headers: Record<string, string> = {}): Promise<Raw> {
     request(`${hub.base}${path}`, { headers }, (answer) => {
       const parts: Buffer[] = [];
       answer.on('data', (part: Buffer) => parts.push(part));
-      answer.on('end', () => resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(parts) }));
+      answer.on('end', () =>
+        resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(parts) }),
+      );
       answer.on('error', reject);
     })
       .on('error', reject)
@@ -39,7 +41,12 @@ describe('the console', () => {
     const plain = await get('/integrations');
     expect([plain.status, plain.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
     const evil = encodeURIComponent('<script>alert(1)</script>');
-    for (const query of ['?success=notion', '?error=access_denied&provider=notion', `?success=${evil}&error=${evil}`, '?a=1&a=2'])
+    for (const query of [
+      '?success=notion',
+      '?error=access_denied&provider=notion',
+      `?success=${evil}&error=${evil}`,
+      '?a=1&a=2',
+    ])
       expect((await get(`/integrations${query}`)).body.equals(plain.body)).toBe(true);
   });
 
@@ -78,7 +85,10 @@ describe('the console', () => {
   it('sends the smallest encoding that is taken', async () => {
     for (const url of ['/integrations', ...(await assetsOfPage())]) {
       const plain = await get(url);
-      const [br, gzip] = [await get(url, { 'accept-encoding': 'gzip, br' }), await get(url, { 'accept-encoding': 'gzip' })];
+      const [br, gzip] = [
+        await get(url, { 'accept-encoding': 'gzip, br' }),
+        await get(url, { 'accept-encoding': 'gzip' }),
+      ];
       expect([plain, br, gzip].map(({ headers }) => headers['content-encoding'])).toEqual([undefined, 'br', 'gzip']);
       expect(brotliDecompressSync(br.body).equals(plain.body)).toBe(true);
       expect(gunzipSync(gzip.body).equals(plain.body)).toBe(true);
@@ -121,7 +131,10 @@ describe('the catalog of providers', () => {
       givenBackBy: 'uninstall',
       hasToken: true,
     });
-    expect(providers.find(({ provider }) => provider === 'zapier')).toMatchObject({ hasToken: false, takesEvents: true });
+    expect(providers.find(({ provider }) => provider === 'zapier')).toMatchObject({
+      hasToken: false,
+      takesEvents: true,
+    });
     expect(returnUrl).toBeNull(); // the SITE_URL of the tests is another site
   });
 });

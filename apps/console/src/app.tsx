@@ -40,7 +40,13 @@ export function App() {
         />
         {session.data === undefined && <BeforeSession error={session.error} />}
         {session.data === null && <SignedOut />}
-        {signedIn && <Home key={`${signedIn.orgId} ${signedIn.sub}`} session={signedIn} cards={catalog.data?.providers ?? NO_CARDS} />}
+        {signedIn && (
+          <Home
+            key={`${signedIn.orgId} ${signedIn.sub}`}
+            session={signedIn}
+            cards={catalog.data?.providers ?? NO_CARDS}
+          />
+        )}
       </main>
     </>
   );

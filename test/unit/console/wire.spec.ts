@@ -4,7 +4,11 @@ import type * as wire from '../../../apps/console/src/wire/wire';
 import type { listAudit } from '../../../apps/gateway/src/audit/audit.routes';
 import { providerCard, type ProviderCard } from '../../../apps/gateway/src/console/provider-card';
 import type { listDeadLetters } from '../../../apps/gateway/src/dead-letters/dead-letters.routes';
-import { integrationSchema, integrationView, type IntegrationView } from '../../../apps/gateway/src/integrations/integration-view';
+import {
+  integrationSchema,
+  integrationView,
+  type IntegrationView,
+} from '../../../apps/gateway/src/integrations/integration-view';
 import { anIntegration } from '../../factories/integration';
 
 /**

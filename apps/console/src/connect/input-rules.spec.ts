@@ -3,7 +3,11 @@ import { readInput } from './input-rules';
 it.each([
   ['shop', 'Example-Store', 'example-store.myshopify.com'],
   ['shop', ' https://admin.shopify.com/store/example/products ', 'example.myshopify.com'],
-  ['webhookUrl', 'https://hooks.zapier.com/hooks/catch/123456/abcdef/', 'https://hooks.zapier.com/hooks/catch/123456/abcdef/'],
+  [
+    'webhookUrl',
+    'https://hooks.zapier.com/hooks/catch/123456/abcdef/',
+    'https://hooks.zapier.com/hooks/catch/123456/abcdef/',
+  ],
   ['subdomain', 'whatever', 'whatever'],
 ])('%s %j is kept as %j', (name, text, kept) => {
   expect(readInput(name, text)).toEqual({ ok: true, kept });

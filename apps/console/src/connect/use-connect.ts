@@ -42,6 +42,7 @@ export function useConnect(): UseMutationResult<void, unknown, ConnectOrder> {
 /** @throws HubProblem for an address that is none of the web's */
 function leaveFor(url: string): void {
   const { protocol } = new URL(url, location.href);
-  if (protocol !== 'https:' && protocol !== 'http:') throw new HubProblem('internal', 0, 'The address cannot be opened.');
+  if (protocol !== 'https:' && protocol !== 'http:')
+    throw new HubProblem('internal', 0, 'The address cannot be opened.');
   location.assign(url);
 }

@@ -86,7 +86,8 @@ function DeliveryLine({ delivery }: { readonly delivery: Delivery }) {
         </p>
         <p>{words}</p>
         <p className="soft">
-          <Moment at={delivery.deliveredAt ?? delivery.at} />, {delivery.source === 'hub' ? 'an event of the hub' : 'from your product'}
+          <Moment at={delivery.deliveredAt ?? delivery.at} />,{' '}
+          {delivery.source === 'hub' ? 'an event of the hub' : 'from your product'}
         </p>
       </div>
     </li>

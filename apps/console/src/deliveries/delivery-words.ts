@@ -12,11 +12,15 @@ export const OFFERED_EVENTS = [
 ] as const;
 
 /** How a delivery stands. @param next words for when it is tried again; `null` where it is not */
-export function deliveryWords(delivery: Delivery, next: string | null): { tone: 'good' | 'warn' | 'bad' | 'idle'; words: string } {
+export function deliveryWords(
+  delivery: Delivery,
+  next: string | null,
+): { tone: 'good' | 'warn' | 'bad' | 'idle'; words: string } {
   const { state, failedAttempts, failure, lastStatus } = delivery;
   if (state === 'delivered') return { tone: 'good', words: 'Delivered' };
   if (state === 'cancelled') return { tone: 'idle', words: 'Cancelled: it was disconnected' };
-  const why = failure === null ? '' : `: ${problemWords(failure.code).what}${lastStatus === null ? '' : ` (HTTP ${lastStatus})`}`;
+  const why =
+    failure === null ? '' : `: ${problemWords(failure.code).what}${lastStatus === null ? '' : ` (HTTP ${lastStatus})`}`;
   const tries = counted(failedAttempts, 'try', 'tries');
   if (state === 'dead') return { tone: 'bad', words: `Failed after ${tries}${why}` };
   if (next === null) return { tone: 'warn', words: 'Waits for a new URL' };

@@ -31,8 +31,8 @@ export function SigningSecret({ card }: { readonly card: ProviderCard }) {
     <div className="panel">
       <h3>Signing secret</h3>
       <p className="soft">
-        Every delivery is signed by the rules of Standard Webhooks, so that the receiver can tell it from a forged one. Whoever
-        has the secret can forge them.
+        Every delivery is signed by the rules of Standard Webhooks, so that the receiver can tell it from a forged one.
+        Whoever has the secret can forge them.
       </p>
       {shown && (
         <>
@@ -48,7 +48,10 @@ export function SigningSecret({ card }: { readonly card: ProviderCard }) {
       <div className="actions">
         {shown ? (
           <>
-            <button type="button" onClick={() => void navigator.clipboard?.writeText(shown.secret).then(() => setCopied(true))}>
+            <button
+              type="button"
+              onClick={() => void navigator.clipboard?.writeText(shown.secret).then(() => setCopied(true))}
+            >
               {isCopied ? 'Copied' : 'Copy'}
               <span className="hidden"> the signing secret</span>
             </button>

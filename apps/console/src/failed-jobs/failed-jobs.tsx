@@ -46,16 +46,22 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
     <section aria-labelledby="failed-jobs" aria-busy={list.isPending}>
       <div className="section-head">
         <h2 id="failed-jobs" ref={heading} tabIndex={-1}>
-          Failed jobs{letters !== undefined && letters.length > 0 && ` (${letters.length}${list.hasNextPage ? '+' : ''})`}
+          Failed jobs
+          {letters !== undefined && letters.length > 0 && ` (${letters.length}${list.hasNextPage ? '+' : ''})`}
         </h2>
         {letters !== undefined && letters.length > 1 && (
-          <button type="button" aria-disabled={replay.isPending} onClick={() => replay.isPending || replay.mutate('all')}>
+          <button
+            type="button"
+            aria-disabled={replay.isPending}
+            onClick={() => replay.isPending || replay.mutate('all')}
+          >
             Try all again
           </button>
         )}
       </div>
       <p className="said" role="status">
-        {replay.isSuccess && `${counted(replay.data.body.replayed, 'job is', 'jobs are')} tried again now. What succeeds leaves this list.`}
+        {replay.isSuccess &&
+          `${counted(replay.data.body.replayed, 'job is', 'jobs are')} tried again now. What succeeds leaves this list.`}
       </p>
       {replay.isError && <ProblemNote error={replay.error} />}
       {list.isError && letters === undefined && <ProblemNote error={list.error} />}

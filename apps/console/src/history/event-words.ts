@@ -83,7 +83,11 @@ export function eventWords(name: string, label: string | undefined): string {
 
 /** How it is marked: something good, something that failed or was refused, or neither. */
 export function eventTone(name: string): 'good' | 'bad' | 'idle' {
-  if (/(failed|rejected|mismatch|reauth_required|in_doubt|blocked|denied|malformed|replayed|expired|unknown|forbidden|foreign_org|invalid|reached|foreign)$/.test(name))
+  if (
+    /(failed|rejected|mismatch|reauth_required|in_doubt|blocked|denied|malformed|replayed|expired|unknown|forbidden|foreign_org|invalid|reached|foreign)$/.test(
+      name,
+    )
+  )
     return name === 'dead_letter.replayed' ? 'idle' : 'bad';
   return /(connected|recovered|succeeded|completed|reopened|confirmed)$/.test(name) && !name.endsWith('disconnected')
     ? 'good'

@@ -39,7 +39,12 @@ export function DisconnectDialog(props: {
       )}
       {error !== null && <ProblemNote error={error} />}
       <div className="actions">
-        <button type="button" className="danger filled" aria-disabled={isPending} onClick={() => isPending || onDisconnect(uninstall)}>
+        <button
+          type="button"
+          className="danger filled"
+          aria-disabled={isPending}
+          onClick={() => isPending || onDisconnect(uninstall)}
+        >
           {isPending ? 'Disconnecting…' : `Disconnect ${card.label}`}
         </button>
         <button type="button" onClick={onClose}>

@@ -22,7 +22,10 @@ const shown = (integration: Integration, hasToken = true) =>
   factsOf(integration, { hasToken }).map((fact) => `${fact.label}: ${fact.kind === 'time' ? fact.at : fact.text}`);
 
 it.each([
-  [{ shopName: 'Teas', plan: 'Basic', primaryDomain: 'teas.example' }, ['Shop: Teas', 'Plan: Basic', 'Domain: teas.example']],
+  [
+    { shopName: 'Teas', plan: 'Basic', primaryDomain: 'teas.example' },
+    ['Shop: Teas', 'Plan: Basic', 'Domain: teas.example'],
+  ],
   [{ workspaceName: 'Work', botId: 'b', memberCount: 1234 }, ['Workspace: Work', 'Bot: b', 'Members: 1,234']],
   [{ rootFolderId: '0A', quota: { limit: 15e9, usage: 3e9 } }, ['Root folder: 0A', 'Storage: 3 GB of 15 GB used']],
   [{ quota: { limit: null, usage: 3e9 } }, ['Storage: 3 GB used, no limit']],
@@ -35,7 +38,11 @@ it.each([
 });
 
 it('draws how full something is', () => {
-  expect(factsOf(aConnected({ quota: { limit: 10, usage: 4 } }), { hasToken: true })[1]).toMatchObject({ kind: 'meter', value: 4, max: 10 });
+  expect(factsOf(aConnected({ quota: { limit: 10, usage: 4 } }), { hasToken: true })[1]).toMatchObject({
+    kind: 'meter',
+    value: 4,
+    max: 10,
+  });
 });
 
 it('tells what comes next where something does', () => {

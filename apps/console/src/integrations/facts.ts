@@ -74,6 +74,8 @@ function isTime(value: string): boolean {
 
 /** `teamName` as `Team name`: a provider that came later is shown all the same. */
 export function inWords(key: string): string {
-  const words = key.replace(/[_.]+/g, ' ').replace(/([a-z\d])([A-Z])/g, (_, end: string, start: string) => `${end} ${start.toLowerCase()}`);
+  const words = key
+    .replace(/[_.]+/g, ' ')
+    .replace(/([a-z\d])([A-Z])/g, (_, end: string, start: string) => `${end} ${start.toLowerCase()}`);
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

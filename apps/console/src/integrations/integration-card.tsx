@@ -76,7 +76,8 @@ const DONE: Readonly<Record<Demand, string>> = { refresh: 'Refreshed.', sync: 'S
 
 function saidOf(state: DemandState): string {
   if (state.kind === 'asking') return DOING[state.demand];
-  if (state.kind === 'under_way') return 'It takes a little longer and goes on by itself. This card changes when it is done.';
+  if (state.kind === 'under_way')
+    return 'It takes a little longer and goes on by itself. This card changes when it is done.';
   return state.kind === 'done' ? DONE[state.demand] : '';
 }
 

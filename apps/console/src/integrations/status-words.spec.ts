@@ -27,7 +27,11 @@ it.each([
   [anIntegration(), 'good', 'Connected'],
   [anIntegration({ status: 'refresh_failing' }), 'warn', 'Connected, a refresh is being retried'],
   [anIntegration({ status: 'refresh_failing', expiresAt: null }), 'warn', 'Connected, a refresh is being retried'],
-  [anIntegration({ status: 'refresh_failing', expiresAt: EARLIER }), 'bad', 'Access has lapsed, a refresh is being retried'],
+  [
+    anIntegration({ status: 'refresh_failing', expiresAt: EARLIER }),
+    'bad',
+    'Access has lapsed, a refresh is being retried',
+  ],
   [anIntegration({ status: 'reauth_required' }), 'bad', 'Sign in again needed'],
   [anIntegration({ status: 'not_connected' }), 'idle', 'Not connected'],
   [anIntegration({ status: 'not_connected', configured: false }), 'idle', 'Not set up in this hub'],
@@ -36,7 +40,9 @@ it.each([
 });
 
 it('has different words for every status', () => {
-  const words = [...STATUSES, 'not_connected' as const].map((status) => statusWords(anIntegration({ status }), NOW).words);
+  const words = [...STATUSES, 'not_connected' as const].map(
+    (status) => statusWords(anIntegration({ status }), NOW).words,
+  );
   expect(new Set(words).size).toBe(words.length);
 });
 
@@ -56,7 +62,9 @@ it('asks for a sign-in only where nothing else helps', () => {
     what: 'The last refresh failed: the provider cannot be reached just now.',
     fix: 'It is tried again by itself.',
   });
-  expect(troubleOf(anIntegration({ failure: aFailure('bad_provider_response') }))?.what).toMatch(/^The last sync failed/);
+  expect(troubleOf(anIntegration({ failure: aFailure('bad_provider_response') }))?.what).toMatch(
+    /^The last sync failed/,
+  );
 });
 
 it('sees that work has shown', () => {

@@ -1,6 +1,14 @@
 import type { Integration, LiveMessage } from '../wire/wire';
 import { reconnectDelayMs } from './backoff';
-import { afterLiveEvent, FEED_BEFORE, isNews, listsTouchedBy, withNews, type LiveEvent, type LiveFeed } from './live-feed';
+import {
+  afterLiveEvent,
+  FEED_BEFORE,
+  isNews,
+  listsTouchedBy,
+  withNews,
+  type LiveEvent,
+  type LiveFeed,
+} from './live-feed';
 
 const told = (seq: number, name = 'sync.completed'): LiveEvent => ({ kind: 'message', message: { seq, name } });
 const ready = (seq: number) => told(seq, 'ready');
@@ -45,7 +53,9 @@ it('begins anew where the trail was set back', () => {
 });
 
 it('waits longer from try to try, and never in step with others', () => {
-  expect([0, 1, 2, 3, 4, 5, 50].map((failures) => reconnectDelayMs(failures, 1))).toEqual([1000, 2000, 4000, 8000, 16000, 30000, 30000]);
+  expect([0, 1, 2, 3, 4, 5, 50].map((failures) => reconnectDelayMs(failures, 1))).toEqual([
+    1000, 2000, 4000, 8000, 16000, 30000, 30000,
+  ]);
   expect([reconnectDelayMs(2, 0), reconnectDelayMs(2, 0.5)]).toEqual([2000, 3000]);
 });
 

@@ -59,7 +59,9 @@ export function withNews(integrations: readonly Integration[], { integration }: 
 /** Which other lists an event changes. */
 export function listsTouchedBy(name: string): ('dead-letters' | 'deliveries')[] {
   return [
-    ...(/^(refresh|sync|revocation|dead_letter|delivery)[.]|^integration[.]/.test(name) ? (['dead-letters'] as const) : []),
+    ...(/^(refresh|sync|revocation|dead_letter|delivery)[.]|^integration[.]/.test(name)
+      ? (['dead-letters'] as const)
+      : []),
     ...(/^delivery[.]/.test(name) ? (['deliveries'] as const) : []),
   ];
 }

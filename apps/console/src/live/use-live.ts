@@ -6,7 +6,16 @@ import { SESSION_KEY } from '../session/session';
 import type { LiveMessage } from '../wire/wire';
 import { LONGEST_MS, reconnectDelayMs } from './backoff';
 import { openLive } from './live.client';
-import { afterLiveEvent, FEED_BEFORE, isNews, listsTouchedBy, withNews, type LiveEvent, type LiveFeed, type LivePhase } from './live-feed';
+import {
+  afterLiveEvent,
+  FEED_BEFORE,
+  isNews,
+  listsTouchedBy,
+  withNews,
+  type LiveEvent,
+  type LiveFeed,
+  type LivePhase,
+} from './live-feed';
 
 /** Lists that follow from events are asked for once a burst is over. */
 const SETTLE_MS = 400;

@@ -19,7 +19,8 @@ export function OutcomeNote(props: {
     if (outcome) history.replaceState(history.state, '', withoutOutcome(location.href));
   }, [outcome]);
 
-  const message = outcome && cards && outcomeMessage(outcome, new Map(cards.map(({ provider, label }) => [provider, label])));
+  const message =
+    outcome && cards && outcomeMessage(outcome, new Map(cards.map(({ provider, label }) => [provider, label])));
   if (!message) return null;
   const { again } = message;
   return (
@@ -28,7 +29,11 @@ export function OutcomeNote(props: {
         {message.text}
         <div className="actions">
           {again !== null && mayWrite && (
-            <button type="button" className="primary" onClick={() => connect.isPending || connect.mutate({ provider: again })}>
+            <button
+              type="button"
+              className="primary"
+              onClick={() => connect.isPending || connect.mutate({ provider: again })}
+            >
               {connect.isPending ? 'Opening…' : 'Connect again'}
             </button>
           )}

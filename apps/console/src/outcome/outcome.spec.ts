@@ -38,9 +38,14 @@ it('names nothing that a link could make up', () => {
   const evil = '<b>Your account is locked</b>';
   expect(shown(`?success=${encodeURIComponent(evil)}`)).toBeUndefined();
   expect(shown('?success=constructor')).toBeUndefined();
-  for (const search of [`?error=${encodeURIComponent(evil)}`, `?error=access_denied&provider=${encodeURIComponent(evil)}`])
+  for (const search of [
+    `?error=${encodeURIComponent(evil)}`,
+    `?error=access_denied&provider=${encodeURIComponent(evil)}`,
+  ])
     expect(JSON.stringify(shown(search))).not.toMatch(/locked|<b>/);
-  expect(shown('?error=constructor&provider=constructor')).toMatchObject({ title: expect.stringMatching(/^The account was not connected/) });
+  expect(shown('?error=constructor&provider=constructor')).toMatchObject({
+    title: expect.stringMatching(/^The account was not connected/),
+  });
 });
 
 it('says nothing of an address without an outcome', () => {
@@ -49,7 +54,9 @@ it('says nothing of an address without an outcome', () => {
 });
 
 it('leaves the rest of the address as it was', () => {
-  expect(withoutOutcome('https://hub.example/integrations?error=x&a=b&provider=notion#c')).toBe('https://hub.example/integrations?a=b#c');
+  expect(withoutOutcome('https://hub.example/integrations?error=x&a=b&provider=notion#c')).toBe(
+    'https://hub.example/integrations?a=b#c',
+  );
   expect(withoutOutcome('https://hub.example/integrations?success=notion')).toBe('https://hub.example/integrations');
 });
 

@@ -1,8 +1,19 @@
 import { HubProblem, isSignedOut, isUnreachable, readProblem } from './problem';
 
 it('reads what the hub says', () => {
-  const problem = readProblem(409, { code: 'reauth_required', detail: 'It is over.', fix: 'Connect again.', instance: 'urn:uuid:1' });
-  expect(problem).toMatchObject({ code: 'reauth_required', status: 409, detail: 'It is over.', fix: 'Connect again.', instance: 'urn:uuid:1' });
+  const problem = readProblem(409, {
+    code: 'reauth_required',
+    detail: 'It is over.',
+    fix: 'Connect again.',
+    instance: 'urn:uuid:1',
+  });
+  expect(problem).toMatchObject({
+    code: 'reauth_required',
+    status: 409,
+    detail: 'It is over.',
+    fix: 'Connect again.',
+    instance: 'urn:uuid:1',
+  });
 });
 
 it('takes the page of a proxy for a hub that is away', () => {
