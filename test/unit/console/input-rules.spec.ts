@@ -52,9 +52,7 @@ const pieces = fc
 describe.each(inputs.map((input) => [input.name, input] as const))('the rule for %s', (name, input) => {
   it('says what the hub says, whatever is typed', () => {
     fc.assert(
-      fc.property(fc.oneof(pieces, fc.string(), fc.webUrl()), (text) => {
-        expect([text, kept(name, text)]).toEqual([text, input.normalise(text)]);
-      }),
+      fc.property(fc.oneof(pieces, fc.string(), fc.webUrl()), (text) => kept(name, text) === input.normalise(text)),
       { numRuns: 3_000 },
     );
   });

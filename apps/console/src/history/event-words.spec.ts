@@ -42,9 +42,9 @@ it('says who did it', () => {
 
 it('tells the facts that there are', () => {
   expect(detailFacts({ code: 'invalid_grant', attempts: 0, none: null, again: false, more: { a: 1 } })).toEqual([
-    ['code', 'invalid_grant'],
-    ['attempts', '0'],
-    ['again', 'false'],
-    ['more', '{"a":1}'],
+    ['Code', 'invalid_grant'],
+    ['Attempts', '0'],
+    ['Again', 'false'],
+    ['More', '{"a":1}'],
   ]);
 });

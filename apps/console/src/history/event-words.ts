@@ -1,4 +1,5 @@
 import type { EventName } from '@hub/domain';
+import { inWords } from '../integrations/facts';
 import type { TrailEvent } from '../wire/wire';
 
 /** Every name of the trail in words; `{it}` stands for the provider. */
@@ -104,5 +105,5 @@ export function actorWords({ type, id }: TrailEvent['actor'], you: string | unde
 export function detailFacts(detail: TrailEvent['detail']): [name: string, value: string][] {
   return Object.entries(detail)
     .filter(([, value]) => value !== null && value !== undefined && value !== '')
-    .map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)]);
+    .map(([name, value]) => [inWords(name), typeof value === 'object' ? JSON.stringify(value) : String(value)]);
 }

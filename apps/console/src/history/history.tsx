@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { Moment } from '../look/moment';
 import { SIGNS } from '../look/note';
 import { ProblemNote } from '../look/problem-note';
@@ -7,7 +7,7 @@ import { read } from '../wire/hub-api.client';
 import type { ProviderCard, TrailEvent, TrailPage } from '../wire/wire';
 import { actorWords, detailFacts, eventTone, eventWords } from './event-words';
 
-const PAGE = 20;
+const PAGE = 15;
 
 /** What happened, from the audit trail, newest first. */
 export function History({ cards, you }: { readonly cards: readonly ProviderCard[]; readonly you: string }) {
@@ -69,42 +69,41 @@ function queryOf(provider: string, cursor: string | null): string {
 
 function TrailLine({ event, cards, you }: { event: TrailEvent; cards: readonly ProviderCard[]; you: string }) {
   const label = cards.find(({ provider }) => provider === event.provider)?.label ?? event.provider ?? undefined;
-  const facts = detailFacts(event.detail);
   const tone = eventTone(event.name);
-  const words = eventWords(event.name, label);
   return (
     <li>
       <span className={`sign ${tone}`} aria-hidden="true">
         {SIGNS[tone]}
       </span>
-      <div>
-        <p>{words}</p>
-        <p className="soft">
-          <Moment at={event.at} />, by {actorWords(event.actor, you)}
-        </p>
-        {facts.length > 0 && (
-          <details>
-            <summary>
-              Details<span className="hidden"> of: {words}</span>
-            </summary>
-            <dl className="facts">
-              <div>
-                <dt>event</dt>
-                <dd>
-                  <code>{event.name}</code>
-                </dd>
-              </div>
-              {facts.map(([name, value]) => (
-                <div key={name}>
-                  <dt>{name}</dt>
-                  <dd>{value}</dd>
-                </div>
-              ))}
-            </dl>
-          </details>
-        )}
-      </div>
+      <details>
+        <summary>
+          <span>{eventWords(event.name, label)}</span>
+          <span className="soft">
+            <Moment at={event.at} />
+          </span>
+        </summary>
+        <dl className="facts">
+          <Fact name="By">{actorWords(event.actor, you)}</Fact>
+          <Fact name="Event">
+            <code>{event.name}</code>
+          </Fact>
+          {detailFacts(event.detail).map(([name, value]) => (
+            <Fact key={name} name={name}>
+              {value}
+            </Fact>
+          ))}
+        </dl>
+      </details>
     </li>
+  );
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
   );
 }
 

@@ -23,7 +23,7 @@ const shown = (integration: Integration, hasToken = true) =>
 
 it.each([
   [
-    { shopName: 'Teas', plan: 'Basic', primaryDomain: 'teas.example' },
+    { plan: 'Basic', shopName: 'Teas', primaryDomain: 'teas.example' },
     ['Shop: Teas', 'Plan: Basic', 'Domain: teas.example'],
   ],
   [{ workspaceName: 'Work', botId: 'b', memberCount: 1234 }, ['Workspace: Work', 'Bot: b', 'Members: 1,234']],

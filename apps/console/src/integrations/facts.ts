@@ -33,11 +33,21 @@ export function factsOf(integration: Integration, card: Pick<ProviderCard, 'hasT
   if (integration.status === 'not_connected') return [];
   return [
     text('Account', integration.account?.label),
-    ...Object.entries(integration.metadata).map(([key, value]) => metadataFact(key, value)),
+    ...Object.entries(integration.metadata)
+      .sort(([one], [other]) => placeOf(one) - placeOf(other)) // the database keeps no order of keys
+      .map(([key, value]) => metadataFact(key, value)),
     time(card.hasToken ? 'Last sync' : 'Last check', integration.lastSyncAt) ?? text('Last sync', 'Not yet'),
     time('Next refresh', integration.nextRefreshAt),
     time('Access until', integration.expiresAt),
   ].filter((fact): fact is Fact => fact !== undefined);
+}
+
+const ORDER = Object.keys(LABELS);
+
+/** Where a key stands: what has no word of its own comes last. */
+function placeOf(key: string): number {
+  const place = ORDER.indexOf(key);
+  return place < 0 ? ORDER.length : place;
 }
 
 function metadataFact(key: string, value: unknown): Fact | undefined {

@@ -26,7 +26,7 @@ export function IntegrationCard(props: {
   const id = useId();
   const heading = useFocusAfterEnd(integration.status !== 'not_connected');
   const { state, demand } = useDemand(integration);
-  const trouble = troubleOf(integration);
+  const trouble = troubleOf(integration, card);
   return (
     <article className="card" aria-labelledby={id} data-provider={card.provider} data-status={integration.status}>
       <header>
@@ -34,7 +34,7 @@ export function IntegrationCard(props: {
         <h3 id={id} ref={heading.ref} tabIndex={-1}>
           {card.label}
         </h3>
-        <StatusBadge integration={integration} />
+        <StatusBadge integration={integration} card={card} />
       </header>
       {trouble && (
         <Note tone={trouble.tone} title={trouble.what}>

@@ -1,11 +1,11 @@
 import { SIGNS } from '../look/note';
 import { useNow } from '../look/use-now';
-import type { Integration } from '../wire/wire';
+import type { Integration, ProviderCard } from '../wire/wire';
 import { statusWords } from './status-words';
 
 /** A status in words, sign and colour. */
-export function StatusBadge({ integration }: { readonly integration: Integration }) {
-  const { tone, words } = statusWords(integration, useNow());
+export function StatusBadge({ integration, card }: { readonly integration: Integration; readonly card: ProviderCard }) {
+  const { tone, words } = statusWords(integration, useNow(), card);
   return (
     <p className={`badge ${tone}`}>
       <span className="sign" aria-hidden="true">

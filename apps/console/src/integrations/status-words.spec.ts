@@ -3,6 +3,7 @@ import type { Integration } from '../wire/wire';
 import { hasMoved, statusWords, troubleOf } from './status-words';
 
 const NOW = Date.parse('2026-11-28T12:00:00.000Z');
+const TOKEN = { hasToken: true };
 const LATER = '2026-11-28T12:30:00.000Z';
 const EARLIER = '2026-11-28T11:30:00.000Z';
 
@@ -36,35 +37,46 @@ it.each([
   [anIntegration({ status: 'not_connected' }), 'idle', 'Not connected'],
   [anIntegration({ status: 'not_connected', configured: false }), 'idle', 'Not set up in this hub'],
 ])('shows %# by tone and words', (integration, tone, words) => {
-  expect(statusWords(integration, NOW)).toEqual({ tone, words });
+  expect(statusWords(integration, NOW, TOKEN)).toEqual({ tone, words });
 });
 
 it('has different words for every status', () => {
   const words = [...STATUSES, 'not_connected' as const].map(
-    (status) => statusWords(anIntegration({ status }), NOW).words,
+    (status) => statusWords(anIntegration({ status }), NOW, TOKEN).words,
   );
   expect(new Set(words).size).toBe(words.length);
 });
 
 it('has nothing to tell of an integration that is well', () => {
-  expect(troubleOf(anIntegration())).toBeUndefined();
-  expect(troubleOf(anIntegration({ status: 'not_connected' }))).toBeUndefined();
+  expect(troubleOf(anIntegration(), TOKEN)).toBeUndefined();
+  expect(troubleOf(anIntegration({ status: 'not_connected' }), TOKEN)).toBeUndefined();
 });
 
 it('asks for a sign-in only where nothing else helps', () => {
-  expect(troubleOf(anIntegration({ status: 'reauth_required', failure: aFailure('invalid_grant') }))).toMatchObject({
+  expect(
+    troubleOf(anIntegration({ status: 'reauth_required', failure: aFailure('invalid_grant') }), TOKEN),
+  ).toMatchObject({
     tone: 'bad',
     fix: expect.stringContaining('Reconnect'),
   });
-  const retried = troubleOf(anIntegration({ status: 'refresh_failing', failure: aFailure('provider_unavailable') }));
+  const retried = troubleOf(
+    anIntegration({ status: 'refresh_failing', failure: aFailure('provider_unavailable') }),
+    TOKEN,
+  );
   expect(retried).toEqual({
     tone: 'warn',
     what: 'The last refresh failed: the provider cannot be reached just now.',
     fix: 'It is tried again by itself.',
   });
-  expect(troubleOf(anIntegration({ failure: aFailure('bad_provider_response') }))?.what).toMatch(
+  expect(troubleOf(anIntegration({ failure: aFailure('bad_provider_response') }), TOKEN)?.what).toMatch(
     /^The last sync failed/,
   );
+});
+
+it('asks for another URL where the credential is one', () => {
+  const gone = anIntegration({ status: 'reauth_required', failure: aFailure('invalid_grant') });
+  expect(statusWords(gone, NOW, { hasToken: false }).words).toBe('New URL needed');
+  expect(troubleOf(gone, { hasToken: false })?.fix).toMatch(/Reconnect with a URL/);
 });
 
 it('sees that work has shown', () => {

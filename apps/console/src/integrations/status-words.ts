@@ -1,6 +1,6 @@
 import { isPast } from '../look/times';
 import { problemWords, sentence } from '../outcome/problem-words';
-import type { Integration } from '../wire/wire';
+import type { Integration, ProviderCard } from '../wire/wire';
 
 /** How good a status is; colour and sign follow it, the words say it. */
 export type Tone = 'good' | 'warn' | 'bad' | 'idle';
@@ -11,13 +11,23 @@ export interface StatusWords {
   readonly words: string;
 }
 
-/** The status of a card. @param nowMs the reader's clock */
-export function statusWords(integration: Integration, nowMs: number): StatusWords {
+/**
+ * The status of a card.
+ *
+ * @param nowMs the reader's clock
+ * @param card  a credential that is a URL is mended by another one, not by a sign-in
+ */
+export function statusWords(
+  integration: Integration,
+  nowMs: number,
+  card: Pick<ProviderCard, 'hasToken'>,
+): StatusWords {
   if (integration.status === 'not_connected')
     return integration.configured
       ? { tone: 'idle', words: 'Not connected' }
       : { tone: 'idle', words: 'Not set up in this hub' };
-  if (integration.status === 'reauth_required') return { tone: 'bad', words: 'Sign in again needed' };
+  if (integration.status === 'reauth_required')
+    return { tone: 'bad', words: card.hasToken ? 'Sign in again needed' : 'New URL needed' };
   if (integration.status === 'refresh_failing') {
     return integration.expiresAt !== null && isPast(integration.expiresAt, nowMs)
       ? { tone: 'bad', words: 'Access has lapsed, a refresh is being retried' }
@@ -34,11 +44,20 @@ export interface Trouble {
 }
 
 /** @returns `undefined`: all is well, or there is nothing to tell */
-export function troubleOf({ status, failure, configured }: Integration): Trouble | undefined {
+export function troubleOf(
+  { status, failure, configured }: Integration,
+  { hasToken }: Pick<ProviderCard, 'hasToken'>,
+): Trouble | undefined {
   if (status === 'not_connected')
     return configured
       ? undefined
       : { tone: 'warn', what: 'The hub has no credentials for it.', fix: 'Its operator has to set it up first.' };
+  if (status === 'reauth_required' && !hasToken)
+    return {
+      tone: 'bad',
+      what: 'The webhook is gone.',
+      fix: 'Reconnect with a URL that works. What waits to be delivered is sent then.',
+    };
   if (status === 'reauth_required')
     return {
       tone: 'bad',

@@ -25,8 +25,10 @@ export function OutcomeNote(props: {
   const { again } = message;
   return (
     <div className="outcome">
-      <Note tone={message.tone} role={message.tone === 'bad' ? 'alert' : 'status'} title={message.title}>
-        {message.text}
+      <Note tone={message.tone} role={message.tone === 'bad' ? 'alert' : 'status'}>
+        <p>
+          <strong>{message.title}</strong> {message.text}
+        </p>
         <div className="actions">
           {again !== null && mayWrite && (
             <button

@@ -107,7 +107,7 @@ const WORDS: Readonly<Record<ProblemCode, ProblemWords>> = {
 
 const UNREACHABLE: ProblemWords = {
   what: 'the hub cannot be reached',
-  fix: 'Check your network. The page tries again by itself.',
+  fix: 'Check your network, then try again.',
   again: false,
 };
 
