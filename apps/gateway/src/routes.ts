@@ -8,6 +8,7 @@ import {
   submitConfirmPage,
   submitInputPage,
 } from './connect/connect.routes';
+import { consoleAsset, consolePage, home, providerCatalog } from './console/console.routes';
 import {
   createConsoleLink,
   endConsoleSession,
@@ -24,7 +25,6 @@ import {
   refreshIntegration,
   syncIntegration,
 } from './integrations/integrations.routes';
-import { home, landing } from './landing/landing.routes';
 import { followLive } from './live-status/live-status.routes';
 import { docsAsset, docsPage, openApiJson } from './openapi/openapi.routes';
 import { readToken } from './tokens/tokens.routes';
@@ -53,7 +53,9 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   syncIntegration,
   disconnectIntegration,
   readToken,
-  landing,
+  consolePage,
+  consoleAsset,
+  providerCatalog,
   home,
   live,
   ready,
