@@ -6,7 +6,7 @@ import { standBeforeWalls, type Walls } from '../../../test/support/walls';
 import type { HubDatabase } from './hub-database';
 import type { AppLogin } from './provision';
 
-const LOGINS: readonly AppLogin[] = ['gateway', 'refreshWorker', 'syncWorker'];
+const LOGINS: readonly AppLogin[] = ['gateway', 'refreshWorker', 'syncWorker', 'deliveryWorker'];
 
 const ours = randomUUID() as OrgId;
 const theirs = randomUUID() as OrgId;
@@ -27,8 +27,10 @@ describe('what the apps’ logins may do', () => {
         [org],
       );
     }
-    const [gateway, refreshWorker, syncWorker] = await Promise.all(LOGINS.map((login) => database.as(login)));
-    doors = { gateway, refreshWorker, syncWorker } as Record<AppLogin, HubDatabase>;
+    const [gateway, refreshWorker, syncWorker, deliveryWorker] = await Promise.all(
+      LOGINS.map((login) => database.as(login)),
+    );
+    doors = { gateway, refreshWorker, syncWorker, deliveryWorker } as Record<AppLogin, HubDatabase>;
   });
   afterAll(() => database.drop());
 

@@ -9,7 +9,10 @@ interface Apps {
   asLogin(url: string, login: { user: string; password: string }): string;
 }
 interface Provision {
-  loginsFor(url: string, passwords: object): Record<'gateway' | 'refreshWorker' | 'syncWorker', { user: string }>;
+  loginsFor(url: string, passwords: object): Record<
+    'gateway' | 'refreshWorker' | 'syncWorker' | 'deliveryWorker',
+    { user: string }
+  >;
 }
 
 const KEPT = {
@@ -94,6 +97,7 @@ describe('a database', () => {
       'hub_gateway_my_hub_1',
       'hub_refresh_worker_my_hub_1',
       'hub_sync_worker_my_hub_1',
+      'hub_delivery_worker_my_hub_1',
     ]);
     expect(loginsFor(`postgres://root@db.example/${'x'.repeat(80)}`, {}).gateway.user).toHaveLength(63);
   });
