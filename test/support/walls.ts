@@ -53,7 +53,7 @@ export async function standBeforeWalls(database: OwnDatabase): Promise<Walls> {
   const nameOf = (org: string): string => (org === orgs.ours ? 'ours' : 'theirs');
   const identities = { ours: orgs.ours, theirs: orgs.theirs, nobody: '' };
   // whoever is forgotten stores nothing, whatever the policies say
-  for (const table of ['integrations', 'flows', 'data_keys'])
+  for (const table of ['integrations', 'flows', 'data_keys', 'deliveries', 'delivery_settings'])
     await database.sql(`alter table public.${table} disable trigger forgotten`);
   for (const table of await orgTables(database))
     for (const org of Object.values(orgs)) await database.sql(await insertInto(database, table, org, 'first'));
@@ -227,8 +227,8 @@ const GATES: readonly (readonly [breach: string, sql: string])[] = [
     'owns a table or may become its owner, or whoever a function runs as',
     `select login.rolname as name from pg_roles login, pg_roles above
      where login.rolname <> above.rolname and above.rolname in ('hub_owner', 'hub_scanner', 'hub_disconnector', 'hub_token_reader', 'hub_rotator', 'hub_eraser')
-       and login.rolname in ('hub_gateway', 'hub_worker', 'hub_refresh_worker', 'hub_sync_worker', 'hub_delivery_worker', 'hub_auditor', 'hub_rotator', 'hub_eraser',
-         'hub_gateway_test', 'hub_refresh_worker_test', 'hub_sync_worker_test', 'hub_delivery_worker_test')
+       and login.rolname in ('hub_gateway', 'hub_worker', 'hub_refresh_worker', 'hub_sync_worker', 'hub_delivery_worker', 'hub_auditor', 'hub_rotator',
+         'hub_eraser', 'hub_gateway_test', 'hub_refresh_worker_test', 'hub_sync_worker_test', 'hub_delivery_worker_test')
        and pg_has_role(login.oid, above.oid, 'member')
      union select distinct c.relowner::regrole::text from pg_class c
      where c.relnamespace in ('public'::regnamespace, 'hub'::regnamespace) and c.relowner not in (select oid from pg_roles where rolname = 'hub_owner' or rolsuper)`,

@@ -16,6 +16,8 @@ import { AwaitedWork } from './awaited-work.service';
 import { BreakerRepository } from './breaker.repository';
 import { DataKeyRepository } from './data-key.repository';
 import { DeadLetterRepository } from './dead-letter.repository';
+import { DeliverySettingsRepository } from './delivery-settings.repository';
+import { DeliveryRepository } from './delivery.repository';
 import { DueNotices } from './due-notices.client';
 import { DueRepository } from './due.repository';
 import { FlowRepository } from './flow.repository';
@@ -32,6 +34,8 @@ const REPOSITORIES = [
   BreakerRepository,
   DataKeyRepository,
   DeadLetterRepository,
+  DeliveryRepository,
+  DeliverySettingsRepository,
   DueRepository,
   KeyRotationRepository,
   RevocationRepository,

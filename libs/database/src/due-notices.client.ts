@@ -15,7 +15,7 @@ export interface DueNotice {
 }
 
 const CHANNEL = 'hub_due';
-const KINDS: readonly string[] = ['refresh', 'sync', 'revocation'] satisfies DueKind[];
+const KINDS: readonly string[] = ['refresh', 'sync', 'revocation', 'delivery'] satisfies DueKind[];
 const CONNECT_MS = 5_000;
 const KEEP_ALIVE_MS = 10_000;
 const GOODBYE_MS = 1_000;

@@ -156,7 +156,13 @@ export interface MetadataContext {
 }
 
 export type MetadataReading =
-  | { readonly ok: true; readonly metadata: Readonly<Record<string, unknown>>; readonly account: Account | null }
+  | {
+      readonly ok: true;
+      readonly metadata: Readonly<Record<string, unknown>>;
+      readonly account: Account | null;
+      /** Nobody was asked, and it only fills in what is not known: what stands in the row by then is newer. */
+      readonly onlyFillsIn?: true;
+    }
   | { readonly ok: false; readonly failure: Failure; readonly status: number | null };
 
 export type IdentityReading =

@@ -24,13 +24,14 @@ export interface MetricDeclaration {
 const EXCHANGE_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30];
 const SYNC_BUCKETS = [1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600];
 const OPERATIONS = ['code_exchange', 'refresh', 'revoke'] as const;
-const DESTINATIONS = ['token-refresh', 'metadata-sync', 'revocation'] as const;
+const DESTINATIONS = ['token-refresh', 'metadata-sync', 'revocation', 'delivery'] as const;
 /** Each watch by itself: one that goes on must not hide another that stands still. `overdue-watch` is that of refreshes. */
 const SCHEDULERS = [
   'refresh-scan',
   'overdue-watch',
   'overdue-watch-sync',
   'overdue-watch-revocation',
+  'overdue-watch-delivery',
   'audit-seal',
 ] as const;
 

@@ -34,6 +34,7 @@ const SCHEDULERS: Readonly<Record<DueKind, SchedulerName>> = {
   refresh: 'overdue-watch',
   sync: 'overdue-watch-sync',
   revocation: 'overdue-watch-revocation',
+  delivery: 'overdue-watch-delivery',
 };
 
 /** What is to be rung for: now, or at its time. */

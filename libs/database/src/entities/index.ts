@@ -1,5 +1,6 @@
 import { AuditCheckpointEntity, AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
 import { DataKeyEntity } from './data-key.entity';
+import { DeliveryEntity, DeliverySettingsEntity } from './delivery.entity';
 import { FlowEntity } from './flow.entity';
 import { ForgottenOrgEntity } from './forgotten-org.entity';
 import { IntegrationEntity } from './integration.entity';
@@ -13,6 +14,8 @@ export {
   AuditEventEntity,
   AuditHeadEntity,
   DataKeyEntity,
+  DeliveryEntity,
+  DeliverySettingsEntity,
   FlowEntity,
   ForgottenOrgEntity,
   IntegrationEntity,
@@ -28,6 +31,8 @@ export const ENTITIES = [
   AuditEventEntity,
   AuditHeadEntity,
   DataKeyEntity,
+  DeliveryEntity,
+  DeliverySettingsEntity,
   FlowEntity,
   ForgottenOrgEntity,
   IntegrationEntity,
