@@ -229,7 +229,7 @@ it(`answers whatever it is sent, fails inside at nothing, and tells no secret (H
   // it has come to the routes themselves, and to what stands before them
   expect([...statuses]).toEqual(expect.arrayContaining([200, 401, 403, 404, 422]));
 
-  for (const app of ['gateway', 'refresh-worker', 'metadata-sync-worker'] as const) {
+  for (const app of ['gateway', 'refresh-worker', 'metadata-sync-worker', 'delivery-worker'] as const) {
     expect(hub.process(app).isRunning).toBe(true);
     expect(hub.process(app).lines.filter((line) => line.includes('"hub.request.failed"'))).toEqual([]);
   }

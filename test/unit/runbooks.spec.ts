@@ -16,9 +16,10 @@ const WORKLOADS = [
   'deployment/hub-gateway',
   'statefulset/hub-refresh-worker',
   'deployment/hub-metadata-sync-worker',
+  'deployment/hub-delivery-worker',
   'job/hub-migrate',
 ];
-const COMPONENTS = ['gateway', 'refresh-worker', 'metadata-sync-worker'];
+const COMPONENTS = ['gateway', 'refresh-worker', 'metadata-sync-worker', 'delivery-worker'];
 
 const pages = alertRunbooks();
 const index = allRunbooks().find(({ name }) => name === 'README');

@@ -16,6 +16,7 @@ import { AwaitedWork } from './awaited-work.service';
 import { BreakerRepository } from './breaker.repository';
 import { DataKeyRepository } from './data-key.repository';
 import { DeadLetterRepository } from './dead-letter.repository';
+import { DeliveryFiguresRepository } from './delivery-figures.repository';
 import { DeliverySettingsRepository } from './delivery-settings.repository';
 import { DeliveryRepository } from './delivery.repository';
 import { DueNotices } from './due-notices.client';
@@ -34,6 +35,7 @@ const REPOSITORIES = [
   BreakerRepository,
   DataKeyRepository,
   DeadLetterRepository,
+  DeliveryFiguresRepository,
   DeliveryRepository,
   DeliverySettingsRepository,
   DueRepository,

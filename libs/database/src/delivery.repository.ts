@@ -170,14 +170,18 @@ export class DeliveryRepository {
    * @returns the rows that were taken in; `undefined` if the cursor was moved meanwhile, or the integration is gone
    */
   async acceptFromTrail(
-    owner: SettingsOwner,
+    owner: Omit<SettingsOwner, 'secret'>,
     { from, to, events }: { from: number; to: number; events: readonly NewDelivery[] },
   ): Promise<{ readonly taken: readonly string[] } | undefined> {
     return this.database.withOrg(owner.orgId, async (manager) => {
       const status = await statusOf(manager, owner.integrationId);
       if (status === undefined) return undefined;
-      const { nextSeq, outboxSeq } = await lockSettings(manager, owner);
-      if (outboxSeq !== from) return undefined;
+      const [settings]: { nextSeq: number; outboxSeq: number }[] = await manager.query(
+        'select next_seq as "nextSeq", outbox_seq as "outboxSeq" from public.delivery_settings where id = $1 for update',
+        [owner.integrationId],
+      );
+      if (settings?.outboxSeq !== from) return undefined;
+      const { nextSeq } = settings;
       const numbered = events.map((event, place) => ({ ...event, seq: nextSeq + place }));
       const taken = await insert(manager, owner, numbered, status === 'reauth_required');
       await manager.query('update public.delivery_settings set next_seq = $2, outbox_seq = $3 where id = $1', [
@@ -246,6 +250,23 @@ export class DeliveryRepository {
       );
       return { kind: 'claimed', claim: toClaim(orgId, row, hook, settings, { epoch, isTrial }) };
     });
+  }
+
+  /** The next of an integration that is due and that nobody is at, in the order in which they were taken; `undefined`: there is none. */
+  async nextDue(
+    orgId: OrgId,
+    integrationId: IntegrationId,
+  ): Promise<{ readonly id: string; readonly epoch: number } | undefined> {
+    const [next] = await this.database.withOrg(orgId, (manager) =>
+      manager.query<{ id: string; epoch: number }[]>(
+        `select id, epoch from public.deliveries
+         where integration_id = $1 and state = 'pending' and next_attempt_at <= clock_timestamp()
+           and (lease_until is null or lease_until <= clock_timestamp())
+         order by seq limit 1`,
+        [integrationId],
+      ),
+    );
+    return next;
   }
 
   /**
@@ -387,7 +408,7 @@ async function statusOf(manager: EntityManager, id: IntegrationId): Promise<Stat
 /** @returns the ids of the rows that are new */
 async function insert(
   manager: EntityManager,
-  { orgId, integrationId, provider }: SettingsOwner,
+  { orgId, integrationId, provider }: Omit<SettingsOwner, 'secret'>,
   deliveries: readonly (NewDelivery & { readonly seq: number })[],
   waits: boolean,
 ): Promise<string[]> {

@@ -47,6 +47,7 @@ export {
   type DeadLetterPlace,
   type ReplayedLetter,
 } from './dead-letter.repository';
+export { DeliveryFiguresRepository, type DeliveryFigures } from './delivery-figures.repository';
 export {
   DeliverySettingsRepository,
   type DeliveryOutbox,

@@ -46,7 +46,7 @@ export const JOBS = {
     schema: work,
     jobId: ({ id, epoch }) => `${id}-${epoch}`,
     attempts: 1,
-    concurrency: 32,
+    concurrency: 64,
   },
 } as const satisfies Record<string, JobKind>;
 

@@ -32,6 +32,7 @@ const SCHEDULERS = [
   'overdue-watch-sync',
   'overdue-watch-revocation',
   'overdue-watch-delivery',
+  'delivery-outbox',
   'audit-seal',
 ] as const;
 
@@ -194,6 +195,36 @@ export const METRICS = {
     unit: '{job}',
     meaning: 'jobs that ran out of tries and were not replayed',
     attributes: { 'hub.kind': ['sync', 'refresh', 'revocation', 'delivery'] },
+  },
+  deliveryAttempts: {
+    name: 'hub.delivery.attempts',
+    kind: 'counter',
+    unit: '{attempt}',
+    meaning:
+      'sends to webhooks, by what came of them: taken, to be tried again, a dead letter, or the hook is gone and waits for a new URL',
+    attributes: { 'hub.provider': 'provider', 'hub.outcome': ['delivered', 'failed', 'dead', 'gone'] },
+  },
+  deliveryLatency: {
+    name: 'hub.delivery.latency',
+    kind: 'histogram',
+    unit: 's',
+    meaning: 'from an event to the moment that its receiver had taken it, tries and waits included',
+    attributes: { 'hub.provider': 'provider' },
+    buckets: SYNC_BUCKETS,
+  },
+  deliveriesWaiting: {
+    name: 'hub.delivery.waiting',
+    kind: 'gauge',
+    unit: '{delivery}',
+    meaning: 'deliveries that are pending, by what they wait for: their turn or hour, a circuit that stands open, a new URL',
+    attributes: { 'hub.reason': ['due', 'circuit', 'new_url'] },
+  },
+  deliveryCircuitsOpen: {
+    name: 'hub.delivery.circuits.open',
+    kind: 'gauge',
+    unit: '{integration}',
+    meaning: 'receivers that failed so often in a row that nothing but a trial is sent to them',
+    attributes: {},
   },
   revocationOldestAge: {
     name: 'hub.revocation.oldest.age',

@@ -105,6 +105,6 @@ describe('a database', () => {
 
 it('a worker is given the time for a call to a provider and its commit before it is killed', () => {
   const workers = apps.APPS.filter(({ name }) => name.endsWith('worker'));
-  expect(workers).toHaveLength(2);
+  expect(workers).toHaveLength(3);
   for (const { stopMs } of workers) expect(stopMs).toBeGreaterThan(20_000);
 });
