@@ -215,7 +215,7 @@ it('has met every kind of secret', () => {
   );
 });
 
-it.each(['gateway', 'refresh-worker', 'metadata-sync-worker', 'delivery-worker'] as const)(
+it.each(['gateway', 'refresh-worker', 'metadata-sync-worker'] as const)(
   'writes none of them into the log of the %s',
   (app) => {
     const { lines } = hub.process(app);
