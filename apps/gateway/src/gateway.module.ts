@@ -9,6 +9,7 @@ import { AuditModule } from './audit/audit.module';
 import { CallersModule } from './callers/callers.module';
 import { ConnectModule } from './connect/connect.module';
 import { DeadLettersModule } from './dead-letters/dead-letters.module';
+import { DeliveriesModule } from './deliveries/deliveries.module';
 import { HealthModule } from './health/health.module';
 import { ProblemFilter } from './http/problem.filter';
 import { RequestChecks } from './http/request-checks.service';
@@ -38,6 +39,7 @@ export class GatewayModule {
         TokensModule,
         AuditModule,
         DeadLettersModule,
+        DeliveriesModule,
         LandingModule,
         OpenApiModule,
         HealthModule,

@@ -9,6 +9,13 @@ import {
   submitInputPage,
 } from './connect/connect.routes';
 import { listDeadLetters, replayDeadLetter, replayDeadLetters } from './dead-letters/dead-letters.routes';
+import {
+  changeDeliverySettings,
+  listDeliveries,
+  postEvent,
+  readDeliverySecret,
+  readDeliverySettings,
+} from './deliveries/deliveries.routes';
 import { live, ready } from './health/health.routes';
 import type { RouteSpec } from './http/route';
 import {
@@ -41,6 +48,11 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   syncIntegration,
   disconnectIntegration,
   readToken,
+  postEvent,
+  listDeliveries,
+  readDeliverySettings,
+  changeDeliverySettings,
+  readDeliverySecret,
   landing,
   home,
   live,

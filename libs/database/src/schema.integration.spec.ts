@@ -1,4 +1,4 @@
-import { FLOW_COMPLETIONS, FLOW_STATUSES, STATUSES } from '@hub/domain';
+import { DELIVERY_SOURCES, DELIVERY_STATES, FLOW_COMPLETIONS, FLOW_STATUSES, STATUSES } from '@hub/domain';
 import type { DataSource } from 'typeorm';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { migrationDataSource } from './data-source';
@@ -28,6 +28,8 @@ describe('the schema', () => {
     ['integrations_status_check', STATUSES],
     ['flows_status_check', FLOW_STATUSES],
     ['flows_completion_check', FLOW_COMPLETIONS],
+    ['deliveries_state_check', DELIVERY_STATES],
+    ['deliveries_source_check', DELIVERY_SOURCES],
   ])('checks the very words of the domain by %s', async (name, words) => {
     const [check] = await database.sql<{ text: string }>(
       'select pg_get_constraintdef(oid) as text from pg_constraint where conname = $1',

@@ -14,6 +14,7 @@ import { allowedMethods } from './allowed-methods';
 import type { HubReply, HubRequest } from './hub-request';
 import { problemBytes, problemOfStatus } from './problem-document';
 import type { RequestChecks } from './request-checks.service';
+import type { RouteSpec } from './route';
 import { securityHeaders } from './security-headers';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
@@ -43,6 +44,7 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
   });
   server.removeContentTypeParser('text/plain');
   takeEmptyJson(server);
+  takeLargeBodies(server);
   endConnectionsAtClose(server);
   await server.register(cookie);
   await server.register(formbody, { bodyLimit: BODY_LIMIT_BYTES });
@@ -56,6 +58,14 @@ function takeEmptyJson(server: FastifyInstance): void {
   server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
     else void parse(request, String(body), done);
+  });
+}
+
+/** Only where a route says so. */
+function takeLargeBodies(server: FastifyInstance): void {
+  server.addHook('onRoute', (route) => {
+    const { bodyLimitBytes } = (route.config as { spec?: RouteSpec } | undefined)?.spec ?? {};
+    if (bodyLimitBytes !== undefined) route.bodyLimit = bodyLimitBytes;
   });
 }
 
@@ -146,7 +156,7 @@ export async function addChecks(server: FastifyInstance, checks: RequestChecks, 
   await server.register(cors, {
     origin: allowedOrigins(config),
     credentials: true,
-    methods: ['GET', 'POST', 'DELETE'],
+    methods: ['GET', 'POST', 'PUT', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type'],
     exposedHeaders: ['retry-after', 'x-request-id'],
     maxAge: 600,

@@ -121,6 +121,7 @@ describe('the metadata of a webhook', () => {
       ok: true,
       metadata: { webhookStatus: 'unverified', lastDeliveryAt: null },
       account: null,
+      onlyFillsIn: true,
     });
   });
 
