@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { OrgId } from '@hub/domain';
+import { AuditRepository } from '@hub/database';
+import type { EventName, IntegrationId } from '@hub/domain';
 import { Redis } from 'ioredis';
 import { deliveryWorker, type DeliveryWorkerInTest } from '../../support/running-worker';
 import { eventually } from '../../support/eventually';
@@ -75,17 +76,17 @@ it('a Redis that is emptied loses none', async () => {
 }, 90_000);
 
 describe('the hub’s own events', () => {
-  /** Puts events into an org's trail as if its apps had. */
-  async function happen(hook: Hook, name: string, count = 1, integrationId: string = randomUUID()): Promise<void> {
-    await stand.base.database.sql(
-      `select set_config('hub.org_id', $1, false);`,
-      [hook.stored.orgId],
-    );
-    for (let n = 0; n < count; n += 1)
-      await stand.base.database.sql(
-        `select hub.append_event(gen_random_uuid(), $1::uuid, $2, 'notion', $3::uuid, 'system', 'test', '{}'::jsonb)`,
-        [hook.stored.orgId, name, integrationId],
-      );
+  /** Puts events into an org's trail as its apps do. */
+  async function happen(
+    hook: Hook,
+    name: EventName,
+    count = 1,
+    integrationId = randomUUID() as IntegrationId,
+  ): Promise<void> {
+    const trail = new AuditRepository(await stand.base.database.as('gateway'));
+    const actor = { type: 'system', id: 'test' } as const;
+    const entry = { name, provider: 'notion', integrationId, actor };
+    for (let n = 0; n < count; n += 1) await trail.append(hook.stored.orgId, [entry]);
   }
 
   it('are not delivered unless the org has opted in', async () => {
@@ -103,7 +104,7 @@ describe('the hub’s own events', () => {
     const other = await storeIntegration(stand.base.database, stand.base.settings.vault, {
       provider: 'notion',
       grant: { accessToken: 'x', refreshToken: null },
-      orgId: hook.stored.orgId as OrgId,
+      orgId: hook.stored.orgId,
     });
     await happen(hook, 'sync.completed', 2, other.id);
     await happen(hook, 'sync.failed', 1, other.id);

@@ -20,9 +20,9 @@ export class DeliveryGaugesJob {
   }
 
   start(): void {
-    this.observe('deadLetters', ({ dead }) => [{ value: dead, attributes: { 'hub.kind': 'delivery' } }]);
+    this.observe('deadLetters', ({ dead }) => [{ value: dead, attributes: { 'hub.kind': 'delivery' as const } }]);
     this.observe('queueOldestJobAge', ({ oldestDueSeconds }) => [
-      { value: oldestDueSeconds, attributes: { 'messaging.destination.name': 'delivery' } },
+      { value: oldestDueSeconds, attributes: { 'messaging.destination.name': 'delivery' as const } },
     ]);
     this.observe('deliveriesWaiting', ({ waiting }) =>
       (['due', 'circuit', 'new_url'] as const).map((reason) => ({
