@@ -55,6 +55,7 @@ describe('provisioning a database', () => {
       gateway: { user: `hub_gateway_${random()}`, password: 'it’s a "pass\\word"' },
       refreshWorker: { user: `hub_refresh_worker_${random()}`, password: random() },
       syncWorker: { user: `hub_sync_worker_${random()}`, password: random() },
+      deliveryWorker: { user: `hub_delivery_worker_${random()}`, password: random() },
     };
     logins.push(...Object.values(made).map(({ user }) => user));
     return made;
