@@ -30,7 +30,10 @@ const settings = (caller: Caller): Promise<Answer<{ events: string[]; pausedUnti
   caller.get(of('delivery-settings'));
 const change = (caller: Caller, events: unknown): Promise<Answer> =>
   caller.request('PUT', of('delivery-settings'), { body: { events } });
-const secret = (caller: Caller, body: unknown = {}): Promise<Answer<{ secret: string; previousUntil: string | null }>> =>
+const secret = (
+  caller: Caller,
+  body: unknown = {},
+): Promise<Answer<{ secret: string; previousUntil: string | null }>> =>
   caller.request('POST', of('delivery-secret'), { body });
 
 async function connected(caller = hub.as()): Promise<Caller> {

@@ -46,9 +46,10 @@ describe('what an integration wants delivered', () => {
   const outboxOf = async ({ integrationId }: SettingsOwner) =>
     (await byWorker.outboxes(null, 1000)).find((one) => one.integrationId === integrationId);
   const eventsOf = async ({ orgId }: SettingsOwner): Promise<{ name: string; detail: unknown }[]> =>
-    database.sql("select name, detail from public.audit_events where org_id = $1 and name like 'delivery.%' order by seq", [
-      orgId,
-    ]);
+    database.sql(
+      "select name, detail from public.audit_events where org_id = $1 and name like 'delivery.%' order by seq",
+      [orgId],
+    );
 
   it('is nothing at first', async () => {
     const owner = await connected();
@@ -71,7 +72,10 @@ describe('what an integration wants delivered', () => {
         name: 'delivery.settings_changed',
         detail: { before: ['sync.completed'], events: ['integration.connected', 'sync.completed'] },
       },
-      { name: 'delivery.settings_changed', detail: { before: ['integration.connected', 'sync.completed'], events: [] } },
+      {
+        name: 'delivery.settings_changed',
+        detail: { before: ['integration.connected', 'sync.completed'], events: [] },
+      },
     ]);
   });
 
@@ -153,9 +157,11 @@ describe('what an integration wants delivered', () => {
       expect(left).toBeLessThanOrEqual(DAY);
       expect(await read(owner, 'hub1.key.c')).toEqual(rotated);
       await read(owner, 'hub1.key.d', true);
-      expect(await database.sql('select secret, previous_secret from public.delivery_settings where id = $1', [owner.integrationId])).toEqual([
-        { secret: 'hub1.key.d', previous_secret: 'hub1.key.b' },
-      ]);
+      expect(
+        await database.sql('select secret, previous_secret from public.delivery_settings where id = $1', [
+          owner.integrationId,
+        ]),
+      ).toEqual([{ secret: 'hub1.key.d', previous_secret: 'hub1.key.b' }]);
     });
 
     it('that nobody has had yet is not replaced', async () => {

@@ -213,10 +213,9 @@ describe('deliveries', () => {
       ]);
       expect(outcomes.filter((outcome) => outcome === undefined)).toHaveLength(1);
       expect(await settings(owner)).toMatchObject({ outbox_seq: 9, next_seq: 3 });
-      const rows = await database.sql<Record<string, unknown>>(
-        'select * from public.deliveries where event_id = $1',
-        [event.eventId],
-      );
+      const rows = await database.sql<Record<string, unknown>>('select * from public.deliveries where event_id = $1', [
+        event.eventId,
+      ]);
       expect(rows).toEqual([expect.objectContaining({ at, source: 'hub', seq: 2, type: 'sync.completed' })]);
     });
 
@@ -226,7 +225,9 @@ describe('deliveries', () => {
       expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 5, events: [event] })).toEqual({ taken: [event.id] });
       await database.sql('update public.delivery_settings set outbox_seq = 0 where id = $1', [owner.integrationId]);
       const again = [{ ...event, id: randomUUID() }, aDelivery({ source: 'hub' })];
-      expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 6, events: again })).toEqual({ taken: [again[1]?.id] });
+      expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 6, events: again })).toEqual({
+        taken: [again[1]?.id],
+      });
     });
 
     it('move the cursor on where none of them is wanted', async () => {
@@ -518,7 +519,8 @@ describe('deliveries', () => {
       );
       const counts = async (share: number): Promise<number[]> => {
         const found = new Map<string, number>();
-        for (const { orgId } of await worker.shares('delivery', 0, share)) found.set(orgId, (found.get(orgId) ?? 0) + 1);
+        for (const { orgId } of await worker.shares('delivery', 0, share))
+          found.set(orgId, (found.get(orgId) ?? 0) + 1);
         return [...found.values()].sort((one, other) => one - other);
       };
       expect(await counts(9)).toEqual([3, 3, 3]);

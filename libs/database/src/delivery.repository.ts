@@ -199,7 +199,11 @@ export class DeliveryRepository {
    *
    * @param atOnce sends to the same receiver that may be under way together
    */
-  async claim(orgId: OrgId, id: string, { leaseMs, atOnce }: { leaseMs: number; atOnce: number }): Promise<ClaimOutcome> {
+  async claim(
+    orgId: OrgId,
+    id: string,
+    { leaseMs, atOnce }: { leaseMs: number; atOnce: number },
+  ): Promise<ClaimOutcome> {
     return this.database.withOrg(orgId, async (manager): Promise<ClaimOutcome> => {
       const [found]: { integration_id: IntegrationId }[] = await manager.query(
         "select integration_id from public.deliveries where id = $1 and state = 'pending'",
@@ -227,7 +231,9 @@ export class DeliveryRepository {
       if (!row || !hook || !settings) return { kind: 'ended' };
       if (row.leased_for_ms !== null && row.leased_for_ms > 0) return { kind: 'leased', forMs: row.leased_for_ms };
       if (hook.status === 'reauth_required') {
-        await manager.query('update public.deliveries set next_attempt_at = null, lease_until = null where id = $1', [id]);
+        await manager.query('update public.deliveries set next_attempt_at = null, lease_until = null where id = $1', [
+          id,
+        ]);
         return { kind: 'waits' };
       }
       if (row.due_in_ms === null) return { kind: 'waits' };
@@ -540,7 +546,12 @@ function situationOf(
   };
 }
 
-async function writeDelivery(manager: EntityManager, id: string, { delivery }: DeliveryChange, at: Date): Promise<void> {
+async function writeDelivery(
+  manager: EntityManager,
+  id: string,
+  { delivery }: DeliveryChange,
+  at: Date,
+): Promise<void> {
   const { state, nextAttemptAt, failedAttempts, failure, lastStatus } = delivery;
   await manager.query(
     `update public.deliveries set state = $2, next_attempt_at = $3, failed_attempts = $4, lease_until = null,

@@ -37,7 +37,10 @@ describe('a circuit', () => {
     { failures: 11, openMin: 30 },
     { failures: 40, openMin: 30 },
   ])('after $failures failures in a row stands open for $openMin min', ({ failures, openMin }) => {
-    expect(afterFailures(failures)).toEqual({ failures, openUntil: openMin === null ? null : minutesFromNoon(openMin) });
+    expect(afterFailures(failures)).toEqual({
+      failures,
+      openUntil: openMin === null ? null : minutesFromNoon(openMin),
+    });
     expect(isHalfOpen(afterFailures(failures))).toBe(openMin !== null);
   });
 
@@ -82,10 +85,11 @@ describe('a circuit', () => {
   });
 });
 
-it.each(FAILURE_CODES.flatMap((code) => (['definite', 'in_doubt', 'transient', 'ours'] as const).map((kind) => ({ code, kind }))))(
-  '$code ($kind) speaks against the receiver where no usable answer came',
-  ({ code, kind }) => {
-    const isAgainst = code !== 'rate_limited' && (kind === 'in_doubt' || kind === 'transient');
-    expect(speaksAgainstReceiver(failure(code, 'words', { kind }))).toBe(isAgainst);
-  },
-);
+it.each(
+  FAILURE_CODES.flatMap((code) =>
+    (['definite', 'in_doubt', 'transient', 'ours'] as const).map((kind) => ({ code, kind })),
+  ),
+)('$code ($kind) speaks against the receiver where no usable answer came', ({ code, kind }) => {
+  const isAgainst = code !== 'rate_limited' && (kind === 'in_doubt' || kind === 'transient');
+  expect(speaksAgainstReceiver(failure(code, 'words', { kind }))).toBe(isAgainst);
+});

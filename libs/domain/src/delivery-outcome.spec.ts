@@ -12,10 +12,17 @@ const gone = failure('invalid_grant', 'hook_gone');
 const tooLarge = failure('provider_misconfigured', 'http_413');
 
 /** A first send to a hook that is connected. */
-function aSituation({ failedAttempts = 0, ...different }: Partial<DeliverySituation> & { failedAttempts?: number } = {}): DeliverySituation {
+function aSituation({
+  failedAttempts = 0,
+  ...different
+}: Partial<DeliverySituation> & { failedAttempts?: number } = {}): DeliverySituation {
   return {
     delivery: { eventId: EVENT, seq: 7, type: 'order.paid', failedAttempts },
-    integration: { status: 'connected', failedRefreshes: 0, metadata: { webhookStatus: 'unverified', lastDeliveryAt: null } },
+    integration: {
+      status: 'connected',
+      failedRefreshes: 0,
+      metadata: { webhookStatus: 'unverified', lastDeliveryAt: null },
+    },
     circuit: { failures: 2, openUntil: null },
     isTrial: false,
     isSameHook: true,
@@ -221,7 +228,14 @@ it('whatever fails, only a definite word about the hook touches the integrationâ
 
 it('keeps what is sent, and where to, out of what the trail tells', () => {
   const { events } = afterDeliveryFailure(aSituation(), FAILURES.down, NOON, 503);
-  expect(Object.keys(events[0]?.detail ?? {}).sort()).toEqual(
-    ['attempts', 'code', 'deadLetter', 'delivery', 'reason', 'seq', 'status', 'type'],
-  );
+  expect(Object.keys(events[0]?.detail ?? {}).sort()).toEqual([
+    'attempts',
+    'code',
+    'deadLetter',
+    'delivery',
+    'reason',
+    'seq',
+    'status',
+    'type',
+  ]);
 });

@@ -116,12 +116,7 @@ function sendAgain({ delivery, circuit }: DeliverySituation, now: Date): Deliver
 }
 
 /** The hook is gone: only a person can bring a new URL. */
-function afterGone(
-  situation: DeliverySituation,
-  failure: Failure,
-  now: Date,
-  status: number | null,
-): DeliveryChange {
+function afterGone(situation: DeliverySituation, failure: Failure, now: Date, status: number | null): DeliveryChange {
   const { integration, delivery } = situation;
   const attempts = delivery.failedAttempts + 1;
   const isKnown = integration.status === 'reauth_required';

@@ -10,7 +10,13 @@ const of = {
 };
 
 it('what is delivered, and what signs it, are bound to cells of their own, even where ids are the same', () => {
-  expect(deliveryDataCell(of)).toEqual({ table: 'deliveries', column: 'data', rowId: of.id, orgId: of.orgId, provider: 'zapier' });
+  expect(deliveryDataCell(of)).toEqual({
+    table: 'deliveries',
+    column: 'data',
+    rowId: of.id,
+    orgId: of.orgId,
+    provider: 'zapier',
+  });
   expect(deliverySecretCell({ ...of, integrationId: of.id })).toEqual({
     table: 'delivery_settings',
     column: 'secret',
@@ -18,6 +24,10 @@ it('what is delivered, and what signs it, are bound to cells of their own, even 
     orgId: of.orgId,
     provider: 'zapier',
   });
-  const cells = [deliveryDataCell(of), deliverySecretCell({ ...of, integrationId: of.id }), tokenCell(of, 'access_token')];
+  const cells = [
+    deliveryDataCell(of),
+    deliverySecretCell({ ...of, integrationId: of.id }),
+    tokenCell(of, 'access_token'),
+  ];
   expect(new Set(cells.map((cell) => boundContext(cell, 'k1').toString('hex'))).size).toBe(3);
 });

@@ -192,7 +192,9 @@ it('what waits to be delivered, and the secrets that sign it, are sealed anew fo
   await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
   await aWorker().rotate(orgId);
   expect(await keysInUse(orgId)).toEqual([await keyNow(orgId)]);
-  const [delivery] = await stand.database.sql<{ data: string }>('select data from public.deliveries where id = $1', [row]);
+  const [delivery] = await stand.database.sql<{ data: string }>('select data from public.deliveries where id = $1', [
+    row,
+  ]);
   const [settings] = await stand.database.sql<{ secret: string; previous_secret: string }>(
     'select secret, previous_secret from public.delivery_settings where id = $1',
     [integrationId],

@@ -46,7 +46,11 @@ describe('a line of the delivery log', () => {
   });
 
   it.each([
-    ['delivered', { endedAt: ended, nextAttemptAt: null }, { deliveredAt: '2026-11-22T12:03:00.000Z', deadLetter: null }],
+    [
+      'delivered',
+      { endedAt: ended, nextAttemptAt: null },
+      { deliveredAt: '2026-11-22T12:03:00.000Z', deadLetter: null },
+    ],
     ['dead', { endedAt: ended, nextAttemptAt: null }, { deliveredAt: null, deadLetter: `delivery-${ROW}` }],
     ['cancelled', { endedAt: ended, nextAttemptAt: null }, { deliveredAt: null, deadLetter: null }],
     ['pending', { failure }, { failure: { code: 'provider_unavailable', at: '2026-11-22T12:02:00.000Z' } }],

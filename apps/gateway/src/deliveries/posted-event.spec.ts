@@ -19,6 +19,10 @@ describe('what can be the data of an event', () => {
     ['a byte too many', ofBytes(MOST_DATA_BYTES + 1), /at most 262144 bytes/],
     ['fewer letters than bytes, if those are too many', ofBytes(MOST_DATA_BYTES + 1, 'ä'), /at most 262144 bytes/],
     ['a level too many', nested(65), /more than 64 levels/],
-    ['so many levels that no walk would come to their end', JSON.parse(`{"a":${'['.repeat(1e5)}${']'.repeat(1e5)}}`), /levels/],
+    [
+      'so many levels that no walk would come to their end',
+      JSON.parse(`{"a":${'['.repeat(1e5)}${']'.repeat(1e5)}}`),
+      /levels/,
+    ],
   ])('%s cannot', (_what, data, why) => expect(refusalOfData(data)).toMatch(why));
 });

@@ -11,7 +11,7 @@ import {
 } from '@hub/database';
 import type { Actor, OrgId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
-import { KeyRefused, KeyUnavailable, OpenFailed, tokenCell, TokenVault, type WrappedDataKey } from '@hub/token-vault';
+import { KeyRefused, KeyUnavailable, OpenFailed, TokenVault, type WrappedDataKey } from '@hub/token-vault';
 import { Injectable } from '@nestjs/common';
 
 const WORKER: Actor = { type: 'worker', id: 'refresh-worker' };
