@@ -181,7 +181,7 @@ describe('a receiver that fails', () => {
 
   it('that says nothing is waited for for ten seconds', async () => {
     const hook = await stand.hook();
-    await hook.fault({ kind: 'latency', ms: 60_000 });
+    await hook.fault({ kind: 'latency', ms: 12_000 });
     const id = await hook.post();
     await deliver(hook, id);
     expect(await hook.row(id)).toMatchObject({ state: 'pending', failed_attempts: 1, last_status: null });

@@ -123,8 +123,9 @@ export class Hook {
 
   rows(): Promise<DeliveryRow[]> {
     return this.stand.database.sql<DeliveryRow>(
-      `select *, seq::int, epoch::int, extract(epoch from next_attempt_at - clock_timestamp())::float8 * 1000 as in_ms
-       from public.deliveries where integration_id = $1 order by seq`,
+      `select id, event_id, seq::int as seq, type, state, data, next_attempt_at, lease_until, epoch::int as epoch, failed_attempts,
+         failure_code, last_status, extract(epoch from next_attempt_at - clock_timestamp())::float8 * 1000 as in_ms
+       from public.deliveries where integration_id = $1 order by deliveries.seq`,
       [this.stored.id],
     );
   }
