@@ -231,7 +231,7 @@ it(`answers whatever it is sent, fails inside at nothing, and tells no secret (H
   const late = await storedTokens(hub);
   expect(answers.flatMap(({ text, isTokenRead }) => toldSecrets(text, late, isTokenRead))).toEqual([]);
 
-  for (const app of ['gateway', 'refresh-worker', 'metadata-sync-worker'] as const) {
+  for (const app of ['gateway', 'refresh-worker', 'metadata-sync-worker', 'delivery-worker'] as const) {
     expect(hub.process(app).isRunning).toBe(true);
     expect(hub.process(app).lines.filter((line) => FAILED_INSIDE.test(line))).toEqual([]);
   }

@@ -11,6 +11,7 @@ import { ConnectModule } from './connect/connect.module';
 import { ConsoleModule } from './console/console.module';
 import { ConsoleSessionModule } from './console-session/console-session.module';
 import { DeadLettersModule } from './dead-letters/dead-letters.module';
+import { DeliveriesModule } from './deliveries/deliveries.module';
 import { HealthModule } from './health/health.module';
 import { ProblemFilter } from './http/problem.filter';
 import { RequestChecks } from './http/request-checks.service';
@@ -42,6 +43,7 @@ export class GatewayModule {
         AuditModule,
         DeadLettersModule,
         LiveStatusModule,
+        DeliveriesModule,
         ConsoleModule,
         OpenApiModule,
         HealthModule,

@@ -16,6 +16,13 @@ import {
   readConsoleSession,
 } from './console-session/console-session.routes';
 import { listDeadLetters, replayDeadLetter, replayDeadLetters } from './dead-letters/dead-letters.routes';
+import {
+  changeDeliverySettings,
+  listDeliveries,
+  postEvent,
+  readDeliverySecret,
+  readDeliverySettings,
+} from './deliveries/deliveries.routes';
 import { live, ready } from './health/health.routes';
 import type { RouteSpec } from './http/route';
 import {
@@ -53,6 +60,11 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   syncIntegration,
   disconnectIntegration,
   readToken,
+  postEvent,
+  listDeliveries,
+  readDeliverySettings,
+  changeDeliverySettings,
+  readDeliverySecret,
   consolePage,
   consoleAsset,
   providerCatalog,

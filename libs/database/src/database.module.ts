@@ -17,6 +17,9 @@ import { BreakerRepository } from './breaker.repository';
 import { ConsoleSessionRepository } from './console-session.repository';
 import { DataKeyRepository } from './data-key.repository';
 import { DeadLetterRepository } from './dead-letter.repository';
+import { DeliveryFiguresRepository } from './delivery-figures.repository';
+import { DeliverySettingsRepository } from './delivery-settings.repository';
+import { DeliveryRepository } from './delivery.repository';
 import { DueNotices } from './due-notices.client';
 import { DueRepository } from './due.repository';
 import { EventNotices } from './event-notices.client';
@@ -35,6 +38,9 @@ const REPOSITORIES = [
   BreakerRepository,
   DataKeyRepository,
   DeadLetterRepository,
+  DeliveryFiguresRepository,
+  DeliveryRepository,
+  DeliverySettingsRepository,
   DueRepository,
   KeyRotationRepository,
   LiveTrailRepository,

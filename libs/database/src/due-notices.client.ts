@@ -13,7 +13,7 @@ export interface DueNotice {
 }
 
 const CHANNEL = 'hub_due';
-const KINDS: readonly string[] = ['refresh', 'sync', 'revocation'] satisfies DueKind[];
+const KINDS: readonly string[] = ['refresh', 'sync', 'revocation', 'delivery'] satisfies DueKind[];
 
 /** Tells the workers at the end of this transaction that something is due which its caller waits for, also where Redis is away. */
 export async function noticeDue(

@@ -53,6 +53,25 @@ export {
   type DeadLetterPlace,
   type ReplayedLetter,
 } from './dead-letter.repository';
+export { DeliveryFiguresRepository, type DeliveryFigures } from './delivery-figures.repository';
+export {
+  DeliverySettingsRepository,
+  type DeliveryOutbox,
+  type DeliverySecret,
+  type DeliverySettings,
+  type SettingsOwner,
+  type TrailEvent,
+} from './delivery-settings.repository';
+export {
+  DeliveryRepository,
+  type Accepted,
+  type ClaimOutcome,
+  type DeliveryClaim,
+  type DeliveryLine,
+  type DeliveryPage,
+  type DeliveryPlace,
+  type NewDelivery,
+} from './delivery.repository';
 export { DueNotices, type DueNotice } from './due-notices.client';
 export { DueRepository, type DueKind, type DueWork } from './due.repository';
 export { EventNotices } from './event-notices.client';

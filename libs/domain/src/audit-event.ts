@@ -16,6 +16,8 @@ export const EVENT_NAMES = [
   'token.read',
   'delivery.succeeded',
   'delivery.failed',
+  'delivery.secret_read',
+  'delivery.settings_changed',
   'dead_letter.replayed',
   'revocation.succeeded',
   'revocation.failed',

@@ -24,13 +24,15 @@ export interface MetricDeclaration {
 const EXCHANGE_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30];
 const SYNC_BUCKETS = [1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600];
 const OPERATIONS = ['code_exchange', 'refresh', 'revoke'] as const;
-const DESTINATIONS = ['token-refresh', 'metadata-sync', 'revocation'] as const;
+const DESTINATIONS = ['token-refresh', 'metadata-sync', 'revocation', 'delivery'] as const;
 /** Each watch by itself: one that goes on must not hide another that stands still. `overdue-watch` is that of refreshes. */
 const SCHEDULERS = [
   'refresh-scan',
   'overdue-watch',
   'overdue-watch-sync',
   'overdue-watch-revocation',
+  'overdue-watch-delivery',
+  'delivery-outbox',
   'audit-seal',
 ] as const;
 
@@ -197,6 +199,36 @@ export const METRICS = {
     unit: '{job}',
     meaning: 'jobs that ran out of tries and were not replayed',
     attributes: { 'hub.kind': ['sync', 'refresh', 'revocation', 'delivery'] },
+  },
+  deliveryAttempts: {
+    name: 'hub.delivery.attempts',
+    kind: 'counter',
+    unit: '{attempt}',
+    meaning:
+      'sends to webhooks, by what came of them: taken, to be tried again, a dead letter, or the hook is gone and waits for a new URL',
+    attributes: { 'hub.provider': 'provider', 'hub.outcome': ['delivered', 'failed', 'dead', 'gone'] },
+  },
+  deliveryLatency: {
+    name: 'hub.delivery.latency',
+    kind: 'histogram',
+    unit: 's',
+    meaning: 'from an event to the moment that its receiver had taken it, tries and waits included',
+    attributes: { 'hub.provider': 'provider' },
+    buckets: SYNC_BUCKETS,
+  },
+  deliveriesWaiting: {
+    name: 'hub.delivery.waiting',
+    kind: 'gauge',
+    unit: '{delivery}',
+    meaning: 'deliveries that are pending, by what they wait for: their turn or hour, a circuit that stands open, a new URL',
+    attributes: { 'hub.reason': ['due', 'circuit', 'new_url'] },
+  },
+  deliveryCircuitsOpen: {
+    name: 'hub.delivery.circuits.open',
+    kind: 'gauge',
+    unit: '{integration}',
+    meaning: 'receivers that failed so often in a row that nothing but a trial is sent to them',
+    attributes: {},
   },
   revocationOldestAge: {
     name: 'hub.revocation.oldest.age',

@@ -110,7 +110,7 @@ export class CanaryHub {
     ] as const)
       // the first secret of the list is not in force yet: every answer comes by the second
       await hub.sandbox.set(id, { clientSecrets: [secrets[`${prefix}_CLIENT_SECRET`]?.split(',')[1]] });
-    for (const login of ['gateway', 'refreshWorker', 'syncWorker'] as const)
+    for (const login of ['gateway', 'refreshWorker', 'syncWorker', 'deliveryWorker'] as const)
       canaries.keep('database password', servers.logins[login].password);
     canaries.keep('database password', decodeURIComponent(new URL(servers.adminUrl).password));
     canaries.keep('Redis password', decodeURIComponent(new URL(servers.redisUrl).password));

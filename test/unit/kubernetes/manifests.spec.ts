@@ -12,7 +12,7 @@ import { render, renderWith, schemaFindings, type Field, type Manifest } from '.
 const root = path.join(__dirname, '../../..');
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
 
-const APPS = ['gateway', 'refresh-worker', 'metadata-sync-worker'] as const;
+const APPS = ['gateway', 'refresh-worker', 'metadata-sync-worker', 'delivery-worker'] as const;
 type App = (typeof APPS)[number];
 const COMPONENTS = readdirSync(path.join(root, 'deploy/kubernetes/components'));
 const SECRETS = '/etc/hub/secrets';
@@ -236,7 +236,7 @@ describe.each(everything)('the apps in %s', (_name, objects) => {
 
   it('have time to end: 75 s for a worker, 45 s for the gateway, of which 5 before it is told', () => {
     const graceOf = (app: App) => podOf(appOf(objects, app)).terminationGracePeriodSeconds;
-    expect(APPS.map(graceOf)).toEqual([45, 75, 75]);
+    expect(APPS.map(graceOf)).toEqual([45, 75, 75, 75]);
     expect(podOf(appOf(objects, 'gateway')).containers[0].lifecycle).toEqual({ preStop: { sleep: { seconds: 5 } } });
     const stopMs = (file: string, name: string) =>
       Number(new RegExp(`const ${name} = ([\\d_]+);`).exec(read(file))?.[1]?.replaceAll('_', ''));
@@ -381,7 +381,7 @@ describe.each(everything)('the network of %s', (_name, objects) => {
   });
 
   it('lets nobody in to a worker', () => {
-    for (const app of ['refresh-worker', 'metadata-sync-worker'] as const)
+    for (const app of ['refresh-worker', 'metadata-sync-worker', 'delivery-worker'] as const)
       expect(opening('ingress', appOf(objects, app))).toEqual([]);
   });
 
@@ -576,7 +576,7 @@ describe('the component keda', () => {
   const triggers = ofKind(withComponent.get('keda') ?? [], 'ScaledObject').filter(({ spec }) => spec.fallback);
 
   it('does not take a missing metric for an empty queue', () => {
-    expect(triggers).toHaveLength(2);
+    expect(triggers).toHaveLength(3);
     for (const { spec } of triggers) {
       expect(spec.fallback.behavior).toBe('currentReplicasIfHigher');
       expect(spec.triggers[0].metadata.ignoreNullValues).toBe('false');

@@ -15,6 +15,7 @@ import type { HubReply, HubRequest } from './hub-request';
 import { ownOrigins } from './own-origins';
 import { problemBytes, problemOfStatus } from './problem-document';
 import type { RequestChecks } from './request-checks.service';
+import type { RouteSpec } from './route';
 import { securityHeaders } from './security-headers';
 import { takeUpgrades } from './upgrades';
 
@@ -45,6 +46,7 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
   });
   server.removeContentTypeParser('text/plain');
   takeEmptyJson(server);
+  takeLargeBodies(server);
   endConnectionsAtClose(server);
   takeUpgrades(server);
   await server.register(cookie);
@@ -59,6 +61,14 @@ function takeEmptyJson(server: FastifyInstance): void {
   server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
     else void parse(request, String(body), done);
+  });
+}
+
+/** Only where a route says so. */
+function takeLargeBodies(server: FastifyInstance): void {
+  server.addHook('onRoute', (route) => {
+    const { bodyLimitBytes } = (route.config as { spec?: RouteSpec } | undefined)?.spec ?? {};
+    if (bodyLimitBytes !== undefined) route.bodyLimit = bodyLimitBytes;
   });
 }
 
@@ -145,7 +155,7 @@ export async function addChecks(server: FastifyInstance, checks: RequestChecks, 
   await server.register(cors, {
     origin: [...ownOrigins(config)],
     credentials: true,
-    methods: ['GET', 'POST', 'DELETE'],
+    methods: ['GET', 'POST', 'PUT', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type'],
     exposedHeaders: ['retry-after', 'x-request-id'],
     maxAge: 600,

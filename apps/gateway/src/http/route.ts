@@ -23,7 +23,7 @@ export interface SocketSpec {
  * by it, and the OpenAPI document is made of it, so none of them can drift from the others.
  */
 export interface RouteSpec {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** With `:name` parameters; `:provider` must be a known provider. */
   readonly path: string;
   readonly summary: string;
@@ -36,6 +36,8 @@ export interface RouteSpec {
   readonly caller?: 'bearer' | 'session';
   readonly query?: z.ZodObject;
   readonly body?: z.ZodObject;
+  /** Of its body, where that may be larger than the bodies of other routes. */
+  readonly bodyLimitBytes?: number;
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** Problems beyond those that every route of its kind may answer with. */
   readonly problems?: readonly ProblemCode[];
