@@ -636,11 +636,12 @@ describe('the component otel-collector', () => {
   });
 
   it('has a Prometheus that takes what it hands over as that of compose does, by the page on it', () => {
-    const [, block = ''] = /```yaml\n(apiVersion: monitoring\.coreos\.com\/v1\n[\s\S]*?)```/.exec(read('docs/kubernetes.md')) ?? [];
-    const prometheus = parse(block) as Manifest;
+    const [, block = ''] =
+      /```yaml\n(apiVersion: monitoring\.coreos\.com\/v1\n[\s\S]*?)```/.exec(read('docs/kubernetes.md')) ?? [];
+    const prometheus: Manifest = parse(block);
     expect(prometheus.kind).toBe('Prometheus');
     expect(schemaFindings([prometheus])).toEqual([]);
-    const { otlp, storage } = parse(read('deploy/docker/prometheus.yml')) as Field;
+    const { otlp, storage }: Field = parse(read('deploy/docker/prometheus.yml'));
     expect(prometheus.spec).toMatchObject({
       enableOTLPReceiver: true,
       otlp: {
