@@ -614,6 +614,13 @@ describe('the components that let people in', () => {
     });
   });
 
+  it('let pass more than any route takes: an event is up to 256 KiB', () => {
+    const { metadata } = find(withComponent.get('ingress') ?? [], 'Ingress', 'hub-gateway') as Field;
+    const [, kilobytes = ''] =
+      /^(\d+)k$/.exec(metadata.annotations['nginx.ingress.kubernetes.io/proxy-body-size']) ?? [];
+    expect(Number(kilobytes)).toBeGreaterThan(256);
+  });
+
   it.each(['ingress', 'gateway-api'])('%s leads to the gateway, and opens it to its own proxy', (name) => {
     const objects = withComponent.get(name) ?? [];
     const routes = JSON.stringify(ofKind(objects, 'Ingress', 'HTTPRoute').map(({ spec }) => spec));
