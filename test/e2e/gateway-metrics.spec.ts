@@ -59,7 +59,9 @@ async function countsOnce(name: MetricName, attributes: Labels, act: () => Promi
   expect({ with: counted(name, attributes) - before, all: counted(name) - all }).toEqual({ with: 1, all: 1 });
 }
 
-async function connected(provider: 'notion' | 'google_drive' | 'shopify'): Promise<{ caller: Caller; account: Account }> {
+async function connected(
+  provider: 'notion' | 'google_drive' | 'shopify',
+): Promise<{ caller: Caller; account: Account }> {
   const caller = hub.as();
   const account = ANYONES[provider]();
   await hub.connect(caller, account.order, account.choices);

@@ -108,7 +108,11 @@ it('a record goes by OTLP with its trace, and does not stand on standard output 
       ),
     ),
   );
-  expect(record).toMatchObject({ service: 'hub-refresh-worker', severity: 9, attributes: { provider: 'google_drive' } });
+  expect(record).toMatchObject({
+    service: 'hub-refresh-worker',
+    severity: 9,
+    attributes: { provider: 'google_drive' },
+  });
   const job = await named('process token-refresh', ({ traceId }) => traceId === record.traceId);
   expect(job.attributes['hub.org.id']).toBe(caller.claims.org);
   expect(hub.process('refresh-worker').lines.join('\n')).not.toContain('hub.refresh.succeeded');

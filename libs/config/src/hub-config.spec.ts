@@ -589,7 +589,11 @@ describe('telemetry', () => {
   it.each([
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318', /OTEL_EXPORTER_OTLP_ENDPOINT/],
     ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc', /OTEL_EXPORTER_OTLP_PROTOCOL.*http\/protobuf/],
-    ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', 'collector:4318', /OTEL_EXPORTER_OTLP_METRICS_ENDPOINT must be an absolute/],
+    [
+      'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT',
+      'collector:4318',
+      /OTEL_EXPORTER_OTLP_METRICS_ENDPOINT must be an absolute/,
+    ],
     ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'grpc', /OTEL_EXPORTER_OTLP_TRACES_PROTOCOL.*http\/protobuf/],
     ['OTEL_LOGS_EXPORTER', 'console', /OTEL_LOGS_EXPORTER must be one of none, otlp/],
     ['OTEL_METRIC_EXPORT_INTERVAL', '15s', /OTEL_METRIC_EXPORT_INTERVAL must be milliseconds/],

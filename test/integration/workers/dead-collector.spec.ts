@@ -90,7 +90,12 @@ it('a worker tells its counters at 0 before it works, however long it is until t
     await worker.start();
     const valuesOf = (metric: string): number[] =>
       collector.points.filter(({ name }) => name === metric).map(({ value }) => value);
-    for (const metric of ['hub.crypto.failures', 'hub.audit.write_failures', 'hub.oauth.errors', 'hub.token.refresh.cycles']) {
+    for (const metric of [
+      'hub.crypto.failures',
+      'hub.audit.write_failures',
+      'hub.oauth.errors',
+      'hub.token.refresh.cycles',
+    ]) {
       await eventually(metric, () => Promise.resolve(valuesOf(metric).length > 0));
       expect(new Set(valuesOf(metric))).toEqual(new Set([0]));
     }

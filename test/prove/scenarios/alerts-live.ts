@@ -260,8 +260,7 @@ async function run(surroundings: Surroundings): Promise<Row> {
     withinMs: PATIENCE_MS,
   });
   await Promise.all(['WorkersAbsent', 'SchedulerStalled', 'MetricsAbsent'].map((alert) => watch.clears(alert)));
-  await use(stage);
-  await streak(stage);
+  await Promise.all([use(stage), streak(stage)]);
   await lapse(stage);
   await wrongSecret(stage);
   await panels(stage, prometheus);

@@ -614,6 +614,13 @@ describe('the components that let people in', () => {
     });
   });
 
+  it('let pass more than any route takes: an event is up to 256 KiB', () => {
+    const { metadata } = find(withComponent.get('ingress') ?? [], 'Ingress', 'hub-gateway') as Field;
+    const [, kilobytes = ''] =
+      /^(\d+)k$/.exec(metadata.annotations['nginx.ingress.kubernetes.io/proxy-body-size']) ?? [];
+    expect(Number(kilobytes)).toBeGreaterThan(256);
+  });
+
   it.each(['ingress', 'gateway-api'])('%s leads to the gateway, and opens it to its own proxy', (name) => {
     const objects = withComponent.get(name) ?? [];
     const routes = JSON.stringify(ofKind(objects, 'Ingress', 'HTTPRoute').map(({ spec }) => spec));
@@ -636,11 +643,12 @@ describe('the component otel-collector', () => {
   });
 
   it('has a Prometheus that takes what it hands over as that of compose does, by the page on it', () => {
-    const [, block = ''] = /```yaml\n(apiVersion: monitoring\.coreos\.com\/v1\n[\s\S]*?)```/.exec(read('docs/kubernetes.md')) ?? [];
-    const prometheus = parse(block) as Manifest;
+    const [, block = ''] =
+      /```yaml\n(apiVersion: monitoring\.coreos\.com\/v1\n[\s\S]*?)```/.exec(read('docs/kubernetes.md')) ?? [];
+    const prometheus: Manifest = parse(block);
     expect(prometheus.kind).toBe('Prometheus');
     expect(schemaFindings([prometheus])).toEqual([]);
-    const { otlp, storage } = parse(read('deploy/docker/prometheus.yml')) as Field;
+    const { otlp, storage }: Field = parse(read('deploy/docker/prometheus.yml'));
     expect(prometheus.spec).toMatchObject({
       enableOTLPReceiver: true,
       otlp: {

@@ -11,7 +11,13 @@ import { readRedisFacts, redisReach } from './redis-facts.client';
 import { redisFindings } from './redis-findings';
 import { keyProviderFindings } from './key-provider-findings';
 import { nodeFinding } from './runtime-findings';
-import { CALLERS_UNKNOWN, mistakeFindings, providerFindings, settingsFindings, tellsOfCallers } from './settings-findings';
+import {
+  CALLERS_UNKNOWN,
+  mistakeFindings,
+  providerFindings,
+  settingsFindings,
+  tellsOfCallers,
+} from './settings-findings';
 
 /** `hub doctor`: what an installation stands on, a line for each check, with what mends it. */
 export function addDoctorCommand(program: Command, { environment, terminal }: Surroundings): void {
