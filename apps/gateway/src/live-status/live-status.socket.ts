@@ -84,7 +84,8 @@ export class LiveStatusSocket implements OnApplicationBootstrap, BeforeApplicati
     const problem = asksForUpgrade(raw)
       ? handshakeProblem(raw.headers, LIVE_PROTOCOL)
       : new HubError('invalid_request', 'This path speaks WebSocket: the request must ask for it.', { status: 426 });
-    if (problem?.status === 426) void reply.headers({ upgrade: 'websocket', 'sec-websocket-version': WEBSOCKET_VERSION });
+    if (problem?.status === 426)
+      void reply.headers({ upgrade: 'websocket', 'sec-websocket-version': WEBSOCKET_VERSION });
     if (problem) throw problem;
     if (!this.isClosing) return;
     throw new HubError('provider_unavailable', 'This gateway is being stopped: another one takes the socket.', {
