@@ -234,7 +234,11 @@ describe('a socket is opened', () => {
     const CASES: readonly [number, string, () => Promise<LiveClient>][] = [
       [401, 'unauthorized', () => follow(caller, { headers: { authorization: '' } })],
       [401, 'unauthorized', () => follow(caller, { headers: { authorization: 'Bearer a.b.c' } })],
-      [401, 'unauthorized', () => follow(caller, { headers: { authorization: '' }, protocols: ['hub.v1', 'bearer.a.b.c'] })],
+      [
+        401,
+        'unauthorized',
+        () => follow(caller, { headers: { authorization: '' }, protocols: ['hub.v1', 'bearer.a.b.c'] }),
+      ],
       [403, 'forbidden', () => follow(caller.with({ scopes: ['tokens:read'] }))],
       [403, 'forbidden', () => follow(caller, { headers: { origin: 'https://evil.example' } })],
       [403, 'forbidden', () => follow(caller, { headers: { origin: 'null' } })],
@@ -269,10 +273,14 @@ describe('a socket is opened', () => {
     // a client that would like HTTP/2 is served as it stands
     const status = await new Promise((resolve, reject) => {
       const headers = { connection: 'Upgrade', upgrade: 'h2c', 'content-type': 'application/json', authorization: 'x' };
-      const sent = httpRequest(`${hub.base}/functions/v1/integrations-connect`, { method: 'POST', headers }, (answer) => {
-        answer.resume();
-        resolve(answer.statusCode);
-      });
+      const sent = httpRequest(
+        `${hub.base}/functions/v1/integrations-connect`,
+        { method: 'POST', headers },
+        (answer) => {
+          answer.resume();
+          resolve(answer.statusCode);
+        },
+      );
       sent.on('error', reject);
       sent.end('{"provider":"notion"}');
     });
@@ -283,7 +291,10 @@ describe('a socket is opened', () => {
     const caller = hub.as();
     const open = await Promise.all(Array.from({ length: PLACES }, () => follow(caller, {}, bases[1])));
     const refusal = await refusalOf(follow(caller, {}, bases[1]));
-    expect([refusal.status, JSON.parse(refusal.text)]).toEqual([429, expect.objectContaining({ code: 'rate_limited' })]);
+    expect([refusal.status, JSON.parse(refusal.text)]).toEqual([
+      429,
+      expect.objectContaining({ code: 'rate_limited' }),
+    ]);
     expect(Number(refusal.headers['retry-after'])).toBeGreaterThan(0);
     expect((await hub.event(caller, 'limit.reached')).detail).toMatchObject({ limit: 'live_sockets_org' });
     await follow(hub.as(), {}, bases[1]);

@@ -53,7 +53,10 @@ export class LiveClient {
   }
 
   /** @param base where the gateway is, as `http:` @throws LiveRefusal if another answer comes than a socket */
-  static async open(base: string, { after, headers = {}, protocols = [], options = {} }: LiveOrder): Promise<LiveClient> {
+  static async open(
+    base: string,
+    { after, headers = {}, protocols = [], options = {} }: LiveOrder,
+  ): Promise<LiveClient> {
     const url = `${base.replace('http', 'ws')}${PATH}${after === undefined ? '' : `?after=${after}`}`;
     const socket = new WebSocket(url, [...protocols], { headers, ...options });
     const client = new LiveClient(socket);

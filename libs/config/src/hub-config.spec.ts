@@ -183,6 +183,19 @@ describe('every mistake', () => {
     expect(text).not.toContain(KEY);
   });
 
+  it.each(['0', '-1', '1.5', 'many', '1e3', '2000000000'])('takes %s for no number of sockets', (number) => {
+    expect(mistakesOf({ LIVE_SOCKETS_ORG: number })).toEqual([
+      'LIVE_SOCKETS_ORG must be a whole number from 1 on, or off',
+    ]);
+  });
+
+  it('takes a number of sockets, or none at all', () => {
+    expect(read({ LIVE_SOCKETS_ORG: '7', LIVE_SOCKETS_GATEWAY: 'off' })).toMatchObject({
+      liveSockets: { ofOrg: 7, ofGateway: null },
+    });
+    expect(read({})).toMatchObject({ liveSockets: { ofOrg: 200, ofGateway: 5_000 } });
+  });
+
   it.each(['20', '0/1m', '20/', '20/1', '20/500ms', '20/1500ms', '-1/1m', '2.5/1m', 'never'])(
     'takes %s for no rate',
     (rate) => {

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { LIVE_EVENT_NAMES, type AuditEntry, type EventName, type IntegrationId, type OrgId, type ProviderId } from '@hub/domain';
+import {
+  LIVE_EVENT_NAMES,
+  type AuditEntry,
+  type EventName,
+  type IntegrationId,
+  type OrgId,
+  type ProviderId,
+} from '@hub/domain';
 import { aConnect, ADA } from '../../../test/factories/change';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { AuditRepository } from './audit.repository';
@@ -56,7 +63,10 @@ it('reads on from where somebody stands, and leaves out what nobody asked for', 
 
 it('reads piece by piece, without a gap and without a double', async () => {
   const orgId = anOrg();
-  await trail.append(orgId, entries(...Array.from({ length: 10 }, () => ['token.read', 'sync.failed'] as const).flat()));
+  await trail.append(
+    orgId,
+    entries(...Array.from({ length: 10 }, () => ['token.read', 'sync.failed'] as const).flat()),
+  );
   const seen: number[] = [];
   for (let after = 0; ;) {
     const { events, upTo, head } = await page(orgId, after, 3);

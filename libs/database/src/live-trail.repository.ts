@@ -35,9 +35,7 @@ export class LiveTrailRepository {
 
   /** The last `seq` of each of these orgs; an org without a trail is left out. */
   async heads(orgIds: readonly OrgId[]): Promise<ReadonlyMap<OrgId, number>> {
-    return this.database.asSystem('where the trails end that somebody follows', (manager) =>
-      headsIn(manager, orgIds),
-    );
+    return this.database.asSystem('where the trails end that somebody follows', (manager) => headsIn(manager, orgIds));
   }
 
   /**

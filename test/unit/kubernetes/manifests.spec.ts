@@ -629,6 +629,17 @@ describe('the components that let people in', () => {
   });
 });
 
+describe('the component gateway-api', () => {
+  it('sets no end to a socket of live status, and one to every other request', () => {
+    const [route] = ofKind(withComponent.get('gateway-api') ?? [], 'HTTPRoute');
+    const { rules } = route?.spec as {
+      rules: { matches: { path: { value: string } }[]; timeouts: { request: string } }[];
+    };
+    const times = rules.map(({ matches, timeouts }) => [matches[0]?.path.value, timeouts.request]);
+    expect(Object.fromEntries(times)).toEqual({ '/': '60s', '/functions/v1/integrations/live': '0s' });
+  });
+});
+
 describe('the component otel-collector', () => {
   const objects = withComponent.get('otel-collector') ?? [];
 

@@ -15,7 +15,12 @@ it('runs so many at once, in the order in which they came, and goes on behind on
       .catch((error: Error) => error.message),
   );
   const settle = () => new Promise((resolve) => setImmediate(resolve));
-  for (const expected of [[0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3, 4]]) {
+  for (const expected of [
+    [0, 1],
+    [0, 1, 2],
+    [0, 1, 2, 3],
+    [0, 1, 2, 3, 4],
+  ]) {
     await settle();
     expect(begun).toEqual(expected);
     ends[begun.length - 2]?.();

@@ -7,7 +7,7 @@ import { cloneDatabase, type OwnDatabase } from '../../../../test/support/databa
 import { eventually } from '../../../../test/support/eventually';
 import { LiveFeed, type FollowerConnection } from './live-feed.service';
 
-const PROVIDER = 'a-provider';
+const PROVIDER = 'notion';
 
 let database: OwnDatabase;
 let door: HubDatabase;
@@ -23,9 +23,7 @@ beforeAll(async () => {
   notices = new EventNotices(database.gatewayUrl, 'test-feed', door);
   const to = { write: (line: string) => records.push(line) };
   const logger = HubLogger.forApp('gateway', 'info', to);
-  // no provider is known: then there is nothing to say of an integration
-  const providers = { find: () => undefined } as unknown as ProviderRegistry;
-  feed = new LiveFeed(new LiveTrailRepository(door), notices, providers, logger);
+  feed = new LiveFeed(new LiveTrailRepository(door), notices, new ProviderRegistry({}), logger);
   feed.onApplicationBootstrap();
 });
 afterAll(async () => {
@@ -92,7 +90,8 @@ it('a follower is told where it stands, and then what comes', async () => {
   await append(orgId, 'refresh.succeeded');
   await hears(follower, [3]);
   expect(follower.heard[0]).toEqual({ name: 'ready', seq: 2 });
-  expect(follower.heard[1]).toMatchObject({ seq: 3, name: 'refresh.succeeded', provider: PROVIDER, integration: null });
+  expect(follower.heard[1]).toMatchObject({ seq: 3, name: 'refresh.succeeded', provider: PROVIDER });
+  expect(follower.heard[1]).toMatchObject({ integration: { provider: PROVIDER, status: 'not_connected' } });
 });
 
 it('what nobody wants is left out, and passed over', async () => {
@@ -190,9 +189,7 @@ it('followers of a trail that was set back are sent away, and may begin anew', a
   await hears(late, [2, 3]);
   // as a database that was restored to a moment before
   await database.sql('update public.audit_heads set seq = 1 where org_id = $1', [orgId]);
-  await eventually('both to be sent away', () =>
-    Promise.resolve(live.closedWith === 1012 && late.closedWith === 1012),
-  );
+  await eventually('both to be sent away', () => Promise.resolve(live.closedWith === 1012 && late.closedWith === 1012));
   await expect(feed.startOf(orgId, 3)).rejects.toMatchObject({ status: 422 });
   await database.sql('update public.audit_heads set seq = 3 where org_id = $1', [orgId]);
   const next = await aFollower(orgId, 3);

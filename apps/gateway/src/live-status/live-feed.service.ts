@@ -111,7 +111,14 @@ export class LiveFeed implements OnApplicationBootstrap {
   }
 
   private begin(orgId: OrgId, cursor: number): FollowedOrg {
-    const org = { orgId, cursor, live: new Set<Follower>(), all: new Set<Follower>(), isReading: false, isStale: false };
+    const org = {
+      orgId,
+      cursor,
+      live: new Set<Follower>(),
+      all: new Set<Follower>(),
+      isReading: false,
+      isStale: false,
+    };
     this.orgs.set(orgId, org);
     this.notices.follow(orgId);
     this.timer ??= setInterval(() => void this.look(), LOOK_EVERY_MS);

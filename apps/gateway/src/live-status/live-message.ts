@@ -20,7 +20,9 @@ export const liveMessageSchema = z
       provider: z.string().nullable(),
       integration: integrationSchema
         .nullable()
-        .describe('as it stands when the message is made; `not_connected` once it is gone, null where nothing is known of it'),
+        .describe(
+          'as it stands when the message is made; `not_connected` once it is gone, null where nothing is known of it',
+        ),
     }),
   ])
   .meta({ id: 'LiveMessage' });
