@@ -156,6 +156,9 @@ describe('every operation of the document', () => {
     await told('POST', confirm, await stranger.post(confirm, csrf));
     await told('POST', confirm, await stranger.post(confirm, csrf));
 
+    const link = (await hub.as().consoleLink()).body.url;
+    for (const _ of ['once', 'again']) await told('GET', link, await person.get(link));
+
     const nobody = `${hub.publicUrl}/functions/v1/integrations-callback/nobody`;
     await told('GET', nobody, await person.get(nobody));
     for (const path of [

@@ -1,5 +1,6 @@
 import { METRICS, type MetricDeclaration } from '@hub/telemetry';
 import { ANYONES } from '../support/accounts';
+import { ConsolePage } from '../support/console-page';
 import { eventually } from '../support/eventually';
 import { OtlpReceiver, type ReceivedSpan } from '../support/otlp-receiver';
 import { Stack } from '../support/stack';
@@ -47,6 +48,25 @@ it('a forced refresh is one trace up to its bell, and another from the job to th
   });
   expect(parentOf(exchange)?.spanId).toBe(job.spanId);
   for (const step of ['token.claim', 'token.commit']) await named(step, ({ traceId }) => traceId === job.traceId);
+});
+
+it('a browser that opens a link into the console leaves spans without link, cookie or proof', async () => {
+  const caller = hub.as();
+  const { url } = (await caller.consoleLink()).body;
+  const page = new ConsolePage(hub, hub.person());
+  await page.person.get(url);
+  const csrf = await page.csrf();
+  const cookie = page.cookie;
+  await page.act('DELETE', '/functions/v1/integrations-session');
+  await page.person.get(url);
+  await named('GET /functions/v1/integrations-session/:link', ({ attributes }) => attributes['http.response.status_code'] === 303);
+  await named('DELETE /functions/v1/integrations-session');
+  await named('GET /functions/v1/integrations-session/:link', ({ attributes }) => attributes['http.response.status_code'] === 400);
+  const all = JSON.stringify(collector.spans);
+  for (const secret of [url.split('/').at(-1) ?? '', cookie, csrf]) {
+    expect(secret).toMatch(/^[\w-]{43}$/);
+    expect(all).not.toContain(secret);
+  }
 });
 
 it('a refresh that its provider fails is an error in the job and in the call', async () => {

@@ -52,7 +52,7 @@ export async function standBeforeWalls(database: OwnDatabase): Promise<Walls> {
   const nameOf = (org: string): string => (org === orgs.ours ? 'ours' : 'theirs');
   const identities = { ours: orgs.ours, theirs: orgs.theirs, nobody: '' };
   // whoever is forgotten stores nothing, whatever the policies say
-  for (const table of ['integrations', 'flows', 'data_keys'])
+  for (const table of ['integrations', 'flows', 'data_keys', 'console_links', 'console_sessions'])
     await database.sql(`alter table public.${table} disable trigger forgotten`);
   for (const table of await orgTables(database))
     for (const org of Object.values(orgs)) await database.sql(await insertInto(database, table, org, 'first'));

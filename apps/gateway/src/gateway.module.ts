@@ -8,12 +8,13 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { AuditModule } from './audit/audit.module';
 import { CallersModule } from './callers/callers.module';
 import { ConnectModule } from './connect/connect.module';
+import { ConsoleModule } from './console/console.module';
+import { ConsoleSessionModule } from './console-session/console-session.module';
 import { DeadLettersModule } from './dead-letters/dead-letters.module';
 import { HealthModule } from './health/health.module';
 import { ProblemFilter } from './http/problem.filter';
 import { RequestChecks } from './http/request-checks.service';
 import { IntegrationsModule } from './integrations/integrations.module';
-import { LandingModule } from './landing/landing.module';
 import { LimitsModule } from './limits/limits.module';
 import { OpenApiModule } from './openapi/openapi.module';
 import { TokensModule } from './tokens/tokens.module';
@@ -33,12 +34,13 @@ export class GatewayModule {
         ProvidersModule,
         CallersModule,
         LimitsModule,
+        ConsoleSessionModule,
         ConnectModule,
         IntegrationsModule,
         TokensModule,
         AuditModule,
         DeadLettersModule,
-        LandingModule,
+        ConsoleModule,
         OpenApiModule,
         HealthModule,
       ],

@@ -8,6 +8,13 @@ import {
   submitConfirmPage,
   submitInputPage,
 } from './connect/connect.routes';
+import { consoleAsset, consolePage, home, providerCatalog } from './console/console.routes';
+import {
+  createConsoleLink,
+  endConsoleSession,
+  openConsoleLink,
+  readConsoleSession,
+} from './console-session/console-session.routes';
 import { listDeadLetters, replayDeadLetter, replayDeadLetters } from './dead-letters/dead-letters.routes';
 import { live, ready } from './health/health.routes';
 import type { RouteSpec } from './http/route';
@@ -18,7 +25,6 @@ import {
   refreshIntegration,
   syncIntegration,
 } from './integrations/integrations.routes';
-import { home, landing } from './landing/landing.routes';
 import { docsAsset, docsPage, openApiJson } from './openapi/openapi.routes';
 import { readToken } from './tokens/tokens.routes';
 
@@ -31,6 +37,10 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   submitInputPage,
   showConfirmPage,
   submitConfirmPage,
+  createConsoleLink,
+  openConsoleLink,
+  readConsoleSession,
+  endConsoleSession,
   listIntegrations,
   listAudit,
   listDeadLetters,
@@ -41,7 +51,9 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   syncIntegration,
   disconnectIntegration,
   readToken,
-  landing,
+  consolePage,
+  consoleAsset,
+  providerCatalog,
   home,
   live,
   ready,

@@ -14,6 +14,7 @@ import { AuditChainRepository } from './audit-chain.repository';
 import { AuditRepository } from './audit.repository';
 import { AwaitedWork } from './awaited-work.service';
 import { BreakerRepository } from './breaker.repository';
+import { ConsoleSessionRepository } from './console-session.repository';
 import { DataKeyRepository } from './data-key.repository';
 import { DeadLetterRepository } from './dead-letter.repository';
 import { DueNotices } from './due-notices.client';
@@ -39,7 +40,7 @@ const REPOSITORIES = [
 ];
 
 /** Those whose events tell of people: they need a key for the trail, where the app has a vault. */
-const TELLING_OF_PEOPLE = [AuditRepository, FlowRepository, IntegrationRepository];
+const TELLING_OF_PEOPLE = [AuditRepository, ConsoleSessionRepository, FlowRepository, IntegrationRepository];
 
 /** The data for an app: the two doors, and a repository for each conversation. */
 @Global()

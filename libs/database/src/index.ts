@@ -35,6 +35,12 @@ export {
   type Registration,
 } from './breaker.repository';
 export { ChainCheck, type ChainExpectations } from './chain-check';
+export {
+  ConsoleSessionRepository,
+  type ConsoleUser,
+  type NewBrowser,
+  type OpenedLink,
+} from './console-session.repository';
 export { DataKeyRepository, type KeyPurpose } from './data-key.repository';
 export { appDataSource } from './data-source';
 export { DatabaseBusy } from './database-busy';

@@ -3,6 +3,7 @@ export * from './breaker';
 export * from './caller-scopes';
 export * from './change';
 export * from './connect-outcome';
+export * from './console-session';
 export * from './dead-letter';
 export * from './egress';
 export * from './failure';

@@ -5,6 +5,7 @@ import { realBrowser } from '../../support/browser';
 import type { Caller } from '../../support/caller';
 import { answersHubPage, consents, type Consent } from '../../support/consent';
 import { HttpStandIn, type Asked } from '../../support/http-stand-in';
+import { LABELS } from '../../support/integrations-page';
 import { Stack } from '../../support/stack';
 import type { Visitor } from '../../support/visitor';
 
@@ -39,7 +40,6 @@ function answerProduct(asked: Asked, response: ServerResponse): void {
 
 const PROVIDERS = ['shopify', 'notion', 'google_drive', 'zapier'] as const;
 const OAUTH = ['shopify', 'notion', 'google_drive'] as const;
-const LABELS = { shopify: 'Shopify', notion: 'Notion', google_drive: 'Google Drive', zapier: 'Zapier' } as const;
 
 /** Whose connects ask for something on the hub's own page first. */
 const asksFirst = (account: Account): boolean => Object.keys(account.order).length > 1;
@@ -70,7 +70,20 @@ async function goesThrough({ page, account }: Connecting, consent: Consent = {})
   if (account.provider !== 'zapier') await consents(page, account, consent);
 }
 
-const landing = (query: string): string => `${hub.publicUrl}/integrations?${query}`;
+/** Waits until a stranger's browser is told at the page of integrations that the connect has come to its end. */
+async function isToldSuccess(visitor: Visitor, provider: keyof typeof LABELS, page = visitor.page): Promise<void> {
+  visitor.expects(/status of 401/); // nobody is signed in there
+  await page.getByText(`${LABELS[provider]} is connected.`).waitFor();
+  await page.waitForURL(`${hub.publicUrl}/integrations`); // the address forgets it at once
+}
+
+/** Waits until it is told there that nothing was connected. @returns how */
+async function isToldRefusal(visitor: Visitor, provider: keyof typeof LABELS): Promise<string> {
+  visitor.expects(/status of 401/);
+  const alert = visitor.page.getByRole('alert');
+  await alert.getByText(`${LABELS[provider]} was not connected`).waitFor();
+  return alert.innerText();
+}
 
 async function statusOf(caller: Caller, provider: string): Promise<string> {
   return (await caller.read(provider)).body.status;
@@ -90,8 +103,7 @@ describe('a connect by the bare provider', () => {
       await visitor.looksAt(`consent ${provider}`);
       await consents(page, account);
     }
-    await page.waitForURL(landing(`success=${provider}`));
-    await page.getByText(`${LABELS[provider]} is connected.`).waitFor();
+    await isToldSuccess(visitor, provider);
     expect(await statusOf(caller, provider)).toBe('connected');
   });
 
@@ -103,7 +115,7 @@ describe('a connect by the bare provider', () => {
     expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Lax', path: '/' });
     expect(cookie?.name).toMatch(/^hub_flow_/);
     await goesThrough(connecting);
-    await page.waitForURL(landing('success=notion'));
+    await isToldSuccess(visitor, 'notion');
     expect(await visitor.context.cookies()).toEqual([]);
   });
 
@@ -116,11 +128,11 @@ describe('a connect by the bare provider', () => {
     await page.getByRole('alert').waitFor();
     await visitor.looksAt(`input refused ${provider}`);
     await goesThrough(connecting);
-    await page.waitForURL(landing(`success=${provider}`));
+    await isToldSuccess(visitor, provider);
   });
 
   it('can be walked by keyboard alone', async () => {
-    const { page, account } = await atFirstPage('shopify');
+    const { visitor, page, account } = await atFirstPage('shopify');
     await page.keyboard.press('Tab');
     await page.keyboard.type(account.name);
     await page.keyboard.press('Enter');
@@ -129,37 +141,34 @@ describe('a connect by the bare provider', () => {
     for (let presses = 0; presses < 10 && !(await allow.evaluate('node => node === document.activeElement')); presses += 1)
       await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
-    await page.waitForURL(landing('success=shopify'));
+    await isToldSuccess(visitor, 'shopify');
   });
 });
 
 describe('a connect that comes to nothing', () => {
   it.each(OAUTH)('tells of the denial at %s what to do', async (provider) => {
     const connecting = await atFirstPage(provider);
-    const { visitor, page, caller } = connecting;
+    const { visitor, caller } = connecting;
     await goesThrough(connecting, { decision: 'Cancel' });
-    await page.waitForURL(landing(`error=access_denied&provider=${provider}`));
-    const told = await page.getByRole('alert').textContent();
-    expect(told).toContain(`${LABELS[provider]} was not connected`);
-    expect(told).toContain('Start the connect again and allow the access.');
-    if (provider === 'notion') await visitor.looksAt('landing denied');
+    const told = await isToldRefusal(visitor, provider);
+    expect(told).toContain('access was denied at the provider');
+    expect(told).toContain('Connect again and allow the access there.');
     expect(await statusOf(caller, provider)).toBe('not_connected');
   });
 
   it('tells which rights were kept from it, when a box is unticked', async () => {
     const connecting = await atFirstPage('shopify');
     await goesThrough(connecting, { without: ['write_products'] });
-    await connecting.page.waitForURL(landing('error=insufficient_scope&provider=shopify'));
-    expect(await connecting.page.getByRole('alert').textContent()).toContain('grant what is asked');
+    expect(await isToldRefusal(connecting.visitor, 'shopify')).toContain('not all of the rights were granted');
     expect(await statusOf(connecting.caller, 'shopify')).toBe('not_connected');
   });
 
   it('takes another try of the same person, from the start', async () => {
     const { visitor, page, caller, ...first } = await atFirstPage('google_drive');
     await goesThrough({ ...first, visitor, page, caller }, { decision: 'Cancel' });
-    await page.waitForURL(landing('error=access_denied&provider=google_drive'));
+    await isToldRefusal(visitor, 'google_drive');
     await goesThrough(await atFirstPage('google_drive', { caller, visitor }));
-    await page.waitForURL(landing('success=google_drive'));
+    await isToldSuccess(visitor, 'google_drive');
     expect(await statusOf(caller, 'google_drive')).toBe('connected');
   });
 
@@ -188,7 +197,7 @@ describe('a link that is opened in another browser', () => {
     expect(await statusOf(caller, provider)).toBe('not_connected');
 
     await page.getByRole('button', { name: `Connect ${LABELS[provider]}` }).click();
-    await page.waitForURL(landing(`success=${provider}`));
+    await isToldSuccess(other, provider);
     expect(await statusOf(caller, provider)).toBe('connected');
     expect(await other.context.cookies()).toEqual([]);
   });
@@ -216,7 +225,7 @@ describe('a link that is opened in another browser', () => {
     await other.page.getByText('This connect was started in another browser.').waitFor();
     await other.looksAt('input zapier strange');
     await answersHubPage(other.page, account);
-    await other.page.waitForURL(landing('success=zapier'));
+    await isToldSuccess(other, 'zapier');
     expect(await statusOf(caller, 'zapier')).toBe('connected');
   });
 });
@@ -259,8 +268,8 @@ describe('two orgs side by side', () => {
   it('are connected by two people to accounts of their own', async () => {
     const both = await Promise.all([atFirstPage('google_drive'), atFirstPage('google_drive')]);
     for (const connecting of both) await goesThrough(connecting);
-    for (const { page, caller, account } of both) {
-      await page.waitForURL(landing('success=google_drive'));
+    for (const { visitor, caller, account } of both) {
+      await isToldSuccess(visitor, 'google_drive');
       expect((await caller.read('google_drive')).body).toMatchObject({
         status: 'connected',
         account: { label: account.name },
@@ -279,7 +288,7 @@ describe('two orgs side by side', () => {
     }
     for (const { page, caller, account } of tabs.reverse()) {
       await consents(page, account);
-      await page.waitForURL(landing('success=notion'));
+      await isToldSuccess(visitor, 'notion', page);
       expect((await caller.read('notion')).body.account?.label).toBe(account.name);
     }
   });
@@ -295,7 +304,7 @@ describe('a browser that is offline for a while', () => {
     await visitor.context.setOffline(false);
     await page.goto(consentUrl);
     await consents(page, account);
-    await page.waitForURL(landing('success=google_drive'));
+    await isToldSuccess(visitor, 'google_drive');
     expect(await statusOf(caller, 'google_drive')).toBe('connected');
   });
 });

@@ -1,6 +1,6 @@
 import { CALLER_SCOPES, parseOrgId, type Actor, type CallerScope, type OrgId } from '@hub/domain';
 
-/** Who calls, by a verified token. */
+/** Who calls, by a verified token or by a session of the console. */
 export interface Caller {
   readonly orgId: OrgId;
   /** User or service. */
@@ -10,7 +10,7 @@ export interface Caller {
 
 const LONGEST_SUB = 255;
 /** PostgreSQL takes no NUL and no half of a character; what breaks lines or turns their direction makes pages and logs tell lies. */
-const UNFIT_FOR_SUB = /[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/u;
+const UNFIT_FOR_PAGES = /[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/u;
 
 /**
  * The caller that verified claims name; `undefined` if they name none, or one with control characters in his name.
@@ -29,7 +29,12 @@ export function callerOfClaims(
 }
 
 function isSub(sub: unknown): sub is string {
-  return typeof sub === 'string' && sub !== '' && sub.length <= LONGEST_SUB && !UNFIT_FOR_SUB.test(sub);
+  return typeof sub === 'string' && sub !== '' && sub.length <= LONGEST_SUB && isFitForPages(sub);
+}
+
+/** Whether a name can be stored and shown: no control characters, nothing that turns a line's direction. */
+export function isFitForPages(name: string): boolean {
+  return !UNFIT_FOR_PAGES.test(name);
 }
 
 function valueAt(claims: unknown, path: readonly string[]): unknown {

@@ -10,7 +10,7 @@ import { CallbackService } from './callback.service';
 import { confirmPage } from './connect-pages';
 import { flowCookieName } from './flow-cookie';
 import { FlowPagesService } from './flow-pages.service';
-import { csrfProof, isCsrfProof, isSecret } from './secrets';
+import { csrfProof, isCsrfProof, isSecret } from '../http/secrets';
 
 export type ConfirmAnswer = BrowserAnswer | { readonly kind: 'page'; readonly page: Page };
 

@@ -13,7 +13,7 @@ import { FlowOpeningService } from './flow-opening.service';
 import { FlowPagesService } from './flow-pages.service';
 import { ParkedCodeService } from './parked-code.service';
 import { normalised } from './provider-inputs';
-import { isSecret } from './secrets';
+import { isSecret } from '../http/secrets';
 import { WebhookConnectService } from './webhook-connect.service';
 import type { BrowserAnswer } from '../http/browser-reply';
 

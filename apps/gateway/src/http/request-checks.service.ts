@@ -2,7 +2,9 @@ import { HubError } from '@hub/domain';
 import { ProviderRegistry } from '@hub/providers';
 import { Injectable } from '@nestjs/common';
 import { BearerService } from '../callers/bearer.service';
+import type { Caller } from '../callers/caller';
 import { DenialsService } from '../callers/denials.service';
+import { SessionChecks } from '../console-session/session-checks.service';
 import { LimitsService } from '../limits/limits.service';
 import { specOf, type HubRequest } from './hub-request';
 import { parseQuery, singleValues, doubledNames } from './query-string';
@@ -17,6 +19,7 @@ export class RequestChecks {
     private readonly denials: DenialsService,
     private readonly providers: ProviderRegistry,
     private readonly limits: LimitsService,
+    private readonly sessions: SessionChecks,
   ) {}
 
   /** Counts what is answered before anything is asked about its caller. @throws HubError `rate_limited` */
@@ -30,7 +33,8 @@ export class RequestChecks {
     if (spec?.limit !== 'off' && (spec?.scope ?? null) === null) await this.limits.countAddress(request.ip);
     if (!spec) return;
     if (spec.limit === 'guesses') await this.limits.refuseGuesser('link', request.ip);
-    if (spec.scope !== null) request.caller = await this.checkCaller(request, spec, spec.scope);
+    if (spec.caller === 'session') await this.identifyBrowser(request, spec);
+    else if (spec.scope !== null) request.caller = await this.checkCaller(request, spec, spec.scope);
     this.telling(request, spec, () => checkMediaType(request, spec));
   }
 
@@ -38,9 +42,10 @@ export class RequestChecks {
     request: HubRequest,
     spec: RouteSpec,
     scope: NonNullable<RouteSpec['scope']>,
-  ): Promise<NonNullable<HubRequest['caller']>> {
-    const caller = await this.bearers.callerOf(request.headers.authorization);
+  ): Promise<Caller> {
+    const caller = await this.identify(request, spec);
     if (!caller) {
+      if (this.isByCookie(request, spec)) return this.sessions.refuse(request, spec.path);
       await this.limits.countGuess('bearer', request.ip);
       this.denials.record({ name: 'auth.failed', address: request.ip, detail: { route: spec.path } });
       throw new HubError('unauthorized', 'This route needs a valid bearer token with an org.');
@@ -58,6 +63,25 @@ export class RequestChecks {
       throw new HubError('forbidden', `This route needs the scope ${scope}.`);
     }
     return caller;
+  }
+
+  private identify(request: HubRequest, spec: RouteSpec): Promise<Caller | undefined> {
+    return this.isByCookie(request, spec)
+      ? this.identifyBrowser(request, spec)
+      : this.bearers.callerOf(request.headers.authorization);
+  }
+
+  private isByCookie(request: HubRequest, { caller }: RouteSpec): boolean {
+    return caller !== 'bearer' && this.sessions.isByCookie(request);
+  }
+
+  /** By the console's cookie, where no `Authorization` is there. */
+  private async identifyBrowser(request: HubRequest, { path }: RouteSpec): Promise<Caller | undefined> {
+    const found = await this.sessions.check(request, path);
+    if (!found) return undefined;
+    request.session = found;
+    const { orgId, sub, scopes } = found.session;
+    return { orgId, sub, scopes: new Set(scopes) };
   }
 
   /** Once the body is there. */

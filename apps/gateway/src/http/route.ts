@@ -17,8 +17,13 @@ export interface RouteSpec {
   /** With `:name` parameters; `:provider` must be a known provider. */
   readonly path: string;
   readonly summary: string;
-  /** What the caller's token must hold; `null`: no caller is asked for. */
+  /** What the caller's token, or the session, must hold; `null`: no caller is asked for. */
   readonly scope: CallerScope | null;
+  /**
+   * Whose proof it takes. Absent: a bearer token, or the console's session where there is none. `bearer`: no session.
+   * `session`: a session alone, whatever its scopes; its controller refuses where there is none.
+   */
+  readonly caller?: 'bearer' | 'session';
   readonly query?: z.ZodObject;
   readonly body?: z.ZodObject;
   readonly answers: Readonly<Record<number, RouteAnswer>>;

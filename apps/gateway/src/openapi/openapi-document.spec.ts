@@ -41,8 +41,10 @@ describe('the OpenAPI document', () => {
   it('tells where the hub is, and how callers prove who they are', () => {
     expect(at([], 'openapi')).toBe('3.1.0');
     expect(at([], 'servers')).toEqual([{ url: 'https://hub.example' }]);
-    expect(at([], 'components', 'securitySchemes')).toEqual({
+    expect(at([], 'components', 'securitySchemes')).toMatchObject({
       bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+      session: { type: 'apiKey', in: 'cookie', name: '__Host-hub_session' },
+      csrf: { type: 'apiKey', in: 'header', name: 'X-CSRF-Token' },
     });
   });
 
@@ -50,13 +52,23 @@ describe('the OpenAPI document', () => {
     expect(at([readThing], 'paths', '/things/{provider}', 'get')).toMatchObject({
       operationId: 'getThingsProvider',
       summary: 'One thing',
-      security: [{ bearer: [] }],
+      security: [{ bearer: [] }, { session: [] }],
       description: 'Needs the scope `integrations:read`.',
       parameters: [
         { name: 'provider', in: 'path', required: true },
         { name: 'depth', in: 'query', required: false, description: 'how deep' },
       ],
     });
+  });
+
+  it('asks of a session a proof as well where something is changed, and of no route more than it takes', () => {
+    const securityOf = (route: RouteSpec) => at([route], 'paths', '/things', 'post', 'security');
+    expect(securityOf(makeThing)).toEqual([{ bearer: [] }, { session: [], csrf: [] }]);
+    expect(securityOf({ ...makeThing, caller: 'bearer' })).toEqual([{ bearer: [] }]);
+    expect(securityOf({ ...makeThing, scope: null, caller: 'session' })).toEqual([{ session: [], csrf: [] }]);
+    expect(securityOf({ ...makeThing, scope: null })).toBeUndefined();
+    const responses = at([{ ...makeThing, scope: null, caller: 'session' }], 'paths', '/things', 'post', 'responses');
+    expect(Object.keys(responses as Json)).toEqual(expect.arrayContaining(['401', '403']));
   });
 
   it('keeps several methods of one path together', () => {
@@ -72,7 +84,7 @@ describe('the OpenAPI document', () => {
       at(routes, 'paths', path, method, 'responses', '200', 'content', 'application/json', 'schema');
     expect(answer('/things/{provider}', 'get')).toEqual(reference);
     expect(answer('/things', 'post')).toMatchObject({ properties: { things: { items: reference } } });
-    expect(JSON.stringify(openApiDocument(routes, ''))).not.toContain('$defs');
+    expect(JSON.stringify(openApiDocument(routes, 'https://hub.example'))).not.toContain('$defs');
   });
 
   it('names the problems that every route of its kind has, and its own', () => {

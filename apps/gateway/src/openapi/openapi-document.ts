@@ -1,5 +1,6 @@
 import { PROBLEMS, type ProblemCode } from '@hub/domain';
 import { z } from 'zod';
+import { sessionCookieName } from '../console-session/session-cookie';
 import type { RouteSpec } from '../http/route';
 
 /** A part of an OpenAPI document. */
@@ -51,7 +52,21 @@ export function openApiDocument(routes: readonly RouteSpec[], publicUrl: string)
     servers: [{ url: publicUrl }],
     paths,
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: sessionCookieName(publicUrl),
+          description: "The page's own cookie; it is taken where no Authorization is there, from the hub's own origin.",
+        },
+        csrf: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'X-CSRF-Token',
+          description: 'csrfToken of GET /functions/v1/integrations-session.',
+        },
+      },
       schemas: { Problem: PROBLEM_SCHEMA, ...namedSchemas(routes) },
     },
   };
@@ -61,13 +76,25 @@ function operation(route: RouteSpec): Json {
   return {
     operationId: operationId(route),
     summary: route.summary,
-    ...(route.scope !== null && { security: [{ bearer: [] }], description: `Needs the scope \`${route.scope}\`.` }),
+    ...(isForCallers(route) && { security: security(route) }),
+    ...(route.scope !== null && { description: `Needs the scope \`${route.scope}\`.` }),
     parameters: [...pathParameters(route), ...queryParameters(route)],
     ...(route.body && {
       requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
     }),
     responses: { ...answers(route), ...problems(route) },
   };
+}
+
+function isForCallers({ scope, caller }: RouteSpec): boolean {
+  return scope !== null || caller === 'session';
+}
+
+/** Any of these: a bearer token, or a browser's session, with a proof where something is changed. */
+function security({ method, caller }: RouteSpec): Json[] {
+  const session = method === 'GET' ? { session: [] } : { session: [], csrf: [] };
+  if (caller === 'session') return [session];
+  return caller === 'bearer' ? [{ bearer: [] }] : [{ bearer: [] }, session];
 }
 
 function operationId({ method, path }: RouteSpec): string {
@@ -112,7 +139,7 @@ function answers(route: RouteSpec): Json {
 function problems(route: RouteSpec): Json {
   if (route.kind === 'page') return errorPages(route);
   const usual: ProblemCode[] = [
-    ...(route.scope === null ? [] : (['unauthorized', 'forbidden', 'provider_unavailable'] as const)),
+    ...(isForCallers(route) ? (['unauthorized', 'forbidden', 'provider_unavailable'] as const) : []),
     ...(route.path.includes(':provider') ? (['unknown_provider'] as const) : []),
     ...(route.limit === 'off' ? [] : (['rate_limited'] as const)),
     'invalid_request', // a route that takes no parameters and no body refuses them

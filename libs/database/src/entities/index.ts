@@ -1,4 +1,5 @@
 import { AuditCheckpointEntity, AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
+import { ConsoleLinkEntity, ConsoleSessionEntity } from './console-session.entity';
 import { DataKeyEntity } from './data-key.entity';
 import { FlowEntity } from './flow.entity';
 import { ForgottenOrgEntity } from './forgotten-org.entity';
@@ -12,6 +13,8 @@ export {
   AuditCheckpointEntity,
   AuditEventEntity,
   AuditHeadEntity,
+  ConsoleLinkEntity,
+  ConsoleSessionEntity,
   DataKeyEntity,
   FlowEntity,
   ForgottenOrgEntity,
@@ -27,6 +30,8 @@ export const ENTITIES = [
   AuditCheckpointEntity,
   AuditEventEntity,
   AuditHeadEntity,
+  ConsoleLinkEntity,
+  ConsoleSessionEntity,
   DataKeyEntity,
   FlowEntity,
   ForgottenOrgEntity,

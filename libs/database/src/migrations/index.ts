@@ -41,6 +41,7 @@ import { PutBackDataKeys1795393820000 } from './1795393820000-put-back-data-keys
 import { KeepLateGrantsOnce1795393900000 } from './1795393900000-keep-late-grants-once';
 import { NoteEpochsOfConnects1795393910000 } from './1795393910000-note-epochs-of-connects';
 import { ReadFleetFigures1795394000000 } from './1795394000000-read-fleet-figures';
+import { CreateConsoleSessions1795395200000 } from './1795395200000-create-console-sessions';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -87,4 +88,5 @@ export const MIGRATIONS = [
   KeepLateGrantsOnce1795393900000,
   NoteEpochsOfConnects1795393910000,
   ReadFleetFigures1795394000000,
+  CreateConsoleSessions1795395200000,
 ];
