@@ -109,7 +109,7 @@ describe('a connect by the bare provider', () => {
 
   it('leaves no cookie behind, and none that a script could have read', async () => {
     const connecting = await atFirstPage('notion');
-    const { visitor, page } = connecting;
+    const { visitor } = connecting;
     const [cookie, ...more] = await visitor.context.cookies();
     expect(more).toEqual([]);
     expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Lax', path: '/' });
