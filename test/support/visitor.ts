@@ -21,6 +21,7 @@ const PATIENCE_MS = 20_000;
 export class Visitor {
   private readonly complaints: string[] = [];
   private readonly awaited: RegExp[] = [];
+  private readonly allowed: RegExp[] = [];
 
   private constructor(
     readonly context: BrowserContext,
@@ -70,11 +71,16 @@ export class Visitor {
     this.awaited.push(complaint);
   }
 
+  /** What a page may complain about, where it depends on the moment whether it does. */
+  allows(complaint: RegExp): void {
+    this.allowed.push(complaint);
+  }
+
   /** Complaints that nobody expected, and expected ones that did not come. */
   unexpected(): string[] {
     const met = new Set(this.awaited.filter((pattern) => this.complaints.some((text) => pattern.test(text))));
     return [
-      ...this.complaints.filter((text) => !this.awaited.some((pattern) => pattern.test(text))),
+      ...this.complaints.filter((text) => ![...this.awaited, ...this.allowed].some((pattern) => pattern.test(text))),
       ...this.awaited.filter((pattern) => !met.has(pattern)).map((pattern) => `nothing complained of ${pattern}`),
     ];
   }
