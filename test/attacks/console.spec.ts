@@ -88,14 +88,15 @@ describe('a link into the console', () => {
     const person = hub.person();
     const head = await stand.asked(() => person.head(url));
     expect([head.answer.status, head.answer.headers.get('allow'), head.changed]).toEqual([405, 'GET', []]);
-    for (const headers of [
+    const ahead: Record<string, string>[] = [
       { 'sec-purpose': 'prefetch' },
       { 'sec-purpose': 'prefetch;prerender' },
       { purpose: 'prefetch' },
       { 'x-moz': 'prefetch' },
       { 'sec-fetch-dest': 'image', 'sec-fetch-site': 'cross-site' },
       { 'sec-fetch-dest': 'iframe', 'sec-fetch-site': 'cross-site' },
-    ])
+    ];
+    for (const headers of ahead)
       expect(await opened(url, person, headers)).toMatchObject({ status: 400, changed: [] });
     expect((await hub.trail(caller)).map(({ name }) => name)).toEqual(['console.link_created']);
     const answer = await person.get(url, { 'sec-fetch-dest': 'document', 'sec-fetch-site': 'cross-site' });
@@ -107,10 +108,9 @@ describe('a link into the console', () => {
     const caller = hub.as();
     const [used, expired] = [await linkOf(caller), await linkOf(caller)];
     await hub.person().get(used);
-    await hub.database.rows(
-      'update public.console_links set expires_at = now() where link_hash = sha256($1::bytea)',
-      [expired.split('/').at(-1)],
-    );
+    await hub.database.rows('update public.console_links set expires_at = now() where link_hash = sha256($1::bytea)', [
+      expired.split('/').at(-1),
+    ]);
     const place = `${hub.publicUrl}${SESSION}/`;
     const told = new Set<string>();
     for (const [url, reason] of [
@@ -305,11 +305,16 @@ describe('the cookie of a session', () => {
     const page = await ConsolePage.signedIn(hub, hub.as());
     const other = hub.as();
     const authorization = await other.authorization();
-    const read = await page.call('POST', '/functions/v1/integrations-session', { headers: { authorization }, body: {} });
+    const read = await page.call('POST', '/functions/v1/integrations-session', {
+      headers: { authorization },
+      body: {},
+    });
     expect(read.status).toBe(200);
     await hub.event(other, 'console.link_created');
     for (const bad of ['Bearer x', 'Basic x', ''])
-      expect((await page.call('GET', '/functions/v1/integrations', { headers: { authorization: bad } })).status).toBe(401);
+      expect((await page.call('GET', '/functions/v1/integrations', { headers: { authorization: bad } })).status).toBe(
+        401,
+      );
   });
 
   it('reads no token and makes no link, whatever its caller may', async () => {

@@ -54,7 +54,11 @@ afterAll(async () => {
   await hub?.stop();
 });
 
-const OTHERS = { link: ['A'.repeat(43), 'x'], id: [randomUUID(), randomUUID()], asset: ['swagger-ui.css', 'swagger-ui-bundle.js'] };
+const OTHERS = {
+  link: ['A'.repeat(43), 'x'],
+  id: [randomUUID(), randomUUID()],
+  asset: ['swagger-ui.css', 'swagger-ui-bundle.js'],
+};
 
 /** Pages that are there: two that ask for an input, and one that asks for a confirmation. */
 async function pages(): Promise<string[]> {

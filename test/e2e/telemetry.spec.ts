@@ -59,9 +59,15 @@ it('a browser that opens a link into the console leaves spans without link, cook
   const cookie = page.cookie;
   await page.act('DELETE', '/functions/v1/integrations-session');
   await page.person.get(url);
-  await named('GET /functions/v1/integrations-session/:link', ({ attributes }) => attributes['http.response.status_code'] === 303);
+  await named(
+    'GET /functions/v1/integrations-session/:link',
+    ({ attributes }) => attributes['http.response.status_code'] === 303,
+  );
   await named('DELETE /functions/v1/integrations-session');
-  await named('GET /functions/v1/integrations-session/:link', ({ attributes }) => attributes['http.response.status_code'] === 400);
+  await named(
+    'GET /functions/v1/integrations-session/:link',
+    ({ attributes }) => attributes['http.response.status_code'] === 400,
+  );
   const all = JSON.stringify(collector.spans);
   for (const secret of [url.split('/').at(-1) ?? '', cookie, csrf]) {
     expect(secret).toMatch(/^[\w-]{43}$/);

@@ -92,12 +92,7 @@ export class Person {
   }
 
   /** One request as a page's script sends it, with a body of JSON or none; nothing followed. */
-  asks(
-    method: string,
-    url: string,
-    headers: Readonly<Record<string, string>> = {},
-    body?: unknown,
-  ): Promise<Response> {
+  asks(method: string, url: string, headers: Readonly<Record<string, string>> = {}, body?: unknown): Promise<Response> {
     if (body === undefined) return this.send(method, url, { accept: '*/*', ...headers });
     const json = { accept: '*/*', 'content-type': 'application/json', ...headers };
     return this.send(method, url, json, JSON.stringify(body));

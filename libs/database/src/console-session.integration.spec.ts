@@ -85,9 +85,10 @@ describe('sessions of the console', () => {
     const { cookieHash } = await signedIn();
     const seen = async () =>
       (
-        await database.sql<{ at: Date }>('select last_seen_at as at from public.console_sessions where cookie_hash = $1', [
-          cookieHash,
-        ])
+        await database.sql<{ at: Date }>(
+          'select last_seen_at as at from public.console_sessions where cookie_hash = $1',
+          [cookieHash],
+        )
       )[0]?.at;
     const first = await seen();
     await sessions.find(cookieHash);
@@ -139,13 +140,17 @@ describe('sessions of the console', () => {
     await database.sql('delete from public.console_sessions');
     await database.sql('delete from public.console_links');
     const [over, living] = [await signedIn(), await signedIn()];
-    await database.sql('update public.console_sessions set expires_at = now() where cookie_hash = $1', [over.cookieHash]);
-    await database.sql("update public.console_links set expires_at = now() - interval '25 hours' where link_hash = $1", [
-      over.link,
+    await database.sql('update public.console_sessions set expires_at = now() where cookie_hash = $1', [
+      over.cookieHash,
     ]);
-    await database.sql("update public.console_links set expires_at = now() - interval '23 hours' where link_hash = $1", [
-      living.link,
-    ]);
+    await database.sql(
+      "update public.console_links set expires_at = now() - interval '25 hours' where link_hash = $1",
+      [over.link],
+    );
+    await database.sql(
+      "update public.console_links set expires_at = now() - interval '23 hours' where link_hash = $1",
+      [living.link],
+    );
     await expect(sessions.sweep()).rejects.toMatchObject({ code: '42501' });
     expect(await worker.sweep()).toBe(2);
     expect(await database.sql('select 1 from public.console_links')).toHaveLength(1);

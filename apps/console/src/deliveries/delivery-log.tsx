@@ -29,7 +29,7 @@ export function DeliveryLog({ card }: { readonly card: ProviderCard }) {
         ...(state !== '' && { state }),
         ...(pageParam !== null && { cursor: pageParam }),
       });
-      return read<DeliveryPage>(`/integrations/${card.provider}/deliveries?${query}`, signal);
+      return read<DeliveryPage>(`/integrations/${card.provider}/deliveries?${query.toString()}`, signal);
     },
     initialPageParam: null as string | null,
     getNextPageParam: ({ nextCursor }) => nextCursor,

@@ -105,5 +105,5 @@ export function actorWords({ type, id }: TrailEvent['actor'], you: string | unde
 export function detailFacts(detail: TrailEvent['detail']): [name: string, value: string][] {
   return Object.entries(detail)
     .filter(([, value]) => value !== null && value !== undefined && value !== '')
-    .map(([name, value]) => [inWords(name), typeof value === 'object' ? JSON.stringify(value) : String(value)]);
+    .map(([name, value]) => [inWords(name), typeof value === 'string' ? value : JSON.stringify(value)]);
 }

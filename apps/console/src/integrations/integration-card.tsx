@@ -24,14 +24,14 @@ export function IntegrationCard(props: {
 }) {
   const { integration, card, mayWrite } = props;
   const id = useId();
-  const heading = useFocusAfterEnd(integration.status !== 'not_connected');
+  const [heading, expectEnd] = useFocusAfterEnd(integration.status !== 'not_connected');
   const { state, demand } = useDemand(integration);
   const trouble = troubleOf(integration, card);
   return (
     <article className="card" aria-labelledby={id} data-provider={card.provider} data-status={integration.status}>
       <header>
         <Mark card={card} />
-        <h3 id={id} ref={heading.ref} tabIndex={-1}>
+        <h3 id={id} ref={heading} tabIndex={-1}>
           {card.label}
         </h3>
         <StatusBadge integration={integration} card={card} />
@@ -43,13 +43,7 @@ export function IntegrationCard(props: {
       )}
       <FactList facts={factsOf(integration, card)} />
       {mayWrite && (
-        <Actions
-          integration={integration}
-          card={card}
-          state={state}
-          onDemand={demand}
-          onDisconnected={heading.expectEnd}
-        />
+        <Actions integration={integration} card={card} state={state} onDemand={demand} onDisconnected={expectEnd} />
       )}
       <p className="said" role="status">
         {saidOf(state)}
@@ -60,7 +54,7 @@ export function IntegrationCard(props: {
 }
 
 /** The button that ended a connection goes away with it: the focus goes to the heading, so that nobody loses his place. */
-function useFocusAfterEnd(isConnected: boolean): { ref: RefObject<HTMLHeadingElement | null>; expectEnd: () => void } {
+function useFocusAfterEnd(isConnected: boolean): [ref: RefObject<HTMLHeadingElement | null>, expectEnd: () => void] {
   const ref = useRef<HTMLHeadingElement>(null);
   const isExpected = useRef(false);
   useEffect(() => {
@@ -68,7 +62,10 @@ function useFocusAfterEnd(isConnected: boolean): { ref: RefObject<HTMLHeadingEle
     isExpected.current = false;
     ref.current?.focus();
   }, [isConnected]);
-  return { ref, expectEnd: () => (isExpected.current = true) };
+  const expectEnd = (): void => {
+    isExpected.current = true;
+  };
+  return [ref, expectEnd];
 }
 
 const DOING: Readonly<Record<Demand, string>> = { refresh: 'Refreshing…', sync: 'Syncing…' };

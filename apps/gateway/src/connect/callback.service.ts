@@ -1,6 +1,13 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { FlowRepository, type FlowWithSecrets } from '@hub/database';
-import { HubError, isAllowedRedirect, isForeignTo, withParameters, type EventName, type FailureCode } from '@hub/domain';
+import {
+  HubError,
+  isAllowedRedirect,
+  isForeignTo,
+  withParameters,
+  type EventName,
+  type FailureCode,
+} from '@hub/domain';
 import { ProviderRegistry, speaksOAuth, type RegisteredProvider } from '@hub/providers';
 import { Inject, Injectable } from '@nestjs/common';
 import { DenialsService } from '../callers/denials.service';
