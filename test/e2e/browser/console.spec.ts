@@ -213,6 +213,47 @@ describe('jobs that ran out of tries', () => {
   });
 });
 
+describe('deliveries', () => {
+  it('are chosen by the org, none by itself, and listed without what is in them', async () => {
+    const page = await somebody();
+    await connectedElsewhere(page.caller, ANYONES.zapier());
+    const section = page.page.getByRole('region', { name: 'Deliveries to Zapier' });
+    await section.waitFor();
+    expect(await section.getByRole('checkbox', { checked: true }).count()).toBe(0);
+    await section.getByLabel('something works again').check();
+    await section.getByRole('button', { name: 'Save' }).click();
+    await section.getByText('Saved as shown.').waitFor();
+    const sent = await page.caller.request('POST', '/functions/v1/integrations/zapier/events', {
+      body: { type: 'order.paid', data: { note: 'only for the Zap' } },
+    });
+    expect(sent.status).toBe(202);
+    await page.page.reload();
+    await section.getByText('order.paid').waitFor();
+    expect(await section.getByLabel('something works again').isChecked()).toBe(true);
+    expect(await page.page.content()).not.toContain('only for the Zap');
+  });
+
+  it('are signed with a secret that is shown on demand alone, and can be made anew', async () => {
+    const page = await somebody();
+    await connectedElsewhere(page.caller, ANYONES.zapier());
+    const section = page.page.getByRole('region', { name: 'Deliveries to Zapier' });
+    await section.getByRole('button', { name: 'Show the secret' }).click();
+    const secret = section.getByText(/^whsec_/);
+    const first = await secret.innerText();
+    await section.getByRole('button', { name: 'Make a new one' }).click();
+    const dialog = page.page.getByRole('dialog');
+    await page.visitor.looksAt('a new signing secret');
+    await dialog.getByRole('button', { name: 'Make a new one' }).click();
+    await section.getByText('The secret before signs as well until').waitFor();
+    expect(await secret.innerText()).not.toBe(first);
+    await section.getByRole('button', { name: 'Hide' }).click();
+    expect(await page.page.content()).not.toContain('whsec_');
+    await page.page.reload();
+    await section.getByRole('button', { name: 'Show the secret' }).waitFor();
+    expect(await page.page.content()).not.toContain('whsec_');
+  });
+});
+
 describe('the page', () => {
   it('looks as it should with nothing connected, with everything, and with a dialog', async () => {
     const page = await somebody(hub.as(), 'Ada Lovelace');
@@ -301,16 +342,21 @@ describe('the page', () => {
     const page = await somebody();
     const texts: Promise<string>[] = [];
     page.page.on('response', (response) => {
-      if (response.url().startsWith(hub.publicUrl) && response.status() === 200) texts.push(response.text().catch(() => ''));
+      if (response.url().startsWith(hub.publicUrl) && response.status() === 200)
+        texts.push(response.text().catch(() => ''));
     });
     const account = ANYONES.google_drive();
     await page.connects(account);
     await page.button('google_drive', 'Refresh now').click();
     await page.card('google_drive').getByText('Refreshed.').waitFor();
     const entries = await hub.sandbox.log({ provider: 'google_drive', account: account.name });
-    const tokens = entries.flatMap(({ handedOut }) => [handedOut?.access, handedOut?.refresh]).filter(Boolean) as string[];
+    const tokens = entries
+      .flatMap(({ handedOut }) => [handedOut?.access, handedOut?.refresh])
+      .filter(Boolean) as string[];
     expect(tokens.length).toBeGreaterThan(2);
-    const kept = await page.page.evaluate<string>('JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }])');
+    const kept = await page.page.evaluate<string>(
+      'JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }])',
+    );
     const all = [...(await Promise.all(texts)), kept, await page.page.content()].join('\n');
     expect(all).toContain(account.name);
     expect(tokens.filter((token) => all.includes(token))).toEqual([]);

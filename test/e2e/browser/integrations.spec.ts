@@ -114,7 +114,8 @@ describe('Token expiry', () => {
   it('is told by cards that move by themselves, and stay connected', async () => {
     const page = await somebody();
     const accounts = [ANYONES.shopify(), ANYONES.google_drive()];
-    for (const { provider, name } of accounts) await hub.sandbox.set(provider, { accessTokenSeconds: LIFE_SECONDS }, name);
+    for (const { provider, name } of accounts)
+      await hub.sandbox.set(provider, { accessTokenSeconds: LIFE_SECONDS }, name);
     for (const account of accounts) await page.connects(account);
     await Promise.all(
       accounts.map(async ({ provider }) => {
@@ -131,16 +132,19 @@ describe('Token expiry', () => {
 });
 
 describe('A grant that was ended at the provider', () => {
-  it.each(['shopify', 'notion', 'google_drive'] as const)('asks for a new sign-in at %s, which mends it', async (provider) => {
-    const { page, account } = await connected(provider);
-    const { createdAt } = (await page.caller.read(provider)).body;
-    await hub.sandbox.revoke(provider, account.name);
-    page.visitor.expects(/status of 409/);
-    await page.button(provider, 'Refresh now').click();
-    await page.shows(provider, 'reauth_required');
-    await page.card(provider).getByText('Reconnect: sign in at the provider once more.').first().waitFor();
-    if (provider === 'google_drive') await page.visitor.looksAt('sign in again');
-    await page.connects(account, 'Reconnect');
-    expect((await page.caller.read(provider)).body).toMatchObject({ status: 'connected', createdAt, failure: null });
-  });
+  it.each(['shopify', 'notion', 'google_drive'] as const)(
+    'asks for a new sign-in at %s, which mends it',
+    async (provider) => {
+      const { page, account } = await connected(provider);
+      const { createdAt } = (await page.caller.read(provider)).body;
+      await hub.sandbox.revoke(provider, account.name);
+      page.visitor.expects(/status of 409/);
+      await page.button(provider, 'Refresh now').click();
+      await page.shows(provider, 'reauth_required');
+      await page.card(provider).getByText('Reconnect: sign in at the provider once more.').waitFor();
+      if (provider === 'google_drive') await page.visitor.looksAt('sign in again');
+      await page.connects(account, 'Reconnect');
+      expect((await page.caller.read(provider)).body).toMatchObject({ status: 'connected', createdAt, failure: null });
+    },
+  );
 });

@@ -138,7 +138,11 @@ describe('a connect by the bare provider', () => {
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Allow access to Shopify?' }).waitFor();
     const allow = page.getByRole('button', { name: 'Allow' });
-    for (let presses = 0; presses < 10 && !(await allow.evaluate('node => node === document.activeElement')); presses += 1)
+    for (
+      let presses = 0;
+      presses < 10 && !(await allow.evaluate('node => node === document.activeElement'));
+      presses += 1
+    )
       await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await isToldSuccess(visitor, 'shopify');
