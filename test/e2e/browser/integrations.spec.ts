@@ -1,5 +1,6 @@
 import { ANYONES } from '../../support/accounts';
 import { realBrowser } from '../../support/browser';
+import { eventually } from '../../support/eventually';
 import { IntegrationsPage, LABELS, type ProviderId } from '../../support/integrations-page';
 import { Stack } from '../../support/stack';
 
@@ -73,7 +74,11 @@ describe('Refresh and sync now', () => {
       await page.card(provider).getByText(done).waitFor();
       last = await page.laterMoment(provider, label, last);
     }
-    expect(Date.parse((await page.caller.read(provider)).body.lastSyncAt ?? '')).toBe(last);
+    const { lastSyncAt } = (await page.caller.read(provider)).body;
+    await eventually(
+      'the card to tell the newest',
+      async () => (await page.moment(provider, label)) === Date.parse(lastSyncAt ?? ''),
+    );
   });
 });
 

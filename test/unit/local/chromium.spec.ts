@@ -17,8 +17,8 @@ function aBrowser(name: string, version: string): string {
 function find(environment: { PATH: string; CHROMIUM_PATH?: string }): Promise<Record<string, unknown>> {
   const script = path.join(process.cwd(), 'deploy/local/find-chromium.mjs');
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [script], { env: environment }, (error, stdout) => {
-      if (error) reject(error);
+    execFile(process.execPath, [script], { env: environment }, (error, stdout, stderr) => {
+      if (error) reject(new Error(stderr, { cause: error }));
       else resolve(JSON.parse(stdout) as Record<string, unknown>);
     });
   });

@@ -28,7 +28,8 @@ export function IntegrationCard(props: {
   const [heading, expectEnd] = useFocusAfterEnd(integration.status !== 'not_connected');
   const { state, demand } = useDemand(integration);
   const trouble = troubleOf(integration, card);
-  const isToldAlready = state.kind === 'failed' && asksForSignIn(state.error) && integration.status === 'reauth_required';
+  const isToldAlready =
+    state.kind === 'failed' && asksForSignIn(state.error) && integration.status === 'reauth_required';
   return (
     <article className="card" aria-labelledby={id} data-provider={card.provider} data-status={integration.status}>
       <header>
