@@ -19,7 +19,7 @@ export function FactList({ facts }: { readonly facts: readonly Fact[] }) {
 }
 
 function FactValue({ fact }: { readonly fact: Fact }) {
-  if (fact.kind === 'time') return <Moment at={fact.at} />;
+  if (fact.kind === 'time') return <Moment at={fact.at} isDue={fact.isDue} />;
   if (fact.kind === 'text') return fact.text;
   return (
     <>

@@ -4,7 +4,8 @@ import type { Integration, ProviderCard } from '../wire/wire';
 /** A fact of a card: text, a moment, or how full something is. */
 export type Fact = { readonly label: string } & (
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'time'; readonly at: string }
+  // `isDue`: something is to be done then, and waits for it once that has passed
+  | { readonly kind: 'time'; readonly at: string; readonly isDue?: boolean }
   | { readonly kind: 'meter'; readonly value: number; readonly max: number; readonly text: string }
 );
 
@@ -37,7 +38,7 @@ export function factsOf(integration: Integration, card: Pick<ProviderCard, 'hasT
       .sort(([one], [other]) => placeOf(one) - placeOf(other)) // the database keeps no order of keys
       .map(([key, value]) => metadataFact(key, value)),
     time(card.hasToken ? 'Last sync' : 'Last check', integration.lastSyncAt) ?? text('Last sync', 'Not yet'),
-    time('Next refresh', integration.nextRefreshAt),
+    due('Next refresh', integration.nextRefreshAt),
     time('Access until', integration.expiresAt),
   ].filter((fact): fact is Fact => fact !== undefined);
 }
@@ -64,6 +65,10 @@ function text(label: string, value: string | undefined): Fact | undefined {
 
 function time(label: string, at: string | null): Fact | undefined {
   return at === null ? undefined : { kind: 'time', label, at };
+}
+
+function due(label: string, at: string | null): Fact | undefined {
+  return at === null ? undefined : { kind: 'time', label, at, isDue: true };
 }
 
 /** Bytes that are used, of those that may be: no limit is no bar. */

@@ -1,9 +1,11 @@
+import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useConnect } from '../connect/use-connect';
+import { INTEGRATIONS_KEY } from '../integrations/queries';
 import { Note } from '../look/note';
 import { ProblemNote } from '../look/problem-note';
-import type { ProviderCard } from '../wire/wire';
-import { outcomeMessage, readOutcome, withoutOutcome } from './outcome';
+import type { Integration, ProviderCard } from '../wire/wire';
+import { isOver, outcomeMessage, readOutcome, withoutOutcome } from './outcome';
 
 /** What came of the connect that led here, said once: the address forgets it at once. */
 export function OutcomeNote(props: {
@@ -15,13 +17,14 @@ export function OutcomeNote(props: {
   const { cards, mayWrite } = props;
   const [outcome, setOutcome] = useState(() => readOutcome(location.search));
   const connect = useConnect();
+  const { data: integrations } = useQuery<readonly Integration[]>({ queryKey: INTEGRATIONS_KEY, enabled: false }); // only what others ask for
   useEffect(() => {
     if (outcome) history.replaceState(history.state, '', withoutOutcome(location.href));
   }, [outcome]);
 
   const message =
     outcome && cards && outcomeMessage(outcome, new Map(cards.map(({ provider, label }) => [provider, label])));
-  if (!message) return null;
+  if (!message || isOver(outcome, integrations)) return null;
   const { again } = message;
   return (
     <div className="outcome">

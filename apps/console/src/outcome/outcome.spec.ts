@@ -1,5 +1,6 @@
 import { PROBLEMS } from '@hub/domain';
-import { outcomeMessage, readOutcome, withoutOutcome } from './outcome';
+import type { Integration } from '../wire/wire';
+import { isOver, outcomeMessage, readOutcome, withoutOutcome } from './outcome';
 import { problemWords, sentence } from './problem-words';
 
 const LABELS = new Map([['notion', 'Notion']]);
@@ -46,6 +47,15 @@ it('names nothing that a link could make up', () => {
   expect(shown('?error=constructor&provider=constructor')).toMatchObject({
     title: expect.stringMatching(/^The account was not connected/),
   });
+});
+
+it('is over once it is undone', () => {
+  const list = (status: Integration['status']) => [{ provider: 'notion', status }] as Integration[];
+  const success = { kind: 'success', provider: 'notion' } as const;
+  expect(isOver(success, list('not_connected'))).toBe(true);
+  for (const known of [undefined, [], list('connected'), list('refresh_failing')])
+    expect(isOver(success, known)).toBe(false);
+  expect(isOver({ kind: 'error', code: 'access_denied', provider: 'notion' }, list('not_connected'))).toBe(false);
 });
 
 it('says nothing of an address without an outcome', () => {

@@ -1,3 +1,4 @@
+import type { Integration } from '../wire/wire';
 import { problemWords } from './problem-words';
 
 /** What the address says of the connect that led here. */
@@ -59,4 +60,12 @@ export function outcomeMessage(outcome: Outcome, labels: ReadonlyMap<string, str
     again: words.again && label !== undefined ? outcome.provider : null,
     mayChangeAccount: outcome.code === 'account_mismatch',
   };
+}
+
+/** Whether a success has been undone since: what is not connected any more is not said to be. @param integrations `undefined`: not known yet */
+export function isOver(outcome: Outcome, integrations: readonly Integration[] | undefined): boolean {
+  if (outcome.kind !== 'success') return false;
+  return (
+    integrations?.some(({ provider, status }) => provider === outcome.provider && status === 'not_connected') ?? false
+  );
 }

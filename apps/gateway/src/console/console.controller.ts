@@ -48,7 +48,7 @@ export class ConsoleController {
     @Req() request: HubRequest,
     @Res() reply: HubReply,
   ): void {
-    const file = this.files.asset(params['file'] ?? '', acceptedBy(request));
+    const file = this.files.asset(params['asset'] ?? '', acceptedBy(request));
     if (!file) throw new HubError('not_found', 'No such file.');
     void reply.header('cache-control', FOR_EVER);
     send(reply, file);

@@ -13,7 +13,7 @@ export const consolePage = defineRoute({
 
 export const consoleAsset = defineRoute({
   method: 'GET',
-  path: '/integrations/assets/:file',
+  path: '/integrations/assets/:asset',
   summary: "The page's own files; their names change with their content",
   scope: null,
   kind: 'page',
