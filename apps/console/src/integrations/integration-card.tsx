@@ -5,6 +5,7 @@ import { useConnect } from '../connect/use-connect';
 import { Note } from '../look/note';
 import { ProblemNote } from '../look/problem-note';
 import { change } from '../wire/hub-api.client';
+import { HubProblem } from '../wire/problem';
 import type { Integration, ProviderCard } from '../wire/wire';
 import { DisconnectDialog } from './disconnect-dialog';
 import { FactList } from './fact-list';
@@ -27,6 +28,8 @@ export function IntegrationCard(props: {
   const [heading, expectEnd] = useFocusAfterEnd(integration.status !== 'not_connected');
   const { state, demand } = useDemand(integration);
   const trouble = troubleOf(integration, card);
+  const isToldAlready =
+    state.kind === 'failed' && asksForSignIn(state.error) && integration.status === 'reauth_required';
   return (
     <article className="card" aria-labelledby={id} data-provider={card.provider} data-status={integration.status}>
       <header>
@@ -37,7 +40,7 @@ export function IntegrationCard(props: {
         <StatusBadge integration={integration} card={card} />
       </header>
       {trouble && (
-        <Note tone={trouble.tone} title={trouble.what}>
+        <Note tone={trouble.tone} title={trouble.what} role={isToldAlready ? 'alert' : undefined}>
           {trouble.fix}
         </Note>
       )}
@@ -48,9 +51,14 @@ export function IntegrationCard(props: {
       <p className="said" role="status">
         {saidOf(state)}
       </p>
-      {state.kind === 'failed' && <ProblemNote error={state.error} />}
+      {state.kind === 'failed' && !isToldAlready && <ProblemNote error={state.error} />}
     </article>
   );
+}
+
+/** Whether a demand was refused since only a new sign-in helps: the card says that itself. */
+function asksForSignIn(error: unknown): boolean {
+  return error instanceof HubProblem && error.code === 'reauth_required';
 }
 
 /** The button that ended a connection goes away with it: the focus goes to the heading, so that nobody loses his place. */

@@ -48,7 +48,7 @@ export class ConfirmPageService {
       account: provider.definition.accountFromInputs?.(flow.inputs)?.label,
       action: `${this.config.publicUrl}/functions/v1/integrations-confirm/${pageSecret}`,
       csrf: csrfProof(cookie, pageSecret),
-      targets: [new URL(flow.returnUrl).origin],
+      targets: [flow.returnUrl],
     };
     return { kind: 'page', page: confirmPage(view) };
   }
