@@ -146,7 +146,7 @@ export class DeliveryRepository {
       const { known, pending } = await selectOne<{ known: boolean; pending: number }>(
         manager,
         `select exists (select from public.deliveries where org_id = $1 and integration_id = $2 and event_id = $3) as known,
-           (select count(*) from (select from public.deliveries where integration_id = $2 and state = 'pending' limit $4) some)::int as pending`,
+           (select count(*) from (select from public.deliveries where integration_id = $2 and state = 'pending' limit $4) waiting)::int as pending`,
         [owner.orgId, owner.integrationId, delivery.eventId, MOST_PENDING],
       );
       if (known) return { kind: 'known' };
