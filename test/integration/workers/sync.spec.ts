@@ -88,7 +88,7 @@ describe('a sync', () => {
     const synced = sync(hook);
     await eventually('a sync that waits for the row', async () => {
       const [waiting] = await stand.database.sql(
-        "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%integrations%'",
+        'select from pg_locks waiting where not granted and pg_backend_pid() = any (pg_blocking_pids(waiting.pid))',
       );
       return waiting !== undefined;
     });
