@@ -44,7 +44,7 @@ import { ReadFleetFigures1795394000000 } from './1795394000000-read-fleet-figure
 import { CreateDeliveries1795395000000 } from './1795395000000-create-deliveries';
 import { CancelDeliveries1795395010000 } from './1795395010000-cancel-deliveries';
 import { CountWhatKeysOpenOfDeliveries1795395020000 } from './1795395020000-count-what-keys-open-of-deliveries';
-import { ReadDeliveryFigures1795395100000 } from './1795395100000-read-delivery-figures';
+import { ReadDeliveryFigures1795395400000 } from './1795395400000-read-delivery-figures';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -94,5 +94,5 @@ export const MIGRATIONS = [
   CreateDeliveries1795395000000,
   CancelDeliveries1795395010000,
   CountWhatKeysOpenOfDeliveries1795395020000,
-  ReadDeliveryFigures1795395100000,
+  ReadDeliveryFigures1795395400000,
 ];
