@@ -283,10 +283,7 @@ describe('the pace', () => {
       const ids = await Promise.all(Array.from({ length: 21 }, () => one.post()));
       const works = await Promise.all(ids.map((id) => one.work(id)));
       const startedMs = performance.now();
-      await Promise.all([
-        worker.deliveries.deliver(works[0]!),
-        second.deliveries.deliver(works[1]!),
-      ]);
+      await Promise.all([worker.deliveries.deliver(works[0]!), second.deliveries.deliver(works[1]!)]);
       await eventually('all of them', async () => {
         const left = (await one.rows()).filter(({ state }) => state === 'pending');
         if (left[0]) await worker.deliveries.deliver({ ...works[0]!, id: left[0].id });
