@@ -8,6 +8,8 @@ import { freePort } from '../../support/free-port';
 
 const FETCH_WITHIN_MS = 150_000;
 const READY_WITHIN_MS = 60_000;
+/** It reads every second. */
+const STEP_SECONDS = 1;
 
 /** An alert that Prometheus holds just now. */
 export interface LiveAlert {
@@ -19,6 +21,8 @@ export interface LiveAlert {
 
 /** A real Prometheus that reads one page every second. */
 export class Prometheus {
+  private readonly startedSeconds = Date.now() / 1_000;
+
   private constructor(
     private readonly child: ChildProcess,
     private readonly base: string,
@@ -77,9 +81,17 @@ export class Prometheus {
     }));
   }
 
-  /** How many series an expression gives. @throws Error with Prometheus' words if it takes it not */
+  /**
+   * How many series an expression gives, as a panel that shows the whole time since the start would draw them: what was
+   * there for a while counts.
+   *
+   * @throws Error with Prometheus' words if it takes it not
+   */
   async seriesOf(expression: string): Promise<number> {
-    const { result } = await this.ask<{ result: unknown[] }>(`/api/v1/query?query=${encodeURIComponent(expression)}`);
+    const nowSeconds = Date.now() / 1_000;
+    const range = { query: expression, start: this.startedSeconds, end: nowSeconds, step: STEP_SECONDS };
+    const question = Object.entries(range).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
+    const { result } = await this.ask<{ result: unknown[] }>(`/api/v1/query_range?${question.join('&')}`);
     return result.length;
   }
 

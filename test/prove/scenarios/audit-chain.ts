@@ -175,7 +175,7 @@ export const auditChain: readonly Scenario[] = [
   {
     name: 'audit-chain',
     proves: 'hundreds of acts of tampering with the trail, by a superuser: each is found and named',
-    weight: 2,
+    weight: 1,
     run: (surroundings) =>
       proveChain(
         surroundings,

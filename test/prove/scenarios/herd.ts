@@ -43,6 +43,9 @@ export const herd: readonly Scenario[] = [
       });
     },
   },
+];
+
+export const neighbours: readonly Scenario[] = [
   {
     name: 'sick-neighbour',
     proves: 'one provider hangs with hundreds of tokens overdue: the tokens of another do not even come late',

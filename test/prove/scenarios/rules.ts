@@ -33,7 +33,7 @@ export const rules: readonly Scenario[] = [
   {
     name: 'rules',
     proves: 'the decisions alone, in thousands of simulated worlds: no invariant breaks',
-    weight: 2,
+    weight: 1,
     run: ({ seed, isLong }) =>
       runLives({
         seed,
