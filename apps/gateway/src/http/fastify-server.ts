@@ -64,8 +64,8 @@ function takeEmptyJson(server: FastifyInstance): void {
 /** Only where a route says so. */
 function takeLargeBodies(server: FastifyInstance): void {
   server.addHook('onRoute', (route) => {
-    const { bodyLimitBytes } = (route.config as { spec?: RouteSpec } | undefined)?.spec ?? {};
-    if (bodyLimitBytes !== undefined) route.bodyLimit = bodyLimitBytes;
+    const config: { readonly spec?: RouteSpec } = route.config ?? {};
+    if (config.spec?.bodyLimitBytes !== undefined) route.bodyLimit = config.spec.bodyLimitBytes;
   });
 }
 
