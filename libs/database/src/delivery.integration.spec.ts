@@ -399,10 +399,18 @@ describe('deliveries', () => {
       expect(await namesOf(owner)).toEqual(['delivery.failed', 'dead_letter.replayed', 'delivery.succeeded']);
     });
 
-    it('as refused for good are dead letters at once', async () => {
+    it('as refused for good are dead letters at once, which the command line replays as well', async () => {
       const owner = await connected();
       const delivery = await sent(owner, fails(tooLarge, 413));
       expect(await row(delivery.id)).toMatchObject({ state: 'dead', failed_attempts: 1, last_status: 413 });
+      const byOperator = new DeadLetterRepository(await database.as('refreshWorker'));
+      const { deadLetters } = await byOperator.page(owner.orgId, { limit: 10, kind: 'delivery' });
+      expect(deadLetters.map(({ id, reason }) => [id, reason])).toEqual([
+        [`delivery-${delivery.id}`, 'provider_misconfigured'],
+      ]);
+      const replayed = await byOperator.replay(owner.orgId, { kind: 'delivery', provider: 'zapier' }, ADA);
+      expect(replayed.map(({ id }) => id)).toEqual([delivery.id]);
+      expect(await claimed(owner, delivery)).toMatchObject({ failedAttempts: 0, data: delivery.data });
     });
   });
 
