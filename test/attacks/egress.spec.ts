@@ -151,7 +151,9 @@ async function reached(): Promise<{ host: string; address: string; port: number 
 }
 
 /** An endpoints file of the sandbox's own addresses, but for these. */
-async function endpointsWith(different: Partial<Record<OAuthName, Record<string, string>>>): Promise<string> {
+async function endpointsWith(
+  different: Partial<Record<OAuthName | 'zapier', Record<string, string>>>,
+): Promise<string> {
   const endpoints = JSON.parse(
     JSON.stringify(await hub.sandbox.endpoints()).replaceAll('//localhost:', '//127.0.0.1:'),
   ) as Record<string, Record<string, string>>;

@@ -83,7 +83,9 @@ it('the hub’s own events reach whoever wants them, of the org’s other integr
   await hub.connect(caller, order, choices);
   await caller.request('DELETE', '/functions/v1/integrations/notion');
   const seen = await received(caller, hook, 2);
-  const trail = (await hub.trail(caller)).filter(({ name, provider }) => wanted.includes(name) && provider === 'notion');
+  const trail = (await hub.trail(caller)).filter(
+    ({ name, provider }) => wanted.includes(name) && provider === 'notion',
+  );
   expect(seen.map(({ id, type }) => [id, type])).toEqual(trail.map(({ id, name }) => [id, name]));
   expect(seen.map(({ data }) => data)).toEqual([
     { provider: 'notion', integrationId: trail[0]!.integrationId, status: 'connected' },

@@ -1,4 +1,5 @@
 import { DeadLetterRepository } from '@hub/database';
+import { KeyUnavailable, LocalKeyProvider } from '@hub/token-vault';
 import { Webhook } from 'standardwebhooks';
 import { eventually } from '../../support/eventually';
 import { deliveryWorker, type DeliveryWorkerInTest } from '../../support/running-worker';
@@ -270,6 +271,30 @@ describe('what is sealed and does not open', () => {
       expect.objectContaining({ reason: 'data_not_authentic' }),
     ]);
     expect((await hook.verified()).map((event) => event.id)).toEqual([other]);
+  });
+});
+
+describe('while the key provider is away', () => {
+  it('a delivery waits, on whatever rung it stands', async () => {
+    const hook = await stand.hook();
+    const id = await hook.post();
+    const work = await hook.work(id);
+    // a worker that has opened nothing yet has no key at hand
+    const another = await deliveryWorker(stand.base.settings.deliveryConfig());
+    const away = jest.spyOn(LocalKeyProvider.prototype, 'unwrap').mockRejectedValue(new KeyUnavailable('local'));
+    try {
+      expect(await another.deliveries.deliver(work)).toBe('done');
+      const waits = await hook.row(id);
+      expect(waits).toMatchObject({ state: 'pending', failed_attempts: 0, lease_until: null });
+      expect(waits.in_ms).toBeGreaterThan(20_000);
+      expect(await hook.stored.events()).toEqual([]);
+    } finally {
+      away.mockRestore();
+    }
+    await hook.makeDue();
+    await another.deliveries.deliver(await hook.work(id));
+    expect(await hook.row(id)).toMatchObject({ state: 'delivered' });
+    await another.stop();
   });
 });
 
