@@ -76,7 +76,8 @@ export const sync: DashboardSpec = {
       panels: [
         {
           title: 'Sends',
-          description: 'Sends to webhooks, by what came of them. A dead letter needs a replay, a hook that is gone a new URL.',
+          description:
+            'Sends to webhooks, by what came of them. A dead letter needs a replay, a hook that is gone a new URL.',
           kind: 'line',
           unit: 'ops',
           queries: [
@@ -102,7 +103,8 @@ export const sync: DashboardSpec = {
         },
         {
           title: 'Open circuits',
-          description: 'Receivers that failed five times in a row, to which only trials are sent. One of many is theirs; all are ours.',
+          description:
+            'Receivers that failed five times in a row, to which only trials are sent. One of many is theirs; all are ours.',
           kind: 'line',
           unit: 'short',
           queries: [{ expr: `max(${metric('deliveryCircuitsOpen')})`, legend: 'receivers' }],

@@ -221,6 +221,7 @@ describe('deliveries', () => {
 
     it('are not taken twice though the cursor was set back', async () => {
       const owner = await connected();
+      await accepted(owner);
       const event = aDelivery({ source: 'hub' });
       expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 5, events: [event] })).toEqual({ taken: [event.id] });
       await database.sql('update public.delivery_settings set outbox_seq = 0 where id = $1', [owner.integrationId]);

@@ -166,8 +166,8 @@ export class DeliveryRepository {
    *
    * @param from   the cursor as it was read: if somebody else has moved it, nothing is done
    * @param to     the `seq` up to which the trail was looked at
-   * @param events those of it that are wanted, in the order of the trail; their row's id is the event's own
-   * @returns the rows that were taken in; `undefined` if the cursor was moved meanwhile, or the integration is gone
+   * @param events those of it that are wanted, in the order of the trail; their `eventId` is the event's own
+   * @returns the rows that were taken in; `undefined` if the cursor was moved meanwhile, or the integration or its settings are gone
    */
   async acceptFromTrail(
     owner: Omit<SettingsOwner, 'secret'>,

@@ -220,7 +220,8 @@ export const METRICS = {
     name: 'hub.delivery.waiting',
     kind: 'gauge',
     unit: '{delivery}',
-    meaning: 'deliveries that are pending, by what they wait for: their turn or hour, a circuit that stands open, a new URL',
+    meaning:
+      'deliveries that are pending, by what they wait for: their turn or hour, a circuit that stands open, a new URL',
     attributes: { 'hub.reason': ['due', 'circuit', 'new_url'] },
   },
   deliveryCircuitsOpen: {

@@ -82,9 +82,7 @@ export class OverdueWatch {
     private readonly logger: HubLogger,
     { most, mostOfALane } = { most: MOST_RUNS, mostOfALane: MOST_RUNS_OF_A_PROVIDER },
   ) {
-    this.runs = new FairRuns(most, mostOfALane, (error) =>
-      this.logger.failure('hub.worker.run_failed', error),
-    );
+    this.runs = new FairRuns(most, mostOfALane, (error) => this.logger.failure('hub.worker.run_failed', error));
     this.notices.whenTried((isHeard) => {
       if (!isHeard)
         this.logger.warning('hub.notices.unheard', { fix: 'set DATABASE_NOTICES_URL to PostgreSQL itself' });

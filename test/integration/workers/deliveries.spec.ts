@@ -1,4 +1,5 @@
 import { DeadLetterRepository } from '@hub/database';
+import { KeyUnavailable, LocalKeyProvider } from '@hub/token-vault';
 import { Webhook } from 'standardwebhooks';
 import { eventually } from '../../support/eventually';
 import { deliveryWorker, type DeliveryWorkerInTest } from '../../support/running-worker';
@@ -273,6 +274,30 @@ describe('what is sealed and does not open', () => {
   });
 });
 
+describe('while the key provider is away', () => {
+  it('a delivery waits, on whatever rung it stands', async () => {
+    const hook = await stand.hook();
+    const id = await hook.post();
+    const work = await hook.work(id);
+    // a worker that has opened nothing yet has no key at hand
+    const another = await deliveryWorker(stand.base.settings.deliveryConfig());
+    const away = jest.spyOn(LocalKeyProvider.prototype, 'unwrap').mockRejectedValue(new KeyUnavailable('local'));
+    try {
+      expect(await another.deliveries.deliver(work)).toBe('done');
+      const waits = await hook.row(id);
+      expect(waits).toMatchObject({ state: 'pending', failed_attempts: 0, lease_until: null });
+      expect(waits.in_ms).toBeGreaterThan(20_000);
+      expect(await hook.stored.events()).toEqual([]);
+    } finally {
+      away.mockRestore();
+    }
+    await hook.makeDue();
+    await another.deliveries.deliver(await hook.work(id));
+    expect(await hook.row(id)).toMatchObject({ state: 'delivered' });
+    await another.stop();
+  });
+});
+
 describe('the pace', () => {
   it('of a URL is ten sends in a second, also where two workers send to it', async () => {
     const user = '77';
@@ -283,10 +308,7 @@ describe('the pace', () => {
       const ids = await Promise.all(Array.from({ length: 21 }, () => one.post()));
       const works = await Promise.all(ids.map((id) => one.work(id)));
       const startedMs = performance.now();
-      await Promise.all([
-        worker.deliveries.deliver(works[0]!),
-        second.deliveries.deliver(works[1]!),
-      ]);
+      await Promise.all([worker.deliveries.deliver(works[0]!), second.deliveries.deliver(works[1]!)]);
       await eventually('all of them', async () => {
         const left = (await one.rows()).filter(({ state }) => state === 'pending');
         if (left[0]) await worker.deliveries.deliver({ ...works[0]!, id: left[0].id });

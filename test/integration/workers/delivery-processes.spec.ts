@@ -79,7 +79,13 @@ it('what was sent when SIGTERM comes is settled, and nothing else is begun', asy
   expect((await hook.rows()).map(({ state }) => state)).toEqual(['delivered', 'pending']);
   expect(await hook.received()).toHaveLength(1);
   expect(records(process, 'hub.delivery.sent')).toEqual([
-    expect.objectContaining({ provider: 'zapier', integration: hook.stored.id, seq: 1, attempt: 1, outcome: 'success' }),
+    expect.objectContaining({
+      provider: 'zapier',
+      integration: hook.stored.id,
+      seq: 1,
+      attempt: 1,
+      outcome: 'success',
+    }),
   ]);
 }, 90_000);
 
@@ -152,7 +158,13 @@ it('no record holds the URL, the secret or what was sent', async () => {
   ]);
   const lines = process.lines.join('\n');
   for (const hook of [well, ill])
-    for (const secret of [hook.url, new URL(hook.url).pathname, hook.account.split('/')[1]!, await hook.secret(), canary])
+    for (const secret of [
+      hook.url,
+      new URL(hook.url).pathname,
+      hook.account.split('/')[1]!,
+      await hook.secret(),
+      canary,
+    ])
       expect(lines).not.toContain(secret);
   expect(lines).not.toContain('hub1.');
 }, 90_000);

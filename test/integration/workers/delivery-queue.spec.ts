@@ -77,6 +77,24 @@ it('a Redis that is emptied loses none', async () => {
   expect(new Set((await hook.verified()).map(({ id }) => id))).toEqual(new Set(ids));
 }, 90_000);
 
+it('the log loses what is older than thirty days, and no dead letter', async () => {
+  const hook = await stand.hook();
+  await posted(hook, 3);
+  const [old, dead, young] = await hook.until('delivered', 3);
+  await stand.base.database.sql(
+    "update public.deliveries set ended_at = now() - interval '31 days', state = case when id = $2 then 'dead' else state end where id in ($1, $2)",
+    [old!.id, dead!.id],
+  );
+  const another = await deliveryWorker(stand.base.settings.deliveryConfig());
+  await another.start();
+  try {
+    await eventually('a log without the old line', async () => (await hook.rows()).length === 2);
+    expect((await hook.rows()).map(({ id }) => id)).toEqual([dead!.id, young!.id]);
+  } finally {
+    await another.stop();
+  }
+});
+
 describe('the hub’s own events', () => {
   /** Puts events into an org's trail as its apps do. */
   async function happen(

@@ -244,6 +244,7 @@ async function run(surroundings: Surroundings): Promise<Row> {
     workFolder,
     workers: 2,
     syncWorkers: 1,
+    deliveryWorkers: 1,
     gateways: 1,
     settings: collector.settings(EXPORT_EVERY_MS),
   });

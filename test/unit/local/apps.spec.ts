@@ -9,10 +9,10 @@ interface Apps {
   asLogin(url: string, login: { user: string; password: string }): string;
 }
 interface Provision {
-  loginsFor(url: string, passwords: object): Record<
-    'gateway' | 'refreshWorker' | 'syncWorker' | 'deliveryWorker',
-    { user: string }
-  >;
+  loginsFor(
+    url: string,
+    passwords: object,
+  ): Record<'gateway' | 'refreshWorker' | 'syncWorker' | 'deliveryWorker', { user: string }>;
 }
 
 const KEPT = {

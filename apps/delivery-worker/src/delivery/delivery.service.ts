@@ -191,7 +191,12 @@ export class DeliveryService {
     if (outcome.kind === 'taken') return this.logger.info('hub.delivery.sent', { ...facts, outcome: 'success' });
     const { kind, code, reason } = outcome.failure;
     const isDead = change?.delivery.state === 'dead';
-    this.logger.warning(isDead ? 'hub.delivery.dead' : 'hub.delivery.failed', { ...facts, outcome: kind, 'error.type': code, reason });
+    this.logger.warning(isDead ? 'hub.delivery.dead' : 'hub.delivery.failed', {
+      ...facts,
+      outcome: kind,
+      'error.type': code,
+      reason,
+    });
   }
 }
 

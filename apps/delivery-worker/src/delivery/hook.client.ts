@@ -57,10 +57,7 @@ export class HookClient implements OnApplicationShutdown {
     if (provider?.definition.authMode !== 'webhook_url') return failure('internal', 'no_webhook_provider');
     const { definition } = provider;
     try {
-      const url = await this.opened(
-        tokenCell({ ...claim, id: claim.integrationId }, 'access_token'),
-        claim.webhookUrl,
-      );
+      const url = await this.opened(tokenCell({ ...claim, id: claim.integrationId }, 'access_token'), claim.webhookUrl);
       const data = await this.opened(deliveryDataCell(claim), claim.data);
       const secrets = await Promise.all(claim.secrets.map((secret) => this.opened(deliverySecretCell(claim), secret)));
       return {

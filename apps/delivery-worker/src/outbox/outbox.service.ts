@@ -86,10 +86,7 @@ export class OutboxService {
     }
   }
 
-  private async sealed(
-    { orgId, provider }: DeliveryOutbox,
-    events: readonly TrailEvent[],
-  ): Promise<NewDelivery[]> {
+  private async sealed({ orgId, provider }: DeliveryOutbox, events: readonly TrailEvent[]): Promise<NewDelivery[]> {
     if (events.length === 0) return [];
     return this.vault.withSealer(orgId, (sealer) =>
       events.map((event) => {

@@ -98,7 +98,9 @@ describe('the pace of sends', () => {
   });
 
   it('is shared by all hooks of a user, of either form, and by nobody else', () => {
-    const keys = ['catch/1/a/', 'catch/1/b/silent/', 'standard/1/abc/', 'catch/2/a/'].map((path) => paces(path)[1]!.key);
+    const keys = ['catch/1/a/', 'catch/1/b/silent/', 'standard/1/abc/', 'catch/2/a/'].map(
+      (path) => paces(path)[1]!.key,
+    );
     expect(new Set(keys.slice(0, 3)).size).toBe(1);
     expect(keys[3]).not.toBe(keys[0]);
     expect(paces('catch/1/a/')[0]!.key).not.toBe(paces('catch/1/b/')[0]!.key);

@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What gauges tell of all deliveries together, without an id of any. */
-export class ReadDeliveryFigures1795395100000 implements MigrationInterface {
+/** What gauges and runbooks tell of all deliveries together, without an id of any. */
+export class ReadDeliveryFigures1795395400000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       create function hub.delivery_figures()
@@ -29,7 +29,7 @@ export class ReadDeliveryFigures1795395100000 implements MigrationInterface {
     await runner.query(`
       set role hub_scanner;
       revoke execute on function hub.delivery_figures() from public;
-      grant execute on function hub.delivery_figures() to hub_delivery_worker;
+      grant execute on function hub.delivery_figures() to hub_delivery_worker, hub_refresh_worker;
       set role hub_owner;
     `);
   }
