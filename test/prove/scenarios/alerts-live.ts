@@ -187,7 +187,16 @@ async function noWorkers(stage: Stage): Promise<void> {
   });
 }
 
-/** A product service reads a token, has it refreshed and its metadata synced, and hears of it, as on any day. */
+/** What a product service asks for. */
+const CALLS = [
+  ['GET', 'integrations/google_drive/token'],
+  ['POST', 'integrations/google_drive/sync'],
+  ['POST', 'integrations/google_drive/refresh'],
+  ['POST', 'integrations-connect', { provider: 'zapier', webhookUrl: 'https://hooks.zapier.com/hooks/catch/7/live/' }],
+  ['POST', 'integrations/zapier/events', { type: 'order.paid', data: { order: 7 } }],
+] as const;
+
+/** A product service reads a token, has it refreshed and its metadata synced, sends an event to a webhook, and hears of all of it, as on any day. */
 async function use(stage: Stage): Promise<void> {
   const [member] = await seedFleet(stage.hub, {
     provider: 'google_drive',
@@ -202,23 +211,21 @@ async function use(stage: Stage): Promise<void> {
   const follower = await LiveClient.open(gateway.base, { headers: { authorization } });
   await follower.ready();
   const asked = [];
-  for (const [method, what] of [
-    ['GET', 'token'],
-    ['POST', 'sync'],
-    ['POST', 'refresh'],
-  ] as const) {
-    const answer = await fetch(`${gateway.base}/functions/v1/integrations/google_drive/${what}`, {
+  for (const [method, path, body] of CALLS) {
+    const answer = await fetch(`${gateway.base}/functions/v1/${path}`, {
       method,
-      headers: { authorization },
+      headers: { authorization, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
     });
     await answer.body?.cancel();
-    asked.push(`${what} ${answer.status}`);
+    asked.push(`${path} ${answer.status}`);
   }
-  const { name } = await follower.event('refresh.succeeded', undefined, PATIENCE_MS);
+  const heard = ['refresh.succeeded', 'delivery.succeeded'];
+  for (const name of heard) await follower.event(name, undefined, PATIENCE_MS);
   await follower.close();
   stage.claim(
-    asked.every((answer) => answer.endsWith(' 200')),
-    `a product service is served: ${asked.join(', ')}, and hears of ${name}`,
+    asked.every((answer) => / 20[02]$/.test(answer)),
+    `a product service is served: ${asked.join(', ')}, and hears of ${heard.join(' and ')}`,
   );
 }
 
