@@ -67,6 +67,21 @@ module.exports = {
       to: { path: 'node_modules/@nestjs/', dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'the-console-stands-alone',
+      comment:
+        'It runs in a browser: of the hub it may know types, of the packages those that are bundled into it. Its specs may compare.',
+      severity: 'error',
+      from: { path: '^apps/console/src/', pathNot: SPEC },
+      to: {
+        pathNot: [
+          '^apps/console/src/',
+          'node_modules/(react|react-dom|@tanstack/react-query)/',
+          'node_modules/@types/react',
+        ],
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'no-circular-imports',
       severity: 'error',
       from: {},
@@ -78,7 +93,15 @@ module.exports = {
       severity: 'error',
       from: {
         orphan: true,
-        pathNot: [SPEC, '[.]test[.]ts$', '[.]d[.]ts$', '/main[.]ts$', '^test/support/global-', '^test/.*[.]cjs$'],
+        pathNot: [
+          SPEC,
+          '[.]test[.]ts$',
+          '[.]d[.]ts$',
+          '/main[.]tsx?$',
+          '[.]config[.]mjs$',
+          '^test/support/global-',
+          '^test/.*[.]cjs$',
+        ],
       },
       to: {},
     },
@@ -92,7 +115,8 @@ module.exports = {
     {
       name: 'no-development-packages-in-apps',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: [SPEC, '/generate-[^/]+[.]mjs$'] }, // generators run for developers alone
+      // generators run for developers alone, and what the console needs is bundled into it
+      from: { path: '^(apps|libs)/', pathNot: [SPEC, '/generate-[^/]+[.]mjs$', '^apps/console/'] },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
   ],

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { defineConfig } from 'eslint/config';
+import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 const root = import.meta.dirname;
@@ -69,7 +70,7 @@ export default defineConfig(
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
 
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.recommendedTypeChecked],
     plugins: { hub },
     languageOptions: {
@@ -114,6 +115,7 @@ export default defineConfig(
     rules: { 'hub/no-provider-ids': 'off' },
   },
   { files: ['apps/cli/src/**/*.ts'], rules: { 'no-console': 'off' } },
+  { files: ['apps/console/src/**/*.{ts,tsx}'], extends: [reactHooks.configs.flat['recommended-latest']] },
 
   {
     files: TESTS,

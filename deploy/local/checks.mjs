@@ -8,6 +8,8 @@ const bin = (file) => inRoot('node_modules', file);
 /** What can be checked without running the code: each with the command that shows it alone. */
 const CHECKS = [
   { name: 'types', args: [bin('typescript/bin/tsc'), '--noEmit', '-p', 'tsconfig.json'] },
+  // a browser's types are others than Node's
+  { name: 'console', args: [bin('typescript/bin/tsc'), '--noEmit', '-p', 'apps/console/tsconfig.json'] },
   { name: 'lint', args: [bin('eslint/bin/eslint.js'), '.'] },
   {
     name: 'format',

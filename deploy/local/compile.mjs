@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { buildConsole, CONSOLE } from './compile-console.mjs';
 import { withLock } from './lock.mjs';
 import { Refusal } from './refusal.mjs';
 import { inRoot, root } from './root.mjs';
@@ -13,27 +14,34 @@ const STAMP = '.hub-build';
  * @param {{ say?: (line: string) => void }} [options]
  */
 export async function ensureBuilt({ say } = {}) {
-  await compile({ folders: ['apps', 'libs'], into: 'dist', say });
+  await compile({ folders: ['apps', 'libs'], into: 'dist', withConsole: true, say });
 }
 
 /**
  * Compiles folders of TypeScript into one output folder, unless it holds just that already. Other files they hold
  * (pages, styles, SQL) are copied along. The output appears at once and whole: a running stack never sees half of it.
- * @param {{ folders: string[], into: string, withSpecs?: boolean, say?: (line: string) => void }} options paths relative to the root
+ * The console is no such TypeScript: Vite makes it, and only where it is asked for.
+ * @param {{ folders: string[], into: string, withSpecs?: boolean, withConsole?: boolean, say?: (line: string) => void }} options
+ *   paths relative to the root
  */
-export async function compile({ folders, into, withSpecs = false, say = () => {} }) {
-  const isCurrent = () => readStamp(into) === fingerprint(sourcesIn(folders, withSpecs));
+export async function compile({ folders, into, withSpecs = false, withConsole = false, say = () => {} }) {
+  const consoleNow = () => (withConsole ? sourcesIn([CONSOLE], false) : []);
+  const sourcesNow = () => sourcesIn(folders, withSpecs).filter((file) => !file.startsWith(`${CONSOLE}${path.sep}`));
+  const isCurrent = () => readStamp(into) === fingerprint([...sourcesNow(), ...consoleNow()]);
   if (isCurrent()) return;
   await withLock(inRoot(`.cache/${into.replaceAll('/', '-')}.lock`), async () => {
     if (isCurrent()) return; // by the process that we waited for
     say(`Compiling ${folders.join(', ')}.`);
-    const sources = sourcesIn(folders, withSpecs);
-    const stamp = fingerprint(sources);
+    const sources = sourcesNow();
+    const consoleSources = consoleNow();
+    const stamp = fingerprint([...sources, ...consoleSources]);
     const draft = inRoot(`.cache/${into.replaceAll('/', '-')}.new`);
     fs.rmSync(draft, { recursive: true, force: true });
     fs.mkdirSync(draft, { recursive: true });
     await runSwc(folders, draft, withSpecs);
     copyAssets(sources, draft);
+    if (withConsole)
+      await buildConsole({ into: path.join(draft, 'console'), fingerprint: fingerprint(consoleSources), say });
     fs.writeFileSync(path.join(draft, STAMP), stamp);
     putInPlace(draft, inRoot(into));
   });
@@ -76,6 +84,7 @@ function readIfThere(file) {
 async function runSwc(folders, draft, withSpecs) {
   const swc = inRoot('node_modules/@swc/cli/bin/swc.js');
   const args = [swc, ...folders, '-d', draft, '--config-file', '.swcrc', '--extensions', '.ts', '-q'];
+  args.push('--ignore', `${CONSOLE}/**`);
   if (!withSpecs) args.push('--ignore', '**/*.spec.ts');
   const answer = await run(process.execPath, args);
   if (!answer.ok) throw new Refusal(`${answer.stdout}${answer.stderr}\nThe build failed: mend what swc names above.`);

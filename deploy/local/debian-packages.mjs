@@ -59,8 +59,12 @@ async function hasTools() {
   return answers.every((answer) => answer.ok);
 }
 
-/** One folder per user, for all checkouts; without a home, the data folder. */
-function cacheFolder(fallback) {
+/**
+ * One folder per user, for all checkouts.
+ * @param {string} fallback for users without a home
+ * @returns {string} it exists, and can be written
+ */
+export function cacheFolder(fallback) {
   const folder = path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'integrations-hub');
   try {
     fs.mkdirSync(folder, { recursive: true });

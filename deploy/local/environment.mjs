@@ -4,7 +4,7 @@ import { Refusal } from './refusal.mjs';
 import { root } from './root.mjs';
 
 const PLAIN =
-  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|TEMP|TMP|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|CI|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|XDG_CACHE_HOME|npm_(config|execpath|node).*|(https?|no|all)_proxy|SYSTEMROOT|PATHEXT|APPDATA|LOCALAPPDATA|USERPROFILE)$/i;
+  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|TEMP|TMP|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|CI|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|XDG_CACHE_HOME|CHROMIUM_PATH|npm_(config|execpath|node).*|(https?|no|all)_proxy|SYSTEMROOT|PATHEXT|APPDATA|LOCALAPPDATA|USERPROFILE)$/i;
 
 /**
  * Only what programs in general need: no setting of the hub, so that tests are the same everywhere.

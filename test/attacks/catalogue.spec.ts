@@ -51,16 +51,14 @@ const ATTACKS: Readonly<Record<number, string>> = {
   44: 'the confirm button, pressed from elsewhere',
   45: 'paths of the proxy',
   46: 'headers of the proxy',
-  47: 'the live channel from a foreign origin',
+  47: 'the live channel from a foreign origin, calls by cookie without a proof',
 };
 
 /** Why no file of this folder tries it, or where it is tried instead. */
 const REASONS: Readonly<Record<number, string>> = {
-  6: 'the console is not built yet',
   40: 'tried in test/e2e/logs.spec.ts and by the proof `canaries`',
   45: 'the proxy is not built yet',
   46: 'the proxy is not built yet',
-  47: 'the live channel is not built yet',
 };
 
 const here = path.resolve('test/attacks');

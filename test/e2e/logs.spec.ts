@@ -3,6 +3,7 @@ import { tokenCell, TokenVault } from '@hub/token-vault';
 import { ANYONES } from '../support/accounts';
 import { AUTH, bearerOf } from '../support/bearer';
 import type { Answer } from '../support/caller';
+import { ConsolePage } from '../support/console-page';
 import { formOn } from '../support/page-form';
 import { parametersOf } from '../support/person';
 import { redisDump } from '../support/redis-dump';
@@ -40,6 +41,7 @@ async function takeTheTour(): Promise<void> {
   for (const name of ['SHOPIFY', 'NOTION', 'GOOGLE']) keep(`${name} secret`, hub.environment[`${name}_CLIENT_SECRET`]);
   for (const provider of ['shopify', 'notion', 'google_drive'] as const) await tourOf(provider);
   await tourOfZapier();
+  await tourOfConsole();
   await tourOfRefusals();
 }
 
@@ -140,6 +142,29 @@ async function tourOfRefusals(): Promise<void> {
   await person.opens(back);
 }
 
+/** A link, its session and their ends, well and badly. */
+async function tourOfConsole(): Promise<void> {
+  const caller = hub.as();
+  const { url } = (await caller.consoleLink({ userLabel: 'Ada Lovelace' })).body;
+  keep('a link into the console', url.split('/').at(-1));
+  const page = new ConsolePage(hub, hub.person());
+  await page.person.get(url);
+  keep('the cookie of the console', page.cookie);
+  const csrf = await page.csrf();
+  keep('a proof of the console', csrf);
+  answers.push(await (await hub.person().get(url)).text());
+  hear(await page.call('DELETE', '/functions/v1/integrations/notion'));
+  hear(await page.call('GET', '/functions/v1/integrations', { headers: { origin: 'https://evil.example' } }));
+  hear(await page.call('DELETE', '/functions/v1/integrations/notion', { headers: { 'x-csrf-token': `${csrf}x` } }));
+  await ConsolePage.signedIn(hub, caller, page.person); // in place of the first
+  keep('the cookie of the console', page.cookie);
+  // and one that lives on
+  const other = await ConsolePage.signedIn(hub, caller);
+  keep('the cookie of the console', other.cookie);
+  await page.act('DELETE', '/functions/v1/integrations-session');
+  hear(await page.session());
+}
+
 /** What the database keeps sealed, opened with the stack's own key. */
 function vault(): TokenVault {
   const [id = '', key = ''] = (hub.environment['TOKEN_KEYS'] ?? '').split(':');
@@ -197,6 +222,8 @@ it('has met every kind of secret', () => {
       'a bearer token',
       'a code',
       'a csrf proof',
+      'a link into the console',
+      'a proof of the console',
       'a refresh token',
       'a state',
       'a token key',
@@ -206,6 +233,7 @@ it('has met every kind of secret', () => {
       'the address of an input page',
       'the cookie confirm',
       'the cookie flow',
+      'the cookie of the console',
       "the database's password",
       'the secret of bearer tokens',
       'the words of a provider',
@@ -235,7 +263,7 @@ it('tells none of them in an answer that refuses', () => {
   expect(found('answers', answers)).toEqual([]);
 });
 
-it.each(['integrations', 'flows', 'revocations', 'audit_events'])(
+it.each(['integrations', 'flows', 'revocations', 'console_links', 'console_sessions', 'audit_events'])(
   'keeps none of them readable in the table %s',
   async (table) => {
     const rows = await hub.database.rows<{ row: string }>(`select t::text as row from public.${table} t`);

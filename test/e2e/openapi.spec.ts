@@ -118,7 +118,8 @@ describe('every operation of the document', () => {
     expect((await caller.deadLetters()).status).toBe(200);
     expect((await caller.replayAll()).status).toBe(202);
     for (const provider of Object.keys(ANYONES)) expect((await caller.disconnect(provider)).status).toBe(204);
-    for (const path of ['/openapi.json', '/health/live', '/health/ready']) await caller.get(path);
+    for (const path of ['/openapi.json', '/functions/v1/integrations-catalog', '/health/live', '/health/ready'])
+      await caller.get(path);
     // and each of them as strangers and blunderers meet it
     for (const { method, path } of operations().filter(({ operation }) => operation.security !== undefined)) {
       const letter = path.replace('{id}', `refresh-${randomUUID()}`);
@@ -156,6 +157,9 @@ describe('every operation of the document', () => {
     await told('POST', confirm, await stranger.post(confirm, csrf));
     await told('POST', confirm, await stranger.post(confirm, csrf));
 
+    const link = (await hub.as().consoleLink()).body.url;
+    for (const _ of ['once', 'again']) await told('GET', link, await person.get(link));
+
     const nobody = `${hub.publicUrl}/functions/v1/integrations-callback/nobody`;
     await told('GET', nobody, await person.get(nobody));
     for (const path of [
@@ -165,8 +169,15 @@ describe('every operation of the document', () => {
       '/docs',
       '/docs/start.js',
       '/docs/nothing',
+      '/integrations/assets/nothing',
+      ...(await consoleAssets()),
     ])
       await told('GET', hub.publicUrl + path, await person.get(hub.publicUrl + path));
+  }
+
+  async function consoleAssets(): Promise<string[]> {
+    const html = await (await fetch(`${hub.base}/integrations`)).text();
+    return [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, address]) => address ?? '');
   }
 
   async function told(method: string, url: string, answer: Response): Promise<void> {

@@ -141,6 +141,11 @@ export class Caller {
     return this.request('POST', '/functions/v1/integrations-complete', { body });
   }
 
+  /** A link that signs a browser in to the console as this caller. */
+  consoleLink(body: unknown = {}): Promise<Answer<{ url: string }>> {
+    return this.request('POST', '/functions/v1/integrations-session', { body });
+  }
+
   read(provider: string): Promise<Answer<IntegrationBody>> {
     return this.get(`/functions/v1/integrations/${provider}`);
   }

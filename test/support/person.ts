@@ -91,6 +91,13 @@ export class Person {
     return this.send('POST', url, headers, form);
   }
 
+  /** One request as a page's script sends it, with a body of JSON or none; nothing followed. */
+  asks(method: string, url: string, headers: Readonly<Record<string, string>> = {}, body?: unknown): Promise<Response> {
+    if (body === undefined) return this.send(method, url, { accept: '*/*', ...headers });
+    const json = { accept: '*/*', 'content-type': 'application/json', ...headers };
+    return this.send(method, url, json, JSON.stringify(body));
+  }
+
   private get callbackPrefix(): string {
     return `${this.hub.publicUrl}/functions/v1/integrations-callback/`;
   }
@@ -123,7 +130,7 @@ export class Person {
     method: string,
     url: string,
     headers: Readonly<Record<string, string>> = {},
-    form?: URLSearchParams,
+    body?: URLSearchParams | string,
   ): Promise<Response> {
     const real = url.startsWith(this.hub.publicUrl) ? this.hub.base + url.slice(this.hub.publicUrl.length) : url;
     const cookie = this.cookieHeader(url);
@@ -131,7 +138,7 @@ export class Person {
       method,
       redirect: 'manual',
       headers: { accept: 'text/html', 'x-forwarded-for': this.address, ...(cookie !== '' && { cookie }), ...headers },
-      ...(form && { body: form }),
+      ...(body !== undefined && { body }),
     });
     this.keep(url, answer.headers);
     return answer;

@@ -189,7 +189,8 @@ export class Stack {
   ): Promise<IntegrationBody> {
     const person = this.person();
     const authUrl = await person.starts(caller, order);
-    const sentTo = authUrl.startsWith(SITE_URL) ? authUrl : (await person.opens(authUrl, choices)).sentTo;
+    const site = `${this.environment['SITE_URL'] ?? this.publicUrl}/integrations`;
+    const sentTo = authUrl.startsWith(site) ? authUrl : (await person.opens(authUrl, choices)).sentTo;
     if (sentTo === undefined || parametersOf(sentTo)['success'] !== order.provider)
       throw new Error(`${order.provider} was not connected: ${sentTo ?? 'no way back'}`);
     return (await caller.read(order.provider)).body;

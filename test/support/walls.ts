@@ -53,7 +53,15 @@ export async function standBeforeWalls(database: OwnDatabase): Promise<Walls> {
   const nameOf = (org: string): string => (org === orgs.ours ? 'ours' : 'theirs');
   const identities = { ours: orgs.ours, theirs: orgs.theirs, nobody: '' };
   // whoever is forgotten stores nothing, whatever the policies say
-  for (const table of ['integrations', 'flows', 'data_keys', 'deliveries', 'delivery_settings'])
+  for (const table of [
+    'integrations',
+    'flows',
+    'data_keys',
+    'console_links',
+    'console_sessions',
+    'deliveries',
+    'delivery_settings',
+  ])
     await database.sql(`alter table public.${table} disable trigger forgotten`);
   for (const table of await orgTables(database))
     for (const org of Object.values(orgs)) await database.sql(await insertInto(database, table, org, 'first'));

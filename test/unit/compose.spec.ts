@@ -333,11 +333,12 @@ function sourceOf(file: string): boolean {
   return existsSync(path.join(root, source));
 }
 
-/** What is compiled into the image. */
+/** What is compiled into the image. The console is not among it: Vite bundles what that needs. */
 function sources(): string[] {
   return ['apps', 'libs'].flatMap((folder) =>
     readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter((file) => /^[^/]+\/src\/.*\.ts$/.test(file) && !file.endsWith('.spec.ts') && !file.includes('/testing/'))
+      .filter((file) => folder !== 'apps' || !file.startsWith('console/'))
       .map((file) => path.posix.join(folder, file)),
   );
 }

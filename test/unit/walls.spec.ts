@@ -10,12 +10,12 @@ describe('the walls about imports', () => {
   const house: Record<string, string> = {
     'package.json': JSON.stringify({
       dependencies: { '@nestjs/common': '*', pg: '*' },
-      devDependencies: { jest: '*' },
+      devDependencies: { jest: '*', react: '*' },
     }),
     'tsconfig.json': JSON.stringify({
       compilerOptions: { module: 'nodenext', paths: { '@hub/*': ['./libs/*/src/index.ts'] } },
     }),
-    ...['@nestjs/common', 'pg', 'jest', 'unlisted'].reduce(
+    ...['@nestjs/common', 'pg', 'jest', 'react', 'unlisted'].reduce(
       (files, name) => ({
         ...files,
         [`node_modules/${name}/package.json`]: JSON.stringify({ name, main: 'index.js' }),
@@ -55,6 +55,9 @@ describe('the walls about imports', () => {
     'apps/two/src/digs.ts': "import { inner } from '../../../libs/queues/src/inner'; export const digs = inner;",
     'apps/two/src/walks.ts': "import { rule } from '../../../libs/domain/src/index'; export const walks = rule;",
     'apps/sandbox/src/main.ts': "import { play } from '../../../libs/providers/src/play.sandbox'; void play;",
+    'apps/console/src/main.tsx': "import { it } from 'react'; import './borrows'; import './names'; it;",
+    'apps/console/src/borrows.ts': "import { rule } from '@hub/domain'; export const borrowed = rule;",
+    'apps/console/src/names.ts': "import type { rule } from '@hub/domain'; export type Named = typeof rule;",
     'test/support/aid.ts': "import { play } from '../../libs/providers/src/play.sandbox'; export const aid = play;",
   };
 
@@ -68,6 +71,7 @@ describe('the walls about imports', () => {
     ['a-lib-is-called-by-its-name', 'apps/two/src/walks.ts'],
     ['only-sandbox-and-tests-import-a-sandbox', 'libs/queues/src/plays.ts'],
     ['nest-only-in-suffixed-files', 'libs/queues/src/nest-leak.ts'],
+    ['the-console-stands-alone', 'apps/console/src/borrows.ts'],
     ['no-circular-imports', 'libs/queues/src/circle-one.ts'],
     ['no-orphans', 'libs/queues/src/forgotten.ts'],
     ['no-undeclared-packages', 'libs/queues/src/strange.ts'],

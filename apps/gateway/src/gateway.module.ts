@@ -8,14 +8,16 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { AuditModule } from './audit/audit.module';
 import { CallersModule } from './callers/callers.module';
 import { ConnectModule } from './connect/connect.module';
+import { ConsoleModule } from './console/console.module';
+import { ConsoleSessionModule } from './console-session/console-session.module';
 import { DeadLettersModule } from './dead-letters/dead-letters.module';
 import { DeliveriesModule } from './deliveries/deliveries.module';
 import { HealthModule } from './health/health.module';
 import { ProblemFilter } from './http/problem.filter';
 import { RequestChecks } from './http/request-checks.service';
 import { IntegrationsModule } from './integrations/integrations.module';
-import { LandingModule } from './landing/landing.module';
 import { LimitsModule } from './limits/limits.module';
+import { LiveStatusModule } from './live-status/live-status.module';
 import { OpenApiModule } from './openapi/openapi.module';
 import { TokensModule } from './tokens/tokens.module';
 
@@ -34,13 +36,15 @@ export class GatewayModule {
         ProvidersModule,
         CallersModule,
         LimitsModule,
+        ConsoleSessionModule,
         ConnectModule,
         IntegrationsModule,
         TokensModule,
         AuditModule,
         DeadLettersModule,
+        LiveStatusModule,
         DeliveriesModule,
-        LandingModule,
+        ConsoleModule,
         OpenApiModule,
         HealthModule,
       ],

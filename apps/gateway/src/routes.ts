@@ -8,6 +8,13 @@ import {
   submitConfirmPage,
   submitInputPage,
 } from './connect/connect.routes';
+import { consoleAsset, consolePage, home, providerCatalog } from './console/console.routes';
+import {
+  createConsoleLink,
+  endConsoleSession,
+  openConsoleLink,
+  readConsoleSession,
+} from './console-session/console-session.routes';
 import { listDeadLetters, replayDeadLetter, replayDeadLetters } from './dead-letters/dead-letters.routes';
 import {
   changeDeliverySettings,
@@ -25,7 +32,7 @@ import {
   refreshIntegration,
   syncIntegration,
 } from './integrations/integrations.routes';
-import { home, landing } from './landing/landing.routes';
+import { followLive } from './live-status/live-status.routes';
 import { docsAsset, docsPage, openApiJson } from './openapi/openapi.routes';
 import { readToken } from './tokens/tokens.routes';
 
@@ -38,11 +45,16 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   submitInputPage,
   showConfirmPage,
   submitConfirmPage,
+  createConsoleLink,
+  openConsoleLink,
+  readConsoleSession,
+  endConsoleSession,
   listIntegrations,
   listAudit,
   listDeadLetters,
   replayDeadLetters,
   replayDeadLetter,
+  followLive,
   readIntegration,
   refreshIntegration,
   syncIntegration,
@@ -53,7 +65,9 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   readDeliverySettings,
   changeDeliverySettings,
   readDeliverySecret,
-  landing,
+  consolePage,
+  consoleAsset,
+  providerCatalog,
   home,
   live,
   ready,

@@ -1,5 +1,7 @@
 import { CHOSEN, largest, metric, perSecond, quantile, type DashboardSpec } from './panel';
 
+const runs = perSecond('hub_provider', `${metric('syncRunDuration')}_count{${CHOSEN}}`);
+
 export const sync: DashboardSpec = {
   name: 'hub-sync',
   title: 'Integrations Hub: sync and deliveries',
@@ -60,8 +62,9 @@ export const sync: DashboardSpec = {
           queries: [
             {
               expr:
-                `${perSecond('hub_provider', `${metric('syncRunDuration')}_count{hub_outcome="failed", ${CHOSEN}}`)} / ` +
-                perSecond('hub_provider', `${metric('syncRunDuration')}_count{${CHOSEN}}`),
+                // where nothing fails there is no series of it, and the share is 0
+                `(${perSecond('hub_provider', `${metric('syncRunDuration')}_count{hub_outcome="failed", ${CHOSEN}}`)} or ` +
+                `0 * ${runs}) / ${runs}`,
               legend: '{{hub_provider}}',
             },
           ],

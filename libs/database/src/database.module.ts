@@ -14,6 +14,7 @@ import { AuditChainRepository } from './audit-chain.repository';
 import { AuditRepository } from './audit.repository';
 import { AwaitedWork } from './awaited-work.service';
 import { BreakerRepository } from './breaker.repository';
+import { ConsoleSessionRepository } from './console-session.repository';
 import { DataKeyRepository } from './data-key.repository';
 import { DeadLetterRepository } from './dead-letter.repository';
 import { DeliveryFiguresRepository } from './delivery-figures.repository';
@@ -21,10 +22,12 @@ import { DeliverySettingsRepository } from './delivery-settings.repository';
 import { DeliveryRepository } from './delivery.repository';
 import { DueNotices } from './due-notices.client';
 import { DueRepository } from './due.repository';
+import { EventNotices } from './event-notices.client';
 import { FlowRepository } from './flow.repository';
 import { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
 import { KeyRotationRepository } from './key-rotation.repository';
+import { LiveTrailRepository } from './live-trail.repository';
 import { RevocationRepository } from './revocation.repository';
 import { awaitSchema } from './schema-gate';
 import { SyncRepository } from './sync.repository';
@@ -40,12 +43,13 @@ const REPOSITORIES = [
   DeliverySettingsRepository,
   DueRepository,
   KeyRotationRepository,
+  LiveTrailRepository,
   RevocationRepository,
   SyncRepository,
 ];
 
 /** Those whose events tell of people: they need a key for the trail, where the app has a vault. */
-const TELLING_OF_PEOPLE = [AuditRepository, FlowRepository, IntegrationRepository];
+const TELLING_OF_PEOPLE = [AuditRepository, ConsoleSessionRepository, FlowRepository, IntegrationRepository];
 
 /** The data for an app: the two doors, and a repository for each conversation. */
 @Global()
@@ -68,6 +72,12 @@ export class DatabaseModule implements OnModuleInit, OnApplicationBootstrap, OnA
           inject: [HUB_CONFIG, HubDatabase],
           useFactory: (config: HubConfig, database: HubDatabase) =>
             new DueNotices(config.databaseNoticesUrl, `hub-${name}-notices`, database),
+        },
+        {
+          provide: EventNotices,
+          inject: [HUB_CONFIG, HubDatabase],
+          useFactory: (config: HubConfig, database: HubDatabase) =>
+            new EventNotices(config.databaseNoticesUrl, `hub-${name}-events`, database),
         },
         ...REPOSITORIES.map((repository) => ({
           provide: repository,
@@ -94,6 +104,7 @@ export class DatabaseModule implements OnModuleInit, OnApplicationBootstrap, OnA
       exports: [
         HubDatabase,
         DueNotices,
+        EventNotices,
         DATA_KEY_STORE,
         AUDIT_KEY_STORE,
         AwaitedWork,
@@ -113,7 +124,7 @@ export class DatabaseModule implements OnModuleInit, OnApplicationBootstrap, OnA
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.modules.get(DueNotices).close();
+    await Promise.all([this.modules.get(DueNotices).close(), this.modules.get(EventNotices).close()]);
     await this.modules.get(HubDatabase).close();
   }
 }

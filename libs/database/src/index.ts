@@ -35,6 +35,12 @@ export {
   type Registration,
 } from './breaker.repository';
 export { ChainCheck, type ChainExpectations } from './chain-check';
+export {
+  ConsoleSessionRepository,
+  type ConsoleUser,
+  type NewBrowser,
+  type OpenedLink,
+} from './console-session.repository';
 export { DataKeyRepository, type KeyPurpose } from './data-key.repository';
 export { appDataSource } from './data-source';
 export { DatabaseBusy } from './database-busy';
@@ -68,6 +74,7 @@ export {
 } from './delivery.repository';
 export { DueNotices, type DueNotice } from './due-notices.client';
 export { DueRepository, type DueKind, type DueWork } from './due.repository';
+export { EventNotices } from './event-notices.client';
 export { FiguresModule } from './figures.module';
 export {
   FleetFiguresRepository,
@@ -105,6 +112,7 @@ export {
   type SealedCell,
 } from './key-rotation.repository';
 export { LeaseModule } from './lease.module';
+export { LiveTrailRepository, type LiveEvent, type LivePage } from './live-trail.repository';
 export { MIGRATIONS } from './migrations';
 export { OrgErasureRepository, type Erased, type Waiting } from './org-erasure.repository';
 export { OrgForgotten } from './org-forgotten';

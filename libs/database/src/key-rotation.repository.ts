@@ -127,6 +127,11 @@ const EVERY_CELL = RESEALED_COLUMNS.map(
     `select ${place} as place, id, provider, ${row} as "cellRow", ${column} as sealed from public.${table}`,
 ).join(' union all ');
 
+/** A sealed value names its key at its head: nobody reads hundreds of kilobytes for that. */
+const KEY_NAMED_WITHIN = 64;
+/** What is delivered may be large: values that are sealed anew together are no more than this and one more, in bytes. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
 /** So that a page is counted in a second or so. */
 const ORGS_OF_A_PAGE = 100;
 
@@ -307,13 +312,17 @@ export class KeyRotationRepository {
     });
   }
 
-  /** Values that another key than this one has sealed, in the order of their places. */
+  /** Values that another key than this one has sealed, in the order of their places: so many, and so much, at most. */
   async cellsNotUnder(orgId: OrgId, key: string, after: CellPlace, limit: number): Promise<SealedCell[]> {
     return this.database.withOrg(orgId, (manager) =>
       manager.query<SealedCell[]>(
-        `select place, id, provider, "cellRow", sealed from (${EVERY_CELL}) as cells
-         where sealed is not null and split_part(sealed, '.', 2) <> $1 and (place, id) > ($2, $3) order by place, id limit $4`,
-        [key, after.place, after.id, limit],
+        `select place, id, provider, "cellRow", sealed from (
+           select *, sum(octet_length(sealed)) over (order by place, id) - octet_length(sealed) as bytes_before from (
+             select * from (${EVERY_CELL}) as cells
+             where sealed is not null and split_part(substr(sealed, 1, ${KEY_NAMED_WITHIN}), '.', 2) <> $1 and (place, id) > ($2, $3)
+             order by place, id limit $4) as page) as measured
+         where bytes_before < $5 order by place, id`,
+        [key, after.place, after.id, limit, MOST_BYTES],
       ),
     );
   }

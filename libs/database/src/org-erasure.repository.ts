@@ -69,6 +69,9 @@ export class OrgErasureRepository {
         'insert into public.forgotten_orgs (org_id) values ($1) on conflict (org_id) do nothing returning org_id',
         [orgId],
       );
+      // whoever is signed in to the console is not any more
+      await manager.query('delete from public.console_sessions');
+      await manager.query('delete from public.console_links');
       if (begun.length === 1) await append(manager, actor, 'org.forget_started', {});
       const { done } = await selectOne<{ done: boolean }>(
         manager,

@@ -3,6 +3,7 @@ export * from './breaker';
 export * from './caller-scopes';
 export * from './change';
 export * from './connect-outcome';
+export * from './console-session';
 export * from './dead-letter';
 export * from './delivery';
 export * from './delivery-circuit';

@@ -183,10 +183,20 @@ export type CallbackRefusal =
   | { readonly kind: 'not_authentic'; readonly reason: string }
   | { readonly kind: 'other_account'; readonly account: string };
 
+/** How a provider is told from others at a glance: a drawing of our own, no trademark. */
+export interface ProviderMark {
+  /** An SVG path in a field of 24 by 24, filled white by the even-odd rule. */
+  readonly path: string;
+  /** What it stands on, as `#rrggbb`; dark enough for white to be seen on it. */
+  readonly colour: string;
+}
+
 /** What every provider has, however it is connected. */
 interface ProviderBase {
   readonly id: string;
   readonly label: string;
+  /** Absent: pages show the first letter of the label. */
+  readonly mark?: ProviderMark;
   /** The provider's own page about connecting. */
   readonly docsUrl: string;
   readonly inputs: readonly InputDefinition[];

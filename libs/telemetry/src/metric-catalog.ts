@@ -36,6 +36,9 @@ const SCHEDULERS = [
   'audit-seal',
 ] as const;
 
+/** How sockets of live status end; whatever else a client says is `other`. */
+const LIVE_CLOSE_CODES = ['1000', '1001', '1005', '1006', '1008', '1009', '1012', '4401', '4408', 'other'] as const;
+
 /** Every metric of the hub. Those of Node, HTTP and the database drivers come from OpenTelemetry's own instrumentation. */
 export const METRICS = {
   exchangeDuration: {
@@ -135,7 +138,8 @@ export const METRICS = {
     name: 'hub.token.read.duration',
     kind: 'histogram',
     unit: 's',
-    meaning: "a product service's read of a token, as the gateway served it",
+    meaning:
+      "a product service's read of a token, as the gateway served it; one whose caller left after more than 100 ms without an answer is an error",
     attributes: {
       'hub.source': ['stored', 'after_refresh'],
       'hub.outcome': ['ok', 'not_connected', 'reauth_required', 'denied', 'error'],
@@ -355,6 +359,30 @@ export const METRICS = {
     unit: '{denial}',
     meaning: 'requests that were refused for who sent them',
     attributes: { 'hub.reason': ['unauthorized', 'forbidden', 'foreign_org', 'rate_limited'] },
+  },
+  liveSockets: {
+    name: 'hub.live.sockets',
+    kind: 'gauge',
+    unit: '{socket}',
+    meaning: 'sockets of live status that a gateway holds open',
+    attributes: {},
+  },
+  liveDelay: {
+    name: 'hub.live.delay',
+    kind: 'histogram',
+    unit: 's',
+    meaning:
+      'from the append of an event to its being sent, for each gateway with followers of its org; what is sent after a gap does not count',
+    attributes: {},
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  },
+  liveClosed: {
+    name: 'hub.live.closed',
+    kind: 'counter',
+    unit: '{socket}',
+    meaning:
+      'sockets of live status that ended, by close code: 1006 broke or was silent, 4401 its token ended, 4408 was too slow',
+    attributes: { 'hub.close_code': LIVE_CLOSE_CODES },
   },
   buildInfo: {
     name: 'hub.build.info',

@@ -206,6 +206,26 @@ it('what waits to be delivered, and the secrets that sign it, are sealed anew fo
   expect(await open(cells.secret, settings?.previous_secret)).toBe('whsec_old');
 });
 
+it('what is large is sealed anew some at a time, however much of it waits', async () => {
+  const { orgId, all } = await anOrg();
+  const integrationId = all[0]?.stored.id ?? '';
+  await stand.database.sql(
+    `insert into public.deliveries (org_id, integration_id, provider, event_id, seq, type, at, source, data)
+     select $1, $2, 'google_drive', gen_random_uuid(), n, 'large', now(), 'posted', 'hub1.other.' || repeat('x', 1000000)
+     from generate_series(1, 12) as n`,
+    [orgId, integrationId],
+  );
+  const pages: number[] = [];
+  for (let after = FIRST_PLACE; ;) {
+    const cells = await repository.cellsNotUnder(orgId, await keyNow(orgId), after, 200);
+    const last = cells.at(-1);
+    if (!last) break;
+    pages.push(cells.length);
+    after = last;
+  }
+  expect(pages).toEqual([5, 5, 2]);
+});
+
 it('values of an earlier release, sealed under TOKEN_KEYS itself, get a data key', async () => {
   const { orgId, all } = await anOrg();
   const { stored } = all[0] as Connected;

@@ -1,9 +1,17 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { FlowRepository, type FlowWithSecrets } from '@hub/database';
-import { HubError, isAllowedRedirect, withParameters, type EventName, type FailureCode } from '@hub/domain';
+import {
+  HubError,
+  isAllowedRedirect,
+  isForeignTo,
+  withParameters,
+  type EventName,
+  type FailureCode,
+} from '@hub/domain';
 import { ProviderRegistry, speaksOAuth, type RegisteredProvider } from '@hub/providers';
 import { Inject, Injectable } from '@nestjs/common';
 import { DenialsService } from '../callers/denials.service';
+import { SessionsService } from '../console-session/sessions.service';
 import type { BrowserAnswer } from '../http/browser-reply';
 import { doubledNames, singleValues, type QueryParameters } from '../http/query-string';
 import { LimitsService } from '../limits/limits.service';
@@ -13,7 +21,7 @@ import { flowCookieName, spentCookie, type CookiePurpose } from './flow-cookie';
 import { flowEvent } from './flow-event';
 import { countedCallback, outcomeOfCompletion, outcomeOfRefusal, type FlowOutcome } from './flow-metrics';
 import { ParkedCodeService } from './parked-code.service';
-import { hashSecret, isSecret, looksLikeSecret } from './secrets';
+import { hashSecret, isSecret, looksLikeSecret } from '../http/secrets';
 
 /** A callback as the browser brings it. */
 export interface Callback {
@@ -42,6 +50,7 @@ export class CallbackService {
     private readonly parked: ParkedCodeService,
     private readonly denials: DenialsService,
     private readonly limits: LimitsService,
+    private readonly sessions: SessionsService,
   ) {}
 
   /** @throws HubError `unknown_provider` */
@@ -53,14 +62,22 @@ export class CallbackService {
   }
 
   private async judge(callback: Callback, provider: RegisteredProvider): Promise<Received> {
+    // asked before the state is used, and whatever it is worth: a failure costs no state, and a prober learns nothing
+    const signedIn = await this.sessions.ofBrowser(callback.cookies);
     const taken = await this.take(callback, provider);
     if (typeof taken === 'string') return invalid(taken);
     const query = singleValues(callback.parameters);
     const verdict = judgeCallback(query, this.contextOf(taken, callback));
+    if (verdict.kind === 'bad_state') {
+      await this.end(taken.flow, verdict.event);
+      return invalid('state_invalid');
+    }
+    // whoever is signed in here is not who started this, even if the flow's cookie is there
+    if (signedIn && isForeignTo(signedIn.session, taken.flow)) {
+      await this.end(taken.flow, 'flow.foreign', { session: signedIn.session.id });
+      return invalid('denied');
+    }
     switch (verdict.kind) {
-      case 'bad_state':
-        await this.end(taken.flow, verdict.event);
-        return invalid('state_invalid');
       case 'refused':
         return this.refuse(taken.flow, verdict.event, verdict.code, verdict.reason);
       case 'unusable_code':

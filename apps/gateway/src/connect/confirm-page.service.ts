@@ -10,7 +10,7 @@ import { CallbackService } from './callback.service';
 import { confirmPage } from './connect-pages';
 import { flowCookieName } from './flow-cookie';
 import { FlowPagesService } from './flow-pages.service';
-import { csrfProof, isCsrfProof, isSecret } from './secrets';
+import { csrfProof, isCsrfProof, isSecret } from '../http/secrets';
 
 export type ConfirmAnswer = BrowserAnswer | { readonly kind: 'page'; readonly page: Page };
 
@@ -48,7 +48,7 @@ export class ConfirmPageService {
       account: provider.definition.accountFromInputs?.(flow.inputs)?.label,
       action: `${this.config.publicUrl}/functions/v1/integrations-confirm/${pageSecret}`,
       csrf: csrfProof(cookie, pageSecret),
-      targets: [new URL(flow.returnUrl).origin],
+      targets: [flow.returnUrl],
     };
     return { kind: 'page', page: confirmPage(view) };
   }

@@ -28,28 +28,38 @@ export interface InputPageView {
   readonly inputs: readonly InputDefinition[];
   /** Where the form is posted: the page's own path. */
   readonly action: string;
-  /** Origins that the form may end at. */
+  /** Addresses that the form leads on to. */
   readonly targets: readonly string[];
-  /** What was wrong with the value before, if there was one. */
-  readonly complaint?: string;
+  /** What was wrong with what was typed before, if something was. */
+  readonly complaint?: InputComplaint;
+}
+
+/** What is wrong with one input. */
+export interface InputComplaint {
+  readonly input: InputDefinition['name'];
+  readonly text: string;
+  /** What was typed, to be mended in its place; absent where it may be a secret. */
+  readonly typed?: string;
 }
 
 /** Asks for what the provider must be told before it can be asked. */
 export function inputPage(view: InputPageView): Page {
-  const { definition, complaint } = view;
-  const fields = view.inputs
-    .map(
-      (input) => `<label for="${input.name}">${escapeHtml(input.label)}</label>
-<input type="text" id="${input.name}" name="${input.name}" required autocomplete="off" spellcheck="false" maxlength="2048" placeholder="${escapeHtml(input.example)}" aria-describedby="${input.name}-help">
-<p class="help" id="${input.name}-help">${escapeHtml(input.help)}</p>`,
-    )
-    .join('');
+  const { definition } = view;
+  const fields = view.inputs.map((input) => field(input, view.complaint)).join('');
   return page(
     `Connect ${definition.label}`,
-    `<h1>Connect ${escapeHtml(definition.label)}</h1>${view.isStrange ? warning(definition) : ''}${asker(view.flow)}${complaint ? `<p class="bad-text" role="alert">${escapeHtml(complaint)}</p>` : ''}
+    `<h1>Connect ${escapeHtml(definition.label)}</h1>${view.isStrange ? warning(definition) : ''}${asker(view.flow)}
 <form method="post" action="${escapeHtml(view.action)}">${fields}<button type="submit">Continue</button></form>${view.isStrange ? UNEXPECTED : ''}`,
     view.targets,
   );
+}
+
+function field({ name, label, help, example }: InputDefinition, complaint: InputComplaint | undefined): string {
+  const wrong = complaint?.input === name ? complaint : undefined;
+  const told = wrong ? `${name}-wrong ${name}-help` : `${name}-help`;
+  return `<label for="${name}">${escapeHtml(label)}</label>
+<input type="text" id="${name}" name="${name}" value="${escapeHtml(wrong?.typed ?? '')}" required autocomplete="off" autocapitalize="none" spellcheck="false" maxlength="2048" placeholder="${escapeHtml(example)}" aria-describedby="${told}"${wrong ? ' aria-invalid="true"' : ''}>
+${wrong ? `<p class="bad-text" id="${name}-wrong" role="alert">${escapeHtml(wrong.text)}</p>\n` : ''}<p class="help" id="${name}-help">${escapeHtml(help)}</p>`;
 }
 
 /** What the confirm page shows. */

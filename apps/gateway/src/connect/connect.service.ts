@@ -11,7 +11,7 @@ import { flowEvent } from './flow-event';
 import { countStart } from './flow-metrics';
 import { FlowOpeningService } from './flow-opening.service';
 import { readInputs, type GivenInputs, type ReadInputs } from './provider-inputs';
-import { hashSecret, newSecret } from './secrets';
+import { hashSecret, newSecret } from '../http/secrets';
 import { WebhookConnectService } from './webhook-connect.service';
 
 /** A connect as a caller orders it. */

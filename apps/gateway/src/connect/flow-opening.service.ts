@@ -5,7 +5,7 @@ import { callbackUrl, type FlowId, type OrgId } from '@hub/domain';
 import { buildAuthorizationRequest, type RegisteredProvider } from '@hub/providers';
 import { Inject, Injectable } from '@nestjs/common';
 import { FlowSecretsService } from './flow-secrets.service';
-import { hashSecret, newSecret } from './secrets';
+import { hashSecret, newSecret } from '../http/secrets';
 
 /** A flow that is ready for its provider. */
 export interface Opening {

@@ -1,7 +1,7 @@
 import { FlowRepository, type FlowWithSecrets } from '@hub/database';
 import { Injectable } from '@nestjs/common';
 import { LimitsService } from '../limits/limits.service';
-import { hashSecret, looksLikeSecret } from './secrets';
+import { hashSecret, looksLikeSecret } from '../http/secrets';
 
 /** Flows by the address of their page, which is a secret: an address that nobody knows counts as a guess. */
 @Injectable()

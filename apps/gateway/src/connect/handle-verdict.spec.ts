@@ -1,6 +1,6 @@
 import type { FlowStatus } from '@hub/domain';
 import { judgeHandle } from './handle-verdict';
-import { hashSecret, newSecret } from './secrets';
+import { hashSecret, newSecret } from '../http/secrets';
 
 const HANDLE = newSecret();
 const NOW = new Date('2026-01-01T00:00:00Z');

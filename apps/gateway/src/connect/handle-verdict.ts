@@ -1,6 +1,6 @@
 import type { FlowWithSecrets } from '@hub/database';
 import type { FlowStatus, ProblemCode } from '@hub/domain';
-import { isSecret } from './secrets';
+import { isSecret } from '../http/secrets';
 
 /** Who presents which handle. */
 export interface PresentedHandle {

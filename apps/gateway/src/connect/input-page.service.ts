@@ -5,7 +5,7 @@ import { ProviderRegistry, type RegisteredProvider } from '@hub/providers';
 import { Inject, Injectable } from '@nestjs/common';
 import { DenialsService } from '../callers/denials.service';
 import type { Page } from '../http/page';
-import { inputPage } from './connect-pages';
+import { inputPage, type InputComplaint } from './connect-pages';
 import { flowCookieName, spentCookie } from './flow-cookie';
 import { flowEvent } from './flow-event';
 import { countedCallback, type FlowOutcome } from './flow-metrics';
@@ -13,7 +13,7 @@ import { FlowOpeningService } from './flow-opening.service';
 import { FlowPagesService } from './flow-pages.service';
 import { ParkedCodeService } from './parked-code.service';
 import { normalised } from './provider-inputs';
-import { isSecret } from './secrets';
+import { isSecret } from '../http/secrets';
 import { WebhookConnectService } from './webhook-connect.service';
 import type { BrowserAnswer } from '../http/browser-reply';
 
@@ -57,18 +57,24 @@ export class InputPageService {
     const isStrange = this.isStrange(waiting, cookies);
     if (isStrange && this.config.connectUnbound === 'refuse') return this.refuse(waiting);
     const inputs: Record<string, string> = { ...flow.inputs };
-    try {
-      for (const input of provider.definition.inputs)
-        inputs[input.name] = normalised(input, textOf(fields[input.name]));
-    } catch (error) {
-      if (!(error instanceof HubError)) throw error;
-      this.denials.record({
-        name: error.code === 'webhook_host_not_allowed' ? 'webhook.rejected' : 'request.invalid',
-        orgId: flow.orgId,
-        provider: flow.provider,
-        address,
-      });
-      return this.page(pageSecret, waiting, isStrange, 422, error.message);
+    for (const input of provider.definition.inputs) {
+      const typed = textOf(fields[input.name]);
+      try {
+        inputs[input.name] = normalised(input, typed);
+      } catch (error) {
+        if (!(error instanceof HubError)) throw error;
+        this.denials.record({
+          name: error.code === 'webhook_host_not_allowed' ? 'webhook.rejected' : 'request.invalid',
+          orgId: flow.orgId,
+          provider: flow.provider,
+          address,
+        });
+        return this.page(pageSecret, waiting, isStrange, 422, {
+          input: input.name,
+          text: `This must be ${input.expected}.`,
+          ...(!input.secret && { typed }),
+        });
+      }
     }
     return provider.definition.authMode === 'webhook_url'
       ? this.storeWebhook(waiting, inputs['webhookUrl'] ?? '', isStrange)
@@ -141,7 +147,7 @@ export class InputPageService {
     { flow, provider }: Waiting,
     isStrange: boolean,
     status: 200 | 422,
-    complaint?: string,
+    complaint?: InputComplaint,
   ): InputAnswer {
     const view = {
       flow,
@@ -155,23 +161,18 @@ export class InputPageService {
     return { kind: 'page', page: inputPage(view), status };
   }
 
-  /** Origins that the form's redirects may lead to: the provider's authorize page, or the return URL. */
+  /** Where the form leads to: the provider's authorize page where there is one, and the return URL. */
   private targets(flow: FlowWithSecrets, provider: RegisteredProvider): string[] {
     const { definition } = provider;
-    if (definition.authMode === 'webhook_url') return [new URL(flow.returnUrl).origin];
-    return definition.inputs.map((input) => authorizeOrigin(provider, input.name, input.example));
+    if (definition.authMode === 'webhook_url') return [flow.returnUrl];
+    const examples = Object.fromEntries(definition.inputs.map(({ name, example }) => [name, example]));
+    return [provider.endpointsFor(examples).authorizeUrl, flow.returnUrl];
   }
 }
 
 interface Waiting {
   readonly flow: FlowWithSecrets;
   readonly provider: RegisteredProvider;
-}
-
-/** The origin of a templated authorize URL, its first label a wildcard if the input stands there (CSP host sources know `*.`). */
-function authorizeOrigin(provider: RegisteredProvider, name: string, example: string): string {
-  const url = new URL(provider.endpointsFor({ [name]: example }).authorizeUrl);
-  return url.host === example ? `${url.protocol}//*.${example.split('.').slice(1).join('.')}` : url.origin;
 }
 
 function textOf(value: unknown): string {

@@ -9,7 +9,7 @@ import type { SpendableCode } from './completion.service';
 import { flowCookie } from './flow-cookie';
 import { flowEvent } from './flow-event';
 import { FlowSecretsService } from './flow-secrets.service';
-import { hashSecret, newSecret } from './secrets';
+import { hashSecret, newSecret } from '../http/secrets';
 
 /** What came of taking a parked code up again. */
 export type Reopened =

@@ -1,12 +1,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ProblemCode } from '@hub/domain';
 import type { Caller } from '../callers/caller';
+import type { BrowserSession } from '../console-session/browser-session';
 import type { RouteSpec } from './route';
 
 /** A request with what the hub's checks have put on it. */
 export interface HubRequest extends FastifyRequest {
   /** There on routes with a scope. */
   caller?: Caller;
+  /** There where the caller is a browser that is signed in to the console. */
+  session?: BrowserSession;
   /** When it arrived, by `performance.now()`. */
   arrivedMs?: number;
   /** The problem that it was answered with, if it was. */

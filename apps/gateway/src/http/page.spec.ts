@@ -32,10 +32,10 @@ describe('a page', () => {
     expect(policyOf(made)).toContain(`'sha256-${createHash('sha256').update(style).digest('base64')}'`);
   });
 
-  it('names where its form may end', () => {
-    expect(policyOf(page('Title', '', ['https://a.example', 'https://b.example']))).toContain(
-      "form-action 'self' https://a.example https://b.example;",
-    );
+  it('lets its form lead on over any site, without TLS only where it leads to one', () => {
+    const at = (...targets: string[]): string => policyOf(page('Title', '', targets));
+    expect(at('https://a.example/x', 'https://b.example')).toContain("; form-action 'self' https:; ");
+    expect(at('http://localhost:3000/integrations')).toContain("; form-action 'self' https: http:; ");
   });
 
   it('escapes its title', () => {

@@ -8,20 +8,21 @@ export interface Page {
 }
 
 const STYLE = `
-:root { color-scheme: light dark; --line: #8886; --soft: #8882; --accent: #2457d6; --bad: #b3261e; --good: #1b6e3c; }
+:root { color-scheme: light dark; --line: #8886; --edge: #808080; --soft: #8882; --accent: #2457d6; --bad: #b3261e; --good: #1b6e3c; }
 @media (prefers-color-scheme: dark) { :root { --accent: #9db8ff; --bad: #ffb4ab; --good: #8fd6a8; } }
 * { box-sizing: border-box; }
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 44rem; padding: 2rem 1rem; }
+body { font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 44rem; padding: 2rem 1rem; overflow-wrap: anywhere; background: Canvas; color: CanvasText; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 1rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: 1rem 0; }
-dt { opacity: .75; } dd { margin: 0; overflow-wrap: anywhere; }
+dt { opacity: .75; overflow-wrap: normal; } dd { margin: 0; }
 form { margin: 1.5rem 0; } label { display: block; font-weight: 600; }
-input[type=text] { font: inherit; width: 100%; padding: .5rem .75rem; margin: .25rem 0; border: 1px solid var(--line); border-radius: .5rem; background: transparent; color: inherit; }
+input[type=text] { font: inherit; width: 100%; padding: .5rem .75rem; margin: .25rem 0; border: 1px solid var(--edge); border-radius: .5rem; background: transparent; color: inherit; }
+input[aria-invalid] { border-color: var(--bad); }
 button { font: inherit; font-weight: 600; padding: .6rem 1.2rem; border: 0; border-radius: .5rem; background: var(--accent); color: Canvas; cursor: pointer; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .note { padding: .75rem 1rem; border: 1px solid var(--line); border-left: .3rem solid var(--line); border-radius: .5rem; margin: 0 0 1.5rem; }
 .note.good { border-left-color: var(--good); } .note.bad { border-left-color: var(--bad); }
-.help { opacity: .8; font-size: .9rem; margin: .25rem 0 1rem; } .bad-text { color: var(--bad); font-weight: 600; }
+.help { opacity: .8; font-size: .9rem; margin: .25rem 0 1rem; } .bad-text { color: var(--bad); font-weight: 600; margin: .25rem 0; }
 ul.cards { list-style: none; padding: 0; display: grid; gap: .75rem; } ul.cards li { border: 1px solid var(--line); border-radius: .75rem; padding: .75rem 1rem; }
 .status { float: right; font-size: .9rem; } code { background: var(--soft); padding: .1rem .3rem; border-radius: .25rem; overflow-wrap: anywhere; }
 `;
@@ -30,10 +31,13 @@ const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 /**
  * @param title  of the document
  * @param body   trusted HTML: whatever comes from outside has been through {@link escapeHtml}
- * @param formTargets origins that a form on this page may end at after its redirects (browsers check them too)
+ * @param formTargets addresses that a form on this page leads on to. Chrome holds every redirect after a form against its
+ *        policy, those of providers and products too, of which nobody knows where they lead (Shopify's to
+ *        admin.shopify.com, a product's to its sign-in): so their schemes are allowed, and not their origins alone
  */
 export function page(title: string, body: string, formTargets: readonly string[] = []): Page {
-  const formAction = formTargets.length === 0 ? "'none'" : ["'self'", ...formTargets].join(' ');
+  const schemes = new Set(['https:', ...formTargets.map((target) => new URL(target).protocol)]);
+  const formAction = formTargets.length === 0 ? "'none'" : ["'self'", ...schemes].join(' ');
   return {
     html: `<!doctype html>
 <html lang="en">

@@ -9,7 +9,7 @@ import { addressKey, keyHash } from './limit-key';
 import { Limiter, type Exceeded } from './limiter';
 
 /** Secrets that somebody may try to guess; each kind is counted apart. */
-export type Guess = 'link' | 'bearer';
+export type Guess = 'link' | 'bearer' | 'session';
 
 /** A caller's requests are counted in Redis by the hundredth of its limit, so that a token read seldom waits for Redis. */
 const CALLER_SLICES = 100;
@@ -84,7 +84,7 @@ export class LimitsService {
 }
 
 const DETAILS: Readonly<Record<keyof LimitsConfig, string>> = {
-  guesses: 'Too many links or tokens that are not valid came from this address.',
+  guesses: 'Too many links, tokens or sessions that are not valid came from this address.',
   address: 'Too many requests came from this address.',
   connects: 'This caller starts too many connects.',
   caller: 'This caller sends too many requests.',

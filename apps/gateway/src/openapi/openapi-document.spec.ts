@@ -41,8 +41,10 @@ describe('the OpenAPI document', () => {
   it('tells where the hub is, and how callers prove who they are', () => {
     expect(at([], 'openapi')).toBe('3.1.0');
     expect(at([], 'servers')).toEqual([{ url: 'https://hub.example' }]);
-    expect(at([], 'components', 'securitySchemes')).toEqual({
+    expect(at([], 'components', 'securitySchemes')).toMatchObject({
       bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+      session: { type: 'apiKey', in: 'cookie', name: '__Host-hub_session' },
+      csrf: { type: 'apiKey', in: 'header', name: 'X-CSRF-Token' },
     });
   });
 
@@ -50,13 +52,23 @@ describe('the OpenAPI document', () => {
     expect(at([readThing], 'paths', '/things/{provider}', 'get')).toMatchObject({
       operationId: 'getThingsProvider',
       summary: 'One thing',
-      security: [{ bearer: [] }],
+      security: [{ bearer: [] }, { session: [] }],
       description: 'Needs the scope `integrations:read`.',
       parameters: [
         { name: 'provider', in: 'path', required: true },
         { name: 'depth', in: 'query', required: false, description: 'how deep' },
       ],
     });
+  });
+
+  it('asks of a session a proof as well where something is changed, and of no route more than it takes', () => {
+    const securityOf = (route: RouteSpec) => at([route], 'paths', '/things', 'post', 'security');
+    expect(securityOf(makeThing)).toEqual([{ bearer: [] }, { session: [], csrf: [] }]);
+    expect(securityOf({ ...makeThing, caller: 'bearer' })).toEqual([{ bearer: [] }]);
+    expect(securityOf({ ...makeThing, scope: null, caller: 'session' })).toEqual([{ session: [], csrf: [] }]);
+    expect(securityOf({ ...makeThing, scope: null })).toBeUndefined();
+    const responses = at([{ ...makeThing, scope: null, caller: 'session' }], 'paths', '/things', 'post', 'responses');
+    expect(Object.keys(responses as Json)).toEqual(expect.arrayContaining(['401', '403']));
   });
 
   it('keeps several methods of one path together', () => {
@@ -72,7 +84,7 @@ describe('the OpenAPI document', () => {
       at(routes, 'paths', path, method, 'responses', '200', 'content', 'application/json', 'schema');
     expect(answer('/things/{provider}', 'get')).toEqual(reference);
     expect(answer('/things', 'post')).toMatchObject({ properties: { things: { items: reference } } });
-    expect(JSON.stringify(openApiDocument(routes, ''))).not.toContain('$defs');
+    expect(JSON.stringify(openApiDocument(routes, 'https://hub.example'))).not.toContain('$defs');
   });
 
   it('names the problems that every route of its kind has, and its own', () => {
@@ -93,6 +105,29 @@ describe('the OpenAPI document', () => {
     });
     const statuses = Object.keys(at([makeThing], 'paths', '/things', 'post', 'responses') as Json);
     expect(statuses).toEqual(expect.arrayContaining(['400', '413', '415', '422']));
+  });
+
+  it('tells of a WebSocket what follows the upgrade', () => {
+    const message = z.strictObject({ seq: z.int(), thing }).meta({ id: 'Message' });
+    const follow = defineRoute({
+      method: 'GET',
+      path: '/live',
+      summary: 'News',
+      scope: 'integrations:read',
+      kind: 'api',
+      socket: { protocol: 'things.v1', messages: message, closes: { 4000: 'enough' } },
+      answers: { 101: { description: 'It is open.' } },
+    });
+    const operation = at([follow], 'paths', '/live', 'get') as Json;
+    expect(operation['x-websocket']).toEqual({
+      subprotocol: 'things.v1',
+      messages: { $ref: '#/components/schemas/Message' },
+      closes: { 4000: 'enough' },
+    });
+    expect(operation['description']).toMatch(/^Needs the scope `integrations:read`\. Speaks WebSocket .*`things\.v1`/);
+    expect(Object.keys(operation['responses'] as Json)).toEqual(expect.arrayContaining(['101', '403', '422', '426']));
+    expect(Object.keys(at([follow], 'components', 'schemas') as Json)).toEqual(['Problem', 'Message', 'Thing']);
+    expect(JSON.stringify(operation)).not.toContain('$defs');
   });
 
   it('answers people with pages, and keeps what a route says of itself', () => {

@@ -1,6 +1,7 @@
-import { PROBLEMS, type ProblemCode } from '@hub/domain';
+import { PROBLEMS, type CallerScope, type ProblemCode } from '@hub/domain';
 import { z } from 'zod';
-import type { RouteSpec } from '../http/route';
+import { sessionCookieName } from '../console-session/session-cookie';
+import type { RouteSpec, SocketSpec } from '../http/route';
 
 /** A part of an OpenAPI document. */
 export type Json = { readonly [key: string]: unknown };
@@ -51,7 +52,21 @@ export function openApiDocument(routes: readonly RouteSpec[], publicUrl: string)
     servers: [{ url: publicUrl }],
     paths,
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: sessionCookieName(publicUrl),
+          description: "The page's own cookie; it is taken where no Authorization is there, from the hub's own origin.",
+        },
+        csrf: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'X-CSRF-Token',
+          description: 'csrfToken of GET /functions/v1/integrations-session.',
+        },
+      },
       schemas: { Problem: PROBLEM_SCHEMA, ...namedSchemas(routes) },
     },
   };
@@ -61,13 +76,42 @@ function operation(route: RouteSpec): Json {
   return {
     operationId: operationId(route),
     summary: route.summary,
-    ...(route.scope !== null && { security: [{ bearer: [] }], description: `Needs the scope \`${route.scope}\`.` }),
+    ...(isForCallers(route) && { security: security(route) }),
+    ...(route.scope !== null && { description: description(route, route.scope) }),
+    ...(route.socket && { 'x-websocket': socketPart(route.socket) }),
     parameters: [...pathParameters(route), ...queryParameters(route)],
     ...(route.body && {
       requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
     }),
     responses: { ...answers(route), ...problems(route) },
   };
+}
+
+function isForCallers({ scope, caller }: RouteSpec): boolean {
+  return scope !== null || caller === 'session';
+}
+
+/** Any of these: a bearer token, or a browser's session, with a proof where something is changed. */
+function security({ method, caller }: RouteSpec): Json[] {
+  const session = method === 'GET' ? { session: [] } : { session: [], csrf: [] };
+  if (caller === 'session') return [session];
+  return caller === 'bearer' ? [{ bearer: [] }] : [{ bearer: [] }, session];
+}
+
+function description({ socket }: RouteSpec, scope: CallerScope): string {
+  const needs = `Needs the scope \`${scope}\`.`;
+  if (!socket) return needs;
+  return [
+    `${needs} Speaks WebSocket (RFC 6455): a GET with \`Upgrade: websocket\`, refused by an HTTP answer like every other.`,
+    `Pages, which can set no header, offer the subprotocols \`${socket.protocol}\` and \`bearer.<JWT>\`; the answer picks \`${socket.protocol}\`.`,
+    'A page of another origin than those of the hub and of the allowed return URLs is refused.',
+    '`x-websocket` has the messages, and the codes by which the hub closes.',
+  ].join(' ');
+}
+
+/** OpenAPI has no words for what follows an upgrade, and lets others be added (§4.9, *Specification Extensions*). */
+function socketPart({ protocol, messages, closes }: SocketSpec): Json {
+  return { subprotocol: protocol, messages: jsonSchema(messages, 'output'), closes };
 }
 
 function operationId({ method, path }: RouteSpec): string {
@@ -112,7 +156,7 @@ function answers(route: RouteSpec): Json {
 function problems(route: RouteSpec): Json {
   if (route.kind === 'page') return errorPages(route);
   const usual: ProblemCode[] = [
-    ...(route.scope === null ? [] : (['unauthorized', 'forbidden', 'provider_unavailable'] as const)),
+    ...(isForCallers(route) ? (['unauthorized', 'forbidden', 'provider_unavailable'] as const) : []),
     ...(route.path.includes(':provider') ? (['unknown_provider'] as const) : []),
     ...(route.limit === 'off' ? [] : (['rate_limited'] as const)),
     'invalid_request', // a route that takes no parameters and no body refuses them
@@ -135,7 +179,8 @@ function problems(route: RouteSpec): Json {
 }
 
 /** Also where no body is taken, one may be sent. */
-function invalidRequestStatuses({ method }: RouteSpec): number[] {
+function invalidRequestStatuses({ method, socket }: RouteSpec): number[] {
+  if (socket) return [400, 422, 426];
   return method === 'GET' ? [400, 422] : [400, 413, 415, 422];
 }
 
@@ -154,7 +199,10 @@ function errorPages({ method, path, answers: usual }: RouteSpec): Json {
 
 /** Every schema that has a name of its own (zod's `meta({ id })`), to be told once. */
 function namedSchemas(routes: readonly RouteSpec[]): Json {
-  const schemas = routes.flatMap((route) => Object.values(route.answers).flatMap(({ schema }) => schema ?? []));
+  const schemas = routes.flatMap(({ answers, socket }) => [
+    ...Object.values(answers).flatMap(({ schema }) => schema ?? []),
+    ...(socket ? [socket.messages] : []),
+  ]);
   return Object.assign({}, ...schemas.map((schema) => rawSchema(schema, 'output').$defs)) as Json;
 }
 

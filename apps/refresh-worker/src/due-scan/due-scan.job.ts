@@ -1,5 +1,5 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
-import { DueRepository, FlowRepository, type DueWork } from '@hub/database';
+import { ConsoleSessionRepository, DueRepository, FlowRepository, type DueWork } from '@hub/database';
 import type { Actor } from '@hub/domain';
 import { JobProducer, RefreshScanScheduler } from '@hub/queues';
 import { HubLogger, inSpan, schedulerStarted, schedulerSucceeded } from '@hub/telemetry';
@@ -14,7 +14,7 @@ const WORKER: Actor = { type: 'worker', id: 'refresh-worker' };
 /**
  * The scan of every few minutes: it gives each refresh that falls due before the scan after next its exact delayed job,
  * where that one is lost or was never made. No token's life hangs on it: the overdue watch stands behind. It also ends the
- * connects that nobody has finished, so that what they keep sealed is gone.
+ * connects that nobody has finished, so that what they keep sealed is gone, and removes the console's sessions that are over.
  */
 @Injectable()
 export class DueScanJob {
@@ -22,6 +22,7 @@ export class DueScanJob {
     @Inject(HUB_CONFIG) private readonly config: HubConfig,
     private readonly due: DueRepository,
     private readonly flows: FlowRepository,
+    private readonly consoleSessions: ConsoleSessionRepository,
     private readonly jobs: JobProducer,
     private readonly scheduler: RefreshScanScheduler,
     private readonly logger: HubLogger,
@@ -47,7 +48,7 @@ export class DueScanJob {
     const startedMs = performance.now();
     const scheduled = await this.scheduleDue();
     const abandoned = await this.abandonFlows();
-    const swept = await this.due.sweepFlows();
+    const swept = (await this.due.sweepFlows()) + (await this.consoleSessions.sweep());
     schedulerSucceeded('refresh-scan');
     const duration_ms = Math.round(performance.now() - startedMs);
     this.logger.info('hub.scheduler.completed', {

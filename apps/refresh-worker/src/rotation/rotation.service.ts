@@ -128,7 +128,6 @@ export class RotationService {
       const anew = await this.sealedAnew(orgId, cells);
       unopened += cells.length - anew.length;
       await this.rotations.reseal(orgId, anew);
-      if (cells.length < BATCH) return unopened;
       await sleep(PAUSE_MS);
     }
   }

@@ -6,10 +6,10 @@ import { escapeHtml, type WireAnswer } from '../../../../libs/providers/src/sand
 export const FIELDS = { account: 'account', granted: 'granted', shown: 'granted_shown', decision: 'decision' } as const;
 
 const STYLE = `
-:root { color-scheme: light dark; --paper: #fff; --ground: #eef0f3; --ink: #1c2127; --quiet: #5a6472; --line: #c5ccd6;
+:root { color-scheme: light dark; --paper: #fff; --ground: #eef0f3; --ink: #1c2127; --quiet: #5a6472; --line: #c5ccd6; --edge: #7c8694;
   --accent: #1a5fd0; --on-accent: #fff; --note: #fff4d6; --note-ink: #5b4300 }
 @media (prefers-color-scheme: dark) { :root { --paper: #1d2127; --ground: #121519; --ink: #eceff3; --quiet: #a4aebb;
-  --line: #49525f; --accent: #8ab4ff; --on-accent: #0d1b33; --note: #3d3310; --note-ink: #ffe7a3 } }
+  --line: #49525f; --edge: #8590a0; --accent: #8ab4ff; --on-accent: #0d1b33; --note: #3d3310; --note-ink: #ffe7a3 } }
 * { box-sizing: border-box }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem; background: var(--ground);
   color: var(--ink); font: 1rem/1.5 system-ui, sans-serif }
@@ -22,7 +22,7 @@ p { margin: 0 0 1rem; color: var(--quiet) }
 .to { overflow-wrap: anywhere }
 label.name { display: block; font-weight: 600; margin-bottom: .25rem }
 input[type=text] { width: 100%; padding: .55rem .7rem; font: inherit; color: inherit; background: var(--paper);
-  border: 1px solid var(--line); border-radius: .4rem }
+  border: 1px solid var(--edge); border-radius: .4rem }
 fieldset { margin: 1.25rem 0 0; padding: .5rem .9rem .7rem; border: 1px solid var(--line); border-radius: .4rem }
 legend { padding: 0 .3rem; font-weight: 600 }
 fieldset label { display: flex; gap: .6rem; align-items: baseline; padding: .2rem 0; overflow-wrap: anywhere }

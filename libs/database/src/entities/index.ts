@@ -1,4 +1,5 @@
 import { AuditCheckpointEntity, AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
+import { ConsoleLinkEntity, ConsoleSessionEntity } from './console-session.entity';
 import { DataKeyEntity } from './data-key.entity';
 import { DeliveryEntity, DeliverySettingsEntity } from './delivery.entity';
 import { FlowEntity } from './flow.entity';
@@ -13,6 +14,8 @@ export {
   AuditCheckpointEntity,
   AuditEventEntity,
   AuditHeadEntity,
+  ConsoleLinkEntity,
+  ConsoleSessionEntity,
   DataKeyEntity,
   DeliveryEntity,
   DeliverySettingsEntity,
@@ -30,6 +33,8 @@ export const ENTITIES = [
   AuditCheckpointEntity,
   AuditEventEntity,
   AuditHeadEntity,
+  ConsoleLinkEntity,
+  ConsoleSessionEntity,
   DataKeyEntity,
   DeliveryEntity,
   DeliverySettingsEntity,

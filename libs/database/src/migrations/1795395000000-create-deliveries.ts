@@ -38,6 +38,8 @@ export class CreateDeliveries1795395000000 implements MigrationInterface {
         created_at timestamptz not null default now(),
         constraint deliveries_once unique (org_id, integration_id, event_id)
       );
+      -- so that the key that a value names is read without the rest of it
+      alter table public.deliveries alter column data set storage external;
       create index deliveries_log on public.deliveries (org_id, provider, created_at, id);
       create index deliveries_due on public.deliveries (next_attempt_at) where next_attempt_at is not null;
       create index deliveries_pending on public.deliveries (integration_id, next_attempt_at) where state = 'pending';

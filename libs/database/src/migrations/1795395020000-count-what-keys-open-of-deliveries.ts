@@ -5,7 +5,7 @@ export class CountWhatKeysOpenOfDeliveries1795395020000 implements MigrationInte
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(
       replaced(`
-          union all select 'deliveries.data', d.data from public.deliveries d
+          union all select 'deliveries.data', substr(d.data, 1, 64) from public.deliveries d
           union all select v.place, v.sealed from public.delivery_settings w
             cross join lateral (values ('delivery_settings.secret', w.secret), ('delivery_settings.previous_secret', w.previous_secret)) v (place, sealed)`),
     );

@@ -44,6 +44,8 @@ import { ReadFleetFigures1795394000000 } from './1795394000000-read-fleet-figure
 import { CreateDeliveries1795395000000 } from './1795395000000-create-deliveries';
 import { CancelDeliveries1795395010000 } from './1795395010000-cancel-deliveries';
 import { CountWhatKeysOpenOfDeliveries1795395020000 } from './1795395020000-count-what-keys-open-of-deliveries';
+import { FollowEvents1795395100000 } from './1795395100000-follow-events';
+import { CreateConsoleSessions1795395200000 } from './1795395200000-create-console-sessions';
 import { ReadDeliveryFigures1795395400000 } from './1795395400000-read-delivery-figures';
 
 /** In the order in which they run. */
@@ -94,5 +96,7 @@ export const MIGRATIONS = [
   CreateDeliveries1795395000000,
   CancelDeliveries1795395010000,
   CountWhatKeysOpenOfDeliveries1795395020000,
+  FollowEvents1795395100000,
+  CreateConsoleSessions1795395200000,
   ReadDeliveryFigures1795395400000,
 ];

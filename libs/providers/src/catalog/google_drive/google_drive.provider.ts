@@ -9,6 +9,7 @@ import { identify, readDrive } from './google_drive.metadata';
 export const provider = defineProvider({
   id: 'google_drive',
   label: 'Google Drive',
+  mark: { path: 'M12 4l9.2 16H2.8zM12 9.2L7.9 16.5h8.2z', colour: '#1a63c4' },
   docsUrl: 'https://developers.google.com/identity/protocols/oauth2/web-server',
   authMode: 'oauth2',
   credentialPrefix: 'GOOGLE',

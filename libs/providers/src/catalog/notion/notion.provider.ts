@@ -14,6 +14,7 @@ const VERSION_HEADER = { 'notion-version': NOTION_VERSION };
 export const provider = defineProvider({
   id: 'notion',
   label: 'Notion',
+  mark: { path: 'M6 5h3.2l5.8 8.8V5h3v14h-3.2L9 10.2V19H6z', colour: '#3a3a37' },
   docsUrl: 'https://developers.notion.com/docs/authorization',
   authMode: 'oauth2',
   credentialPrefix: 'NOTION',

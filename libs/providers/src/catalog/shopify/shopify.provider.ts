@@ -10,6 +10,10 @@ import { normaliseShop, normaliseShopifyScopes, verifyShopifyCallback } from './
 export const provider = defineProvider({
   id: 'shopify',
   label: 'Shopify',
+  mark: {
+    path: 'M6 8h12l1.2 12H4.8zM8.6 8V7.4a3.4 3.4 0 0 1 6.8 0V8h-1.7v-.6a1.7 1.7 0 0 0-3.4 0V8z',
+    colour: '#4a7328',
+  },
   docsUrl: 'https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens/authorization-code-grant',
   authMode: 'oauth2',
   credentialPrefix: 'SHOPIFY',

@@ -24,6 +24,7 @@ const PACE_OF_OLD_URL = { burst: 100, everyMs: 334 };
 export const provider = defineProvider({
   id: 'zapier',
   label: 'Zapier',
+  mark: { path: 'M13.6 3L5 13.8h5.4L9.4 21 19 9.6h-6.2z', colour: '#c2410c' },
   docsUrl: 'https://help.zapier.com/hc/en-us/articles/8496288690317-Trigger-Zaps-from-webhooks',
   authMode: 'webhook_url',
   credentialPrefix: null,

@@ -1,0 +1,110 @@
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
+import { useRef } from 'react';
+import { counted } from '../look/amounts';
+import { Moment } from '../look/moment';
+import { ProblemNote } from '../look/problem-note';
+import { change, read } from '../wire/hub-api.client';
+import type { DeadLetter, DeadLetterPage, ProviderCard } from '../wire/wire';
+import { letterWords, reasonWords } from './letter-words';
+
+const KEY = ['dead-letters'] as const;
+
+/** Which letters are tried again: one by its id, or all. */
+type Replay = { readonly id: string } | 'all';
+
+/** Jobs that ran out of tries, and how to start them again. */
+export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] }) {
+  const client = useQueryClient();
+  const heading = useRef<HTMLHeadingElement>(null);
+  const list = useInfiniteQuery({
+    queryKey: KEY,
+    queryFn: ({ pageParam, signal }) =>
+      read<DeadLetterPage>(
+        `/integrations/dead-letters?limit=50${pageParam === null ? '' : `&cursor=${encodeURIComponent(pageParam)}`}`,
+        signal,
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: ({ nextCursor }) => nextCursor,
+    refetchInterval: 60_000,
+  });
+  const replay = useMutation({
+    mutationFn: (what: Replay) =>
+      what === 'all'
+        ? change<{ replayed: number }>('POST', '/integrations/dead-letters/replay', {})
+        : change<{ replayed: number }>('POST', `/integrations/dead-letters/${what.id}/replay`),
+    onSettled: () => {
+      heading.current?.focus(); // the line with its button may go
+      return client.invalidateQueries({ queryKey: KEY });
+    },
+  });
+  const letters = list.data?.pages.flatMap((page) => page.deadLetters);
+  const isOf = (letter: DeadLetter): boolean => {
+    const asked = replay.isPending ? replay.variables : undefined;
+    return asked === 'all' || (asked !== undefined && asked.id === letter.id);
+  };
+  return (
+    <section aria-labelledby="failed-jobs" aria-busy={list.isPending}>
+      <div className="section-head">
+        <h2 id="failed-jobs" ref={heading} tabIndex={-1}>
+          Failed jobs
+          {letters !== undefined && letters.length > 0 && ` (${letters.length}${list.hasNextPage ? '+' : ''})`}
+        </h2>
+        {letters !== undefined && letters.length > 1 && (
+          <button
+            type="button"
+            aria-disabled={replay.isPending}
+            onClick={() => replay.isPending || replay.mutate('all')}
+          >
+            Try all again
+          </button>
+        )}
+      </div>
+      <p className="said" role="status">
+        {replay.isSuccess &&
+          `${counted(replay.data.body.replayed, 'job is', 'jobs are')} tried again now. What succeeds leaves this list.`}
+      </p>
+      {replay.isError && <ProblemNote error={replay.error} />}
+      {list.isError && letters === undefined && <ProblemNote error={list.error} />}
+      {letters?.length === 0 && <p className="blank">Nothing has run out of tries.</p>}
+      {letters !== undefined && letters.length > 0 && (
+        <ul className="letters">
+          {letters.map((letter) => (
+            <LetterLine key={letter.id} letter={letter} cards={cards} isBusy={isOf(letter)} onReplay={replay.mutate} />
+          ))}
+        </ul>
+      )}
+      {list.hasNextPage && (
+        <button type="button" onClick={() => list.isFetchingNextPage || void list.fetchNextPage()}>
+          Show more<span className="hidden"> failed jobs</span>
+        </button>
+      )}
+    </section>
+  );
+}
+
+function LetterLine(props: {
+  readonly letter: DeadLetter;
+  readonly cards: readonly ProviderCard[];
+  readonly isBusy: boolean;
+  readonly onReplay: (what: Replay) => void;
+}) {
+  const { letter, cards, isBusy, onReplay } = props;
+  const label = cards.find(({ provider }) => provider === letter.provider)?.label ?? letter.provider;
+  const words = letterWords(letter, label);
+  return (
+    <li>
+      <div>
+        <p>
+          <strong>{words}</strong>: {counted(letter.attempts, 'try', 'tries')}. {reasonWords(letter)}
+        </p>
+        <p className="soft">
+          First failed <Moment at={letter.firstFailedAt} />, last <Moment at={letter.lastFailedAt} />
+        </p>
+      </div>
+      <button type="button" aria-disabled={isBusy} onClick={() => isBusy || onReplay({ id: letter.id })}>
+        {isBusy ? 'Starting…' : 'Try again'}
+        <span className="hidden">: {words}</span>
+      </button>
+    </li>
+  );
+}

@@ -1,0 +1,10 @@
+import { DEAD_LETTER_KINDS } from '@hub/domain';
+import { letterWords, reasonWords } from './letter-words';
+
+it.each(DEAD_LETTER_KINDS)('says what a job of the kind %s was to do', (kind) => {
+  expect(letterWords({ kind }, 'Notion')).toMatch(/^[A-Z].*Notion$/);
+});
+
+it('says why it failed', () => {
+  expect(reasonWords({ reason: 'provider_unavailable' })).toBe('The provider cannot be reached just now.');
+});

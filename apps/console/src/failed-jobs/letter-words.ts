@@ -1,0 +1,19 @@
+import { problemWords, sentence } from '../outcome/problem-words';
+import type { DeadLetter } from '../wire/wire';
+
+const WORDS: Readonly<Record<DeadLetter['kind'], string>> = {
+  refresh: 'Refresh of {it}',
+  sync: 'Sync of {it}',
+  revocation: 'Giving the access back to {it}',
+  delivery: 'Delivery to {it}',
+};
+
+/** What the job was to do. @param label of its provider */
+export function letterWords({ kind }: Pick<DeadLetter, 'kind'>, label: string): string {
+  return (Object.hasOwn(WORDS, kind) ? WORDS[kind] : `${kind as string} of {it}`).replace('{it}', label);
+}
+
+/** Why it failed last, as a sentence. */
+export function reasonWords({ reason }: Pick<DeadLetter, 'reason'>): string {
+  return sentence(problemWords(reason).what);
+}

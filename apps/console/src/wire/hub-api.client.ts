@@ -1,0 +1,62 @@
+import { HubProblem, readProblem } from './problem';
+
+const API = '/functions/v1';
+/** Longer than the gateway waits for a worker (ten seconds), with room for a slow network. */
+const DEADLINE_MS = 25_000;
+
+/** What an answer brought. */
+export interface Answer<T> {
+  readonly status: number;
+  readonly body: T;
+}
+
+let csrfToken: string | null = null;
+
+/** What state-changing calls show beside the session's cookie. It lives in this page's memory alone. */
+export function keepCsrfToken(token: string | null): void {
+  csrfToken = token;
+}
+
+/** GET, by the session's cookie. @param path below `/functions/v1` @throws HubProblem */
+export async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await ask<T>('GET', path, undefined, signal)).body;
+}
+
+/** A call that changes something. @param path below `/functions/v1` @throws HubProblem */
+export function change<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<Answer<T>> {
+  return ask<T>(method, path, body);
+}
+
+async function ask<T>(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Answer<T>> {
+  const deadline = AbortSignal.timeout(DEADLINE_MS);
+  const headers = new Headers({ accept: 'application/json' });
+  if (body !== undefined) headers.set('content-type', 'application/json');
+  if (method !== 'GET' && csrfToken !== null) headers.set('x-csrf-token', csrfToken);
+  let response: Response;
+  try {
+    response = await fetch(API + path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: 'same-origin',
+      cache: 'no-store',
+      signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error; // whoever asked does not want to know any more
+    throw new HubProblem('unreachable', 0, 'The hub cannot be reached.');
+  }
+  const content = await jsonOf(response);
+  if (!response.ok) throw readProblem(response.status, content);
+  return { status: response.status, body: content as T };
+}
+
+/** @returns `undefined` for no body, and for one that is no JSON */
+async function jsonOf(response: Response): Promise<unknown> {
+  const text = await response.text().catch(() => '');
+  try {
+    return text === '' ? undefined : (JSON.parse(text) as unknown);
+  } catch {
+    return undefined;
+  }
+}
