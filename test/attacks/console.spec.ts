@@ -96,8 +96,7 @@ describe('a link into the console', () => {
       { 'sec-fetch-dest': 'image', 'sec-fetch-site': 'cross-site' },
       { 'sec-fetch-dest': 'iframe', 'sec-fetch-site': 'cross-site' },
     ];
-    for (const headers of ahead)
-      expect(await opened(url, person, headers)).toMatchObject({ status: 400, changed: [] });
+    for (const headers of ahead) expect(await opened(url, person, headers)).toMatchObject({ status: 400, changed: [] });
     expect((await hub.trail(caller)).map(({ name }) => name)).toEqual(['console.link_created']);
     const answer = await person.get(url, { 'sec-fetch-dest': 'document', 'sec-fetch-site': 'cross-site' });
     expect([answer.status, answer.headers.get('location')]).toEqual([303, `${hub.publicUrl}/integrations`]);
