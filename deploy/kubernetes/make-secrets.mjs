@@ -43,6 +43,7 @@ const logins = {
   gateway: { user: 'hub_gateway_app', password: password() },
   refreshWorker: { user: 'hub_refresh_worker_app', password: password() },
   syncWorker: { user: 'hub_sync_worker_app', password: password() },
+  deliveryWorker: { user: 'hub_delivery_worker_app', password: password() },
 };
 // the apps share what seals the tokens and the providers' credentials, and nothing else
 const shared = {
@@ -67,6 +68,7 @@ const items = [
   secret('hub-gateway', { ...databaseOf(logins.gateway), ...shared, 'auth-jwt-secret': values.dev ? password() : '' }),
   secret('hub-refresh-worker', { ...databaseOf(logins.refreshWorker), ...shared, 'audit-seal-key': key('s1') }),
   secret('hub-metadata-sync-worker', { ...databaseOf(logins.syncWorker), ...shared }),
+  secret('hub-delivery-worker', { ...databaseOf(logins.deliveryWorker), ...shared }),
 ];
 if (values.dev)
   items.push(

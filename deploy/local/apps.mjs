@@ -13,6 +13,7 @@ export const APPS = [
   { name: 'gateway', login: 'gateway', health: 'PORT', stopMs: 12_000 },
   { name: 'refresh-worker', login: 'refreshWorker', health: 'WORKER_HEALTH_PORT', stopMs: 25_000 },
   { name: 'metadata-sync-worker', login: 'syncWorker', health: 'WORKER_HEALTH_PORT', stopMs: 25_000 },
+  { name: 'delivery-worker', login: 'deliveryWorker', health: 'WORKER_HEALTH_PORT', stopMs: 25_000 },
 ];
 
 /** The compiled main file of an app. */

@@ -4,7 +4,7 @@ import { run } from './run.mjs';
 
 /**
  * @typedef {{ user: string, password: string }} Login
- * @typedef {{ gateway: Login, refreshWorker: Login, syncWorker: Login }} Logins
+ * @typedef {{ gateway: Login, refreshWorker: Login, syncWorker: Login, deliveryWorker: Login }} Logins
  */
 
 /**
@@ -35,5 +35,6 @@ export function loginsFor(adminUrl, passwords) {
     gateway: { user: name('gateway'), password: passwords.gateway },
     refreshWorker: { user: name('refresh_worker'), password: passwords.refreshWorker },
     syncWorker: { user: name('sync_worker'), password: passwords.syncWorker },
+    deliveryWorker: { user: name('delivery_worker'), password: passwords.deliveryWorker },
   };
 }

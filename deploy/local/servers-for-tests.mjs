@@ -79,6 +79,7 @@ export async function startTestServers({
       gateway: { user: 'hub_gateway_test', password: secret() },
       refreshWorker: { user: 'hub_refresh_worker_test', password: secret() },
       syncWorker: { user: 'hub_sync_worker_test', password: secret() },
+      deliveryWorker: { user: 'hub_delivery_worker_test', password: secret() },
     };
     const at = { port: postgresPort, password: passwords.postgres };
     await provision({ adminUrl: adminUrl({ ...at, database: TEMPLATE }), logins });

@@ -15,7 +15,7 @@ import { Refusal } from './refusal.mjs';
  * @property {string} AUDIT_SEAL_KEY seals the audit trail outside the database
  * @property {string} POSTGRES_PASSWORD of the superuser
  * @property {string} REDIS_PASSWORD
- * @property {{ gateway: string, refreshWorker: string, syncWorker: string }} DATABASE_PASSWORDS of the apps' logins
+ * @property {{ gateway: string, refreshWorker: string, syncWorker: string, deliveryWorker: string }} DATABASE_PASSWORDS of the apps' logins
  * @property {string[]} [DATABASES_WITH_LOGINS] databases from outside in which npm start has made the apps' logins
  * @property {number} [POSTGRES_PORT]
  * @property {number} [REDIS_PORT]
@@ -36,7 +36,12 @@ const MAKE = {
   AUDIT_SEAL_KEY: () => `local1:${randomBytes(32).toString('base64')}`,
   POSTGRES_PASSWORD: () => random(24),
   REDIS_PASSWORD: () => random(24),
-  DATABASE_PASSWORDS: () => ({ gateway: random(24), refreshWorker: random(24), syncWorker: random(24) }),
+  DATABASE_PASSWORDS: () => ({
+    gateway: random(24),
+    refreshWorker: random(24),
+    syncWorker: random(24),
+    deliveryWorker: random(24),
+  }),
   WORKER_HEALTH_PORTS: () => ({}),
 };
 

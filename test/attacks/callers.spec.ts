@@ -47,9 +47,12 @@ function byKey(header: Partial<JWTHeaderParameters> = {}, by: GenerateKeyPairRes
 }
 
 /** Shows a bearer. */
-async function shown(bearer: string): Promise<{ status: number; retryAfter: string | null; text: string }> {
+async function shown(
+  bearer: string,
+  address = anAddress(),
+): Promise<{ status: number; retryAfter: string | null; text: string }> {
   const answer = await fetch(`${hub.base}/functions/v1/integrations`, {
-    headers: { authorization: `Bearer ${bearer}`, 'x-forwarded-for': anAddress() },
+    headers: { authorization: `Bearer ${bearer}`, 'x-forwarded-for': address },
   });
   return { status: answer.status, retryAfter: answer.headers.get('retry-after'), text: await answer.text() };
 }
@@ -179,8 +182,9 @@ describe('an issuer that is not what it was', () => {
 
   it.each(Object.entries(CHANGES))(
     'and %s: who needs its keys comes back later, others go on',
-    async (_what, change) => {
+    async (what, change) => {
       issuer.instead = change();
+      const before = await stand.lastSystemSeq();
       try {
         await hub.restart('gateway');
         const bearer = await byKey({ kid: 'second' });
@@ -189,6 +193,10 @@ describe('an issuer that is not what it was', () => {
         expect(refused.status).toBe(503);
         expect(Number(refused.retryAfter)).toBeGreaterThanOrEqual(1);
         expect(JSON.parse(refused.text)).toMatchObject({ code: 'provider_unavailable' });
+        if (what === 'leads elsewhere') {
+          const { detail } = await stand.systemEvent('egress.blocked', before);
+          expect(detail).toEqual({ reason: 'redirect', answer: 'http_302', setting: 'AUTH_JWKS_URL' });
+        }
         const asked = issuer.asked;
         for (let made = 0; made < 5; made += 1) await shown(await bearerOf({ org: randomUUID() }));
         expect(issuer.asked).toBe(asked);
@@ -201,6 +209,33 @@ describe('an issuer that is not what it was', () => {
       }
     },
   );
+
+  it('slows whoever makes up names of keys while it is away, and nobody else', async () => {
+    await hub.restart('gateway', { RATE_LIMIT_GUESSES: '20/10m' });
+    const [good, madeUp] = await Promise.all([
+      byKey({ kid: 'second' }),
+      byKey({ kid: 'nobody' }, await generateKeyPair('RS256')),
+    ]);
+    expect((await shown(good)).status).toBe(200);
+    issuer.instead = (_request, response) => void response.writeHead(503).end();
+    try {
+      const address = anAddress();
+      await eventually(
+        'the issuer to be known as away',
+        async () => (await shown(madeUp)).status === 503 || undefined,
+        {
+          withinMs: 45_000,
+        },
+      );
+      const statuses: number[] = [];
+      for (let made = 0; made < 25; made += 1) statuses.push((await shown(madeUp, address)).status);
+      expect(statuses).toEqual([...Array(20).fill(503), ...Array(5).fill(429)]);
+      expect((await shown(good, address)).status).toBe(200);
+    } finally {
+      issuer.instead = undefined;
+      await hub.restart('gateway', { RATE_LIMIT_GUESSES: 'off' });
+    }
+  });
 
   it('was never followed to where it led', () => {
     expect(elsewhere.asked).toBe(0);

@@ -4,6 +4,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import { request } from 'node:http';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import path from 'node:path';
+import { ANYONES } from '../support/accounts';
 import { certificateFor } from '../support/certificate';
 import { ConnectProxy } from '../support/connect-proxy';
 import { parametersOf } from '../support/person';
@@ -150,7 +151,9 @@ async function reached(): Promise<{ host: string; address: string; port: number 
 }
 
 /** An endpoints file of the sandbox's own addresses, but for these. */
-async function endpointsWith(different: Partial<Record<OAuthName, Record<string, string>>>): Promise<string> {
+async function endpointsWith(
+  different: Partial<Record<OAuthName | 'zapier', Record<string, string>>>,
+): Promise<string> {
   const endpoints = JSON.parse(
     JSON.stringify(await hub.sandbox.endpoints()).replaceAll('//localhost:', '//127.0.0.1:'),
   ) as Record<string, Record<string, string>>;
@@ -277,6 +280,20 @@ describe('what is connected already', () => {
     expect(told.length).toBeGreaterThanOrEqual(2);
     for (const { detail } of told) expect(detail).toEqual({ reason: 'blocked_address' });
     expect((await caller.read('google_drive')).body.status).toBe('refresh_failing');
+    expect([visits, (await reached()).filter(({ host }) => host === 'inward.test')]).toEqual([0, []]);
+  });
+
+  it('is sent no event at an inward address, and the event is tried again', async () => {
+    const caller = hub.as();
+    await hub.connect(caller, ANYONES.zapier().order);
+    await named('inward.test', ['10.0.0.1']);
+    const file = await endpointsWith({ zapier: { apiBaseUrl: `https://inward.test:${port}` } });
+    await hub.restart('delivery-worker', { ...STRICT, PROVIDER_ENDPOINTS_FILE: file });
+    const body = { type: 'order.paid', data: {} };
+    await caller.request('POST', '/functions/v1/integrations/zapier/events', { body });
+    const { detail } = await hub.event(caller, 'delivery.failed', { provider: 'zapier' });
+    expect(detail).toMatchObject({ reason: 'blocked_address', deadLetter: false, status: null });
+    expect((await hub.event(caller, 'egress.blocked')).detail).toEqual({ reason: 'blocked_address' });
     expect([visits, (await reached()).filter(({ host }) => host === 'inward.test')]).toEqual([0, []]);
   });
 });

@@ -5,12 +5,19 @@ import { eventually } from '../support/eventually';
 import { OtlpReceiver, type ReceivedSpan } from '../support/otlp-receiver';
 import { Stack } from '../support/stack';
 
+const INSTANCE = 'pod-7';
 /** What the processes of the hub tell a collector. */
 let collector: OtlpReceiver;
 let hub: Stack;
 beforeAll(async () => {
   collector = await OtlpReceiver.start();
-  hub = await Stack.start({ env: collector.environment });
+  hub = await Stack.start({
+    env: {
+      ...collector.environment,
+      OTEL_LOGS_EXPORTER: 'otlp',
+      OTEL_RESOURCE_ATTRIBUTES: `service.instance.id=${INSTANCE}`,
+    },
+  });
 });
 afterAll(async () => {
   await hub.stop();
@@ -88,7 +95,30 @@ it('a refresh that its provider fails is an error in the job and in the call', a
   expect(job).toMatchObject({ isError: true, attributes: { 'error.type': 'provider_unavailable' } });
 });
 
-it('no span and no metric holds a token, a state, a code or a key', async () => {
+it('a record goes by OTLP with its trace, and does not stand on standard output as well', async () => {
+  const caller = hub.as();
+  const account = ANYONES.google_drive();
+  await hub.connect(caller, account.order, account.choices);
+  await hub.event(caller, 'sync.completed');
+  await caller.refresh('google_drive');
+  const record = await eventually('the record of the refresh', () =>
+    Promise.resolve(
+      collector.records.find(
+        ({ eventName, attributes }) => eventName === 'hub.refresh.succeeded' && attributes['org'] === caller.claims.org,
+      ),
+    ),
+  );
+  expect(record).toMatchObject({
+    service: 'hub-refresh-worker',
+    severity: 9,
+    attributes: { provider: 'google_drive' },
+  });
+  const job = await named('process token-refresh', ({ traceId }) => traceId === record.traceId);
+  expect(job.attributes['hub.org.id']).toBe(caller.claims.org);
+  expect(hub.process('refresh-worker').lines.join('\n')).not.toContain('hub.refresh.succeeded');
+});
+
+it('no span, no metric and no record holds a token, a state, a code or a key', async () => {
   const caller = hub.as();
   const account = ANYONES.notion();
   const person = hub.person();
@@ -109,6 +139,13 @@ it('health pages are not told of', () => {
   expect(
     collector.spans.filter(({ name, attributes }) => /health/.test(name + String(attributes['http.route']))),
   ).toEqual([]);
+});
+
+it('every series is of the instance that the operator names', async () => {
+  await eventually('exports of every app', () =>
+    Promise.resolve(new Set(collector.points.map(({ service }) => service)).size === 3),
+  );
+  expect(new Set(collector.points.map(({ instance }) => instance))).toEqual(new Set([INSTANCE]));
 });
 
 it('what the hub measures is declared, and its attributes have declared values', async () => {

@@ -10,6 +10,7 @@ export interface OwnDatabase {
   readonly gatewayUrl: string;
   readonly refreshWorkerUrl: string;
   readonly syncWorkerUrl: string;
+  readonly deliveryWorkerUrl: string;
   /** As the superuser. */
   readonly adminUrl: string;
   /** Runs SQL as the superuser, who sees and changes everything: for arranging, and for looking at what came of it. */
@@ -33,6 +34,7 @@ export async function cloneDatabase(): Promise<OwnDatabase> {
     gatewayUrl: database.urlFor('gateway'),
     refreshWorkerUrl: database.urlFor('refreshWorker'),
     syncWorkerUrl: database.urlFor('syncWorker'),
+    deliveryWorkerUrl: database.urlFor('deliveryWorker'),
     adminUrl: database.adminUrl,
     sql: (text, values) => database.rows(text, values),
     async as(login) {

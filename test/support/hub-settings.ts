@@ -20,6 +20,8 @@ export interface HubSettings {
   workerConfig(changed?: Record<string, string>): HubConfig;
   /** The configuration of the metadata sync worker, with some settings changed. */
   syncConfig(changed?: Record<string, string>): HubConfig;
+  /** The configuration of the delivery worker, with some settings changed. */
+  deliveryConfig(changed?: Record<string, string>): HubConfig;
   remove(): void;
 }
 
@@ -49,6 +51,8 @@ export function hubSettings(
     readConfig({ ...environment, ...more }, { providers: configurableProviders, callers: false });
   const syncConfig = (more: Record<string, string> = {}): HubConfig =>
     workerConfig({ DATABASE_URL: database.syncWorkerUrl, ...more });
+  const deliveryConfig = (more: Record<string, string> = {}): HubConfig =>
+    workerConfig({ DATABASE_URL: database.deliveryWorkerUrl, ...more });
   return {
     environment,
     spoolDir,
@@ -58,6 +62,7 @@ export function hubSettings(
     ),
     workerConfig,
     syncConfig,
+    deliveryConfig,
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

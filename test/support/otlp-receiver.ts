@@ -36,11 +36,22 @@ export interface ReceivedPoint {
   readonly count: number;
 }
 
+/** One record of the log, as OTLP brought it. */
+export interface ReceivedRecord {
+  readonly service: string;
+  readonly eventName: string;
+  readonly severity: number;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly attributes: Readonly<Record<string, Value>>;
+}
+
 /** A collector for tests: it takes OTLP over HTTP in JSON (`OTEL_EXPORTER_OTLP_PROTOCOL=http/json`), and keeps all of it. */
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
   /** Every point of every export, in their order. */
   readonly points: ReceivedPoint[] = [];
+  readonly records: ReceivedRecord[] = [];
   /** All that was sent, as it was sent. */
   readonly bodies: string[] = [];
 
@@ -74,6 +85,7 @@ export class OtlpReceiver {
       OTEL_METRIC_EXPORT_INTERVAL: '1000',
       OTEL_METRIC_EXPORT_TIMEOUT: '900',
       OTEL_BSP_SCHEDULE_DELAY: '200',
+      OTEL_BLRP_SCHEDULE_DELAY: '200',
     };
   }
 
@@ -92,7 +104,10 @@ export class OtlpReceiver {
 
   private take(body: string): void {
     this.bodies.push(body);
-    const { resourceSpans = [], resourceMetrics = [] } = JSON.parse(body) as OtlpBody;
+    const { resourceSpans = [], resourceMetrics = [], resourceLogs = [] } = JSON.parse(body) as OtlpBody;
+    for (const { resource, scopeLogs = [] } of resourceLogs)
+      for (const record of scopeLogs.flatMap(({ logRecords = [] }) => logRecords))
+        this.records.push(toRecord(record, resource));
     for (const { resource, scopeSpans = [] } of resourceSpans)
       for (const span of scopeSpans.flatMap(({ spans = [] }) => spans)) this.spans.push(toSpan(span, resource));
     for (const { resource, scopeMetrics = [] } of resourceMetrics)
@@ -111,6 +126,17 @@ interface OtlpBody {
     readonly resource?: OtlpResource;
     readonly scopeMetrics?: readonly { readonly metrics?: readonly OtlpMetric[] }[];
   }[];
+  readonly resourceLogs?: readonly {
+    readonly resource?: OtlpResource;
+    readonly scopeLogs?: readonly { readonly logRecords?: readonly OtlpRecord[] }[];
+  }[];
+}
+interface OtlpRecord {
+  readonly eventName?: string;
+  readonly severityNumber?: number;
+  readonly traceId?: string;
+  readonly spanId?: string;
+  readonly attributes?: readonly KeyValue[];
 }
 interface OtlpResource {
   readonly attributes?: readonly KeyValue[];
@@ -166,6 +192,17 @@ function toSpan(span: OtlpSpan, resource: OtlpResource = {}): ReceivedSpan {
     isError: span.status?.code === ERROR,
     attributes: valuesOf(span.attributes),
     links: span.links ?? [],
+  };
+}
+
+function toRecord(record: OtlpRecord, resource: OtlpResource = {}): ReceivedRecord {
+  return {
+    service: text(valuesOf(resource.attributes)['service.name']),
+    eventName: record.eventName ?? '',
+    severity: record.severityNumber ?? 0,
+    traceId: record.traceId ?? '',
+    spanId: record.spanId ?? '',
+    attributes: valuesOf(record.attributes),
   };
 }
 

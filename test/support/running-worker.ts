@@ -1,6 +1,10 @@
 import type { HubConfig } from '@hub/config';
 import type { JobOutcome, Work } from '@hub/queues';
 import { NestFactory } from '@nestjs/core';
+import { DeliveryWorkerModule } from '../../apps/delivery-worker/src/delivery-worker.module';
+import { DeliveryWorkerService } from '../../apps/delivery-worker/src/delivery-worker.service';
+import { DeliveryService } from '../../apps/delivery-worker/src/delivery/delivery.service';
+import { OutboxService } from '../../apps/delivery-worker/src/outbox/outbox.service';
 import { MetadataSyncWorkerModule } from '../../apps/metadata-sync-worker/src/metadata-sync-worker.module';
 import { MetadataSyncWorkerService } from '../../apps/metadata-sync-worker/src/metadata-sync-worker.service';
 import { SyncService } from '../../apps/metadata-sync-worker/src/sync/sync.service';
@@ -25,6 +29,14 @@ export interface RefreshWorkerInTest {
 /** A metadata sync worker in this process. */
 export interface SyncWorkerInTest {
   readonly syncs: SyncService;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A delivery worker in this process. */
+export interface DeliveryWorkerInTest {
+  readonly deliveries: DeliveryService;
+  readonly outbox: OutboxService;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -55,6 +67,23 @@ export async function syncWorker(config: HubConfig): Promise<SyncWorkerInTest> {
   const worker = context.get(MetadataSyncWorkerService);
   return {
     syncs: context.get(SyncService, { strict: false }),
+    start: () => worker.start(),
+    stop: async () => {
+      await worker.drain();
+      await context.close();
+    },
+  };
+}
+
+export async function deliveryWorker(config: HubConfig): Promise<DeliveryWorkerInTest> {
+  const context = await NestFactory.createApplicationContext(DeliveryWorkerModule.of(config), {
+    logger: false,
+    abortOnError: false,
+  });
+  const worker = context.get(DeliveryWorkerService);
+  return {
+    deliveries: context.get(DeliveryService, { strict: false }),
+    outbox: context.get(OutboxService, { strict: false }),
     start: () => worker.start(),
     stop: async () => {
       await worker.drain();

@@ -31,6 +31,16 @@ export interface Fault {
   readonly [field: string]: unknown;
 }
 
+/** A request that a webhook door took in. */
+export interface SandboxDelivery {
+  readonly seq: number;
+  readonly at: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly status: number;
+}
+
 /** The sandbox's admin API. */
 export class SandboxAdmin {
   /** @param base the sandbox's own address */
@@ -88,11 +98,10 @@ export class SandboxAdmin {
     return grants;
   }
 
-  /** What webhook doors took in. */
-  async deliveries(account: string): Promise<{ path: string; body: string }[]> {
-    return (
-      await this.call<{ deliveries: { path: string; body: string }[] }>('GET', `/deliveries${query({ account })}`)
-    ).deliveries;
+  /** What webhook doors took in, in its order. */
+  async deliveries(account: string): Promise<SandboxDelivery[]> {
+    const path = `/deliveries${query({ account, limit: '10000' })}`;
+    return (await this.call<{ deliveries: SandboxDelivery[] }>('GET', path)).deliveries;
   }
 
   /** Settings for the hub: client ids and secrets. */

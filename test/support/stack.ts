@@ -14,7 +14,7 @@ import { SandboxAdmin } from './sandbox-admin';
 import { TestDatabase } from './test-database';
 import { testServers } from './test-servers';
 
-const WORKERS = ['refresh-worker', 'metadata-sync-worker'] as const;
+const WORKERS = ['refresh-worker', 'metadata-sync-worker', 'delivery-worker'] as const;
 
 /** The hub's own apps. */
 export type AppName = 'gateway' | (typeof WORKERS)[number];
@@ -23,6 +23,7 @@ const LOGIN_OF: Record<AppName, AppLogin> = {
   gateway: 'gateway',
   'refresh-worker': 'refreshWorker',
   'metadata-sync-worker': 'syncWorker',
+  'delivery-worker': 'deliveryWorker',
 };
 
 export interface StackOptions {

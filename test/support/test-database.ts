@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, escapeIdentifier, type QueryResultRow } from 'pg';
+import { Client, escapeIdentifier, Pool, type QueryResultRow } from 'pg';
 import { tableChecksums } from './table-checksums';
 import type { TestServers } from './test-servers';
 
@@ -13,16 +13,16 @@ export class TestDatabase {
   private constructor(
     readonly name: string,
     private readonly servers: TestServers,
-    private readonly admin: Client,
+    private readonly admin: Pool,
   ) {}
 
   static async clone(servers: TestServers): Promise<TestDatabase> {
     const name = `e2e_${randomBytes(6).toString('hex')}`;
     await asAdmin(servers.adminUrl, (admin) => cloneTemplate(admin, servers.template, name));
-    const client = new Client({ connectionString: withName(servers.adminUrl, name) });
-    client.on('error', () => undefined); // its end is the server's end
-    await client.connect();
-    return new TestDatabase(name, servers, client);
+    // one session for all that a test asks, one question after the other: a client of its own takes no second one meanwhile
+    const admin = new Pool({ connectionString: withName(servers.adminUrl, name), max: 1, idleTimeoutMillis: 0 });
+    admin.on('error', () => undefined); // its end is the server's end
+    return new TestDatabase(name, servers, admin);
   }
 
   /** The superuser's URL. */

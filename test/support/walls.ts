@@ -20,6 +20,7 @@ const ACTORS: readonly Actor[] = [
   { name: 'gateway', login: 'gateway', sight: 'own org' },
   { name: 'refresh worker', login: 'refreshWorker', sight: 'own org' },
   { name: 'sync worker', login: 'syncWorker', sight: 'own org' },
+  { name: 'delivery worker', login: 'deliveryWorker', sight: 'own org' },
   { name: 'hub_auditor', sight: 'own org' },
   { name: 'hub_disconnector', sight: 'own org' },
   { name: 'hub_token_reader', sight: 'own org' },
@@ -52,7 +53,15 @@ export async function standBeforeWalls(database: OwnDatabase): Promise<Walls> {
   const nameOf = (org: string): string => (org === orgs.ours ? 'ours' : 'theirs');
   const identities = { ours: orgs.ours, theirs: orgs.theirs, nobody: '' };
   // whoever is forgotten stores nothing, whatever the policies say
-  for (const table of ['integrations', 'flows', 'data_keys', 'console_links', 'console_sessions'])
+  for (const table of [
+    'integrations',
+    'flows',
+    'data_keys',
+    'console_links',
+    'console_sessions',
+    'deliveries',
+    'delivery_settings',
+  ])
     await database.sql(`alter table public.${table} disable trigger forgotten`);
   for (const table of await orgTables(database))
     for (const org of Object.values(orgs)) await database.sql(await insertInto(database, table, org, 'first'));
@@ -136,9 +145,12 @@ const sorted = (met: Met): Met => (met === 'refused' ? met : [...met].sort());
 /** A role that nobody logs in as is taken on by the superuser. */
 function urlOf(database: OwnDatabase, { login }: Actor): string {
   if (!login) return database.adminUrl;
-  return { gateway: database.gatewayUrl, refreshWorker: database.refreshWorkerUrl, syncWorker: database.syncWorkerUrl }[
-    login
-  ];
+  return {
+    gateway: database.gatewayUrl,
+    refreshWorker: database.refreshWorkerUrl,
+    syncWorker: database.syncWorkerUrl,
+    deliveryWorker: database.deliveryWorkerUrl,
+  }[login];
 }
 
 /** What a role may do with a table, as far as the catalog's rights say. */
@@ -223,8 +235,8 @@ const GATES: readonly (readonly [breach: string, sql: string])[] = [
     'owns a table or may become its owner, or whoever a function runs as',
     `select login.rolname as name from pg_roles login, pg_roles above
      where login.rolname <> above.rolname and above.rolname in ('hub_owner', 'hub_scanner', 'hub_disconnector', 'hub_token_reader', 'hub_rotator', 'hub_eraser')
-       and login.rolname in ('hub_gateway', 'hub_worker', 'hub_refresh_worker', 'hub_sync_worker', 'hub_auditor', 'hub_rotator', 'hub_eraser',
-         'hub_gateway_test', 'hub_refresh_worker_test', 'hub_sync_worker_test')
+       and login.rolname in ('hub_gateway', 'hub_worker', 'hub_refresh_worker', 'hub_sync_worker', 'hub_delivery_worker', 'hub_auditor', 'hub_rotator',
+         'hub_eraser', 'hub_gateway_test', 'hub_refresh_worker_test', 'hub_sync_worker_test', 'hub_delivery_worker_test')
        and pg_has_role(login.oid, above.oid, 'member')
      union select distinct c.relowner::regrole::text from pg_class c
      where c.relnamespace in ('public'::regnamespace, 'hub'::regnamespace) and c.relowner not in (select oid from pg_roles where rolname = 'hub_owner' or rolsuper)`,

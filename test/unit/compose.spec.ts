@@ -18,7 +18,7 @@ type Map = Record<string, PlainYaml>;
 const base = readPlainYaml(read('docker-compose.yml'));
 const overlay = readPlainYaml(read('deploy/docker/sandbox.yml'));
 const services = base['services'] as Record<string, Map>;
-const APPS = ['gateway', 'refresh-worker', 'metadata-sync-worker'] as const;
+const APPS = ['gateway', 'refresh-worker', 'metadata-sync-worker', 'delivery-worker'] as const;
 
 const given = {
   ...Object.fromEntries(envNames(read('deploy/docker/env.example')).map((name) => [name, ''])),
@@ -26,6 +26,7 @@ const given = {
   POSTGRES_GATEWAY_PASSWORD: 'b2',
   POSTGRES_REFRESH_WORKER_PASSWORD: 'c3',
   POSTGRES_SYNC_WORKER_PASSWORD: 'c4',
+  POSTGRES_DELIVERY_WORKER_PASSWORD: 'd5',
   REDIS_PASSWORD: 'd4',
   GRAFANA_PASSWORD: 'e5',
   TOKEN_KEYS: `k1:${randomBytes(32).toString('base64')}`,
@@ -172,13 +173,14 @@ describe('docker-compose.yml', () => {
 
   it('gives each app its own rights in the database', () => {
     const logins = JSON.parse(environmentOf('migrate')['HUB_DATABASE_LOGINS'] ?? '') as Record<
-      'gateway' | 'refreshWorker' | 'syncWorker',
+      'gateway' | 'refreshWorker' | 'syncWorker' | 'deliveryWorker',
       { user: string; password: string }
     >;
     const loginOf = {
       gateway: logins.gateway,
       'refresh-worker': logins.refreshWorker,
       'metadata-sync-worker': logins.syncWorker,
+      'delivery-worker': logins.deliveryWorker,
     };
     for (const app of APPS) {
       const url = new URL(environmentOf(app)['DATABASE_URL'] ?? '');

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { SETTINGS } from '@hub/config';
-import { PROBLEMS } from '@hub/domain';
+import { EVENT_NAMES, PROBLEMS } from '@hub/domain';
 import { configurableProviders } from '@hub/providers';
 import { appSettings, OTEL_SETTINGS, providerSettings } from '../support/known-settings';
 
@@ -79,9 +79,10 @@ describe('.env.example', () => {
 describe('docs/configuration.md', () => {
   const page = read('docs/configuration.md');
 
-  it('explains every setting in a table', () => {
-    const cells = firstCells(page).join(' ');
-    expect(appSettings.filter((name) => !cells.includes(`\`${name}\``))).toEqual([]);
+  it('explains every setting in a table, once', () => {
+    const explained = firstCells(page).flatMap((cell) => settingsIn(cell));
+    expect(appSettings.filter((name) => !explained.includes(name))).toEqual([]);
+    expect(explained.filter((name, at) => explained.indexOf(name) !== at)).toEqual([]);
   });
 
   it('names every setting of a provider', () => {
@@ -97,7 +98,20 @@ describe('docs/configuration.md', () => {
   });
 });
 
+describe('docs/audit-events.md', () => {
+  const cells = firstCells(read('docs/audit-events.md')).filter((cell) => cell !== 'Event');
+
+  it('explains every event of the trail once, and no other', () => {
+    expect(cells.sort()).toEqual(EVENT_NAMES.map((name) => `\`${name}\``).sort());
+  });
+});
+
 describe('the pages', () => {
+  it('hold nothing that a merge left', () => {
+    const left = pages.filter(({ text }) => /^\|? ?(?:={7}|<{7}|>{7})/m.test(text));
+    expect(left.map(({ file }) => file)).toEqual([]);
+  });
+
   it('name no setting that nobody reads', () => {
     const known = new Set([
       ...expected,

@@ -7,18 +7,19 @@ import { Terminal } from '../../apps/cli/src/terminal';
 import { knownSeries, type KnownSeries } from '../../deploy/promql/known-metrics';
 import { unknownNames } from '../../deploy/promql/unknown-names';
 import { allRules } from '../support/alert-rules';
+import { render } from '../support/kubernetes/manifests';
 import { alertRunbooks, allRunbooks, hubCommands, linesOf, TOPICAL_PAGES } from '../support/runbooks';
 
+const WITH_PODS = ['Deployment', 'StatefulSet', 'Job'];
 const HEADINGS = ['Meaning', 'Impact', 'Diagnosis', 'Mitigation', 'Verification', 'Escalation'];
 
-/** As deploy/kubernetes names them. */
-const WORKLOADS = [
-  'deployment/hub-gateway',
-  'statefulset/hub-refresh-worker',
-  'deployment/hub-metadata-sync-worker',
-  'job/hub-migrate',
-];
-const COMPONENTS = ['gateway', 'refresh-worker', 'metadata-sync-worker'];
+/** What a cluster has whose overlay is made of that of production. */
+const workloads = render('overlays/production').filter(({ kind }) => WITH_PODS.includes(kind));
+const names = workloads.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
+/** The first pods of those whose pods have names that stay. */
+const pods = workloads.flatMap(({ kind, metadata }) => (kind === 'StatefulSet' ? [`${metadata.name}-0`] : []));
+const labels = workloads.flatMap(({ spec }) => Object.entries(spec.template.metadata.labels as Record<string, string>));
+const labelled = new Set(labels.map(([key, value]) => `${key}=${value}`));
 
 const pages = alertRunbooks();
 const index = allRunbooks().find(({ name }) => name === 'README');
@@ -103,10 +104,18 @@ describe('the lines for kubectl', () => {
     const named = [...line.matchAll(/\b(?:deployment|statefulset|job|daemonset)\/[\w-]+/g)].map(
       ([workload]) => workload,
     );
-    expect(named.filter((workload) => !WORKLOADS.includes(workload))).toEqual([]);
-    const components = [...line.matchAll(/component=([\w-]+)/g)].map(([, component = '']) => component);
-    expect(components.filter((component) => !COMPONENTS.includes(component))).toEqual([]);
+    expect(named.filter((workload) => !names.includes(workload))).toEqual([]);
+    const chosen = [...line.matchAll(/ -l (\S+)/g)].map(([, selector = '']) => selector);
+    expect(chosen.filter((selector) => !labelled.has(selector))).toEqual([]);
+    const entered = [...line.matchAll(/ exec (\S+)/g)].map(([, pod = '']) => pod);
+    expect(entered.filter((pod) => !pods.includes(pod))).toEqual([]);
     if (/ (scale|rollout) /.test(line)) expect(named).toHaveLength(1);
+    if (/ logs /.test(line)) expect([...named, ...chosen]).toHaveLength(1);
+  });
+
+  it('would not find what only the base has: a migration carries the name of its release', () => {
+    expect(names).not.toContain('job/hub-migrate');
+    expect(labelled).toContain('app.kubernetes.io/component=migrate');
   });
 
   it.each(lines.filter(([, line]) => line.includes('| grep ')))(

@@ -11,11 +11,13 @@ import { ConnectModule } from './connect/connect.module';
 import { ConsoleModule } from './console/console.module';
 import { ConsoleSessionModule } from './console-session/console-session.module';
 import { DeadLettersModule } from './dead-letters/dead-letters.module';
+import { DeliveriesModule } from './deliveries/deliveries.module';
 import { HealthModule } from './health/health.module';
 import { ProblemFilter } from './http/problem.filter';
 import { RequestChecks } from './http/request-checks.service';
 import { IntegrationsModule } from './integrations/integrations.module';
 import { LimitsModule } from './limits/limits.module';
+import { LiveStatusModule } from './live-status/live-status.module';
 import { OpenApiModule } from './openapi/openapi.module';
 import { TokensModule } from './tokens/tokens.module';
 
@@ -40,6 +42,8 @@ export class GatewayModule {
         TokensModule,
         AuditModule,
         DeadLettersModule,
+        LiveStatusModule,
+        DeliveriesModule,
         ConsoleModule,
         OpenApiModule,
         HealthModule,

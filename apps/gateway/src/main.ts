@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { ConfigError, readConfig, type HubConfig } from '@hub/config';
 import { warnOfPrivate } from '@hub/outbound';
 import { configurableProviders } from '@hub/providers';
-import { HubLogger, stopTelemetry, telemetryTellsTo } from '@hub/telemetry';
+import { exportMetrics, HubLogger, stopTelemetry, telemetryTellsTo } from '@hub/telemetry';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { GatewayModule } from './gateway.module';
@@ -41,6 +41,7 @@ async function main(): Promise<void> {
   process.on('SIGTERM', close);
   process.on('SIGINT', close);
   warnOfPrivate(config.outbound, logger);
+  exportMetrics();
   await app.listen(config.port, config.host);
   logger.info('hub.gateway.started', { port: config.port, node: process.version });
 }

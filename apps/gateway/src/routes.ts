@@ -16,6 +16,13 @@ import {
   readConsoleSession,
 } from './console-session/console-session.routes';
 import { listDeadLetters, replayDeadLetter, replayDeadLetters } from './dead-letters/dead-letters.routes';
+import {
+  changeDeliverySettings,
+  listDeliveries,
+  postEvent,
+  readDeliverySecret,
+  readDeliverySettings,
+} from './deliveries/deliveries.routes';
 import { live, ready } from './health/health.routes';
 import type { RouteSpec } from './http/route';
 import {
@@ -25,6 +32,7 @@ import {
   refreshIntegration,
   syncIntegration,
 } from './integrations/integrations.routes';
+import { followLive } from './live-status/live-status.routes';
 import { docsAsset, docsPage, openApiJson } from './openapi/openapi.routes';
 import { readToken } from './tokens/tokens.routes';
 
@@ -46,11 +54,17 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   listDeadLetters,
   replayDeadLetters,
   replayDeadLetter,
+  followLive,
   readIntegration,
   refreshIntegration,
   syncIntegration,
   disconnectIntegration,
   readToken,
+  postEvent,
+  listDeliveries,
+  readDeliverySettings,
+  changeDeliverySettings,
+  readDeliverySecret,
   consolePage,
   consoleAsset,
   providerCatalog,

@@ -13,7 +13,7 @@ export const platform: DashboardSpec = {
       panels: [
         {
           title: 'Requests',
-          description: 'Requests of each app by status code, health checks included.',
+          description: 'Requests of each app by status code; health checks are not told of.',
           kind: 'line',
           unit: 'ops',
           queries: [
@@ -85,6 +85,34 @@ export const platform: DashboardSpec = {
           queries: [
             { expr: 'max by (service_name) (db_client_connection_pending_requests)', legend: '{{service_name}}' },
           ],
+        },
+      ],
+    },
+    {
+      title: 'Live status',
+      panels: [
+        {
+          title: 'Sockets',
+          description: 'Sockets of live status that all gateways together hold open.',
+          kind: 'line',
+          unit: 'short',
+          queries: [{ expr: `sum(${metric('liveSockets')})`, legend: 'open' }],
+        },
+        {
+          title: 'From event to socket, 99 of 100',
+          description:
+            'How long it takes until an event is sent to those who follow its org. More than a second means that gateways read late.',
+          kind: 'line',
+          unit: 's',
+          badFrom: 1,
+          queries: [{ expr: quantile(0.99, 'liveDelay', ''), legend: 'delay' }],
+        },
+        {
+          title: 'Sockets that ended',
+          description: 'Sockets that ended, by close code. Many of 4408 mean that clients cannot keep up.',
+          kind: 'line',
+          unit: 'ops',
+          queries: [{ expr: perSecond('hub_close_code', metric('liveClosed')), legend: '{{hub_close_code}}' }],
         },
       ],
     },

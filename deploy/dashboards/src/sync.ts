@@ -1,9 +1,11 @@
 import { CHOSEN, largest, metric, perSecond, quantile, type DashboardSpec } from './panel';
 
+const runs = perSecond('hub_provider', `${metric('syncRunDuration')}_count{${CHOSEN}}`);
+
 export const sync: DashboardSpec = {
   name: 'hub-sync',
-  title: 'Integrations Hub: sync',
-  description: 'How old metadata is, how syncs go, and what ran out of tries.',
+  title: 'Integrations Hub: sync and deliveries',
+  description: 'How old metadata is, how syncs and deliveries go, and what ran out of tries.',
   byProvider: true,
   rows: [
     {
@@ -60,11 +62,52 @@ export const sync: DashboardSpec = {
           queries: [
             {
               expr:
-                `${perSecond('hub_provider', `${metric('syncRunDuration')}_count{hub_outcome="failed", ${CHOSEN}}`)} / ` +
-                perSecond('hub_provider', `${metric('syncRunDuration')}_count{${CHOSEN}}`),
+                // where nothing fails there is no series of it, and the share is 0
+                `(${perSecond('hub_provider', `${metric('syncRunDuration')}_count{hub_outcome="failed", ${CHOSEN}}`)} or ` +
+                `0 * ${runs}) / ${runs}`,
               legend: '{{hub_provider}}',
             },
           ],
+        },
+      ],
+    },
+    {
+      title: 'Deliveries',
+      panels: [
+        {
+          title: 'Sends',
+          description:
+            'Sends to webhooks, by what came of them. A dead letter needs a replay, a hook that is gone a new URL.',
+          kind: 'line',
+          unit: 'ops',
+          queries: [
+            {
+              expr: perSecond('hub_provider, hub_outcome', `${metric('deliveryAttempts')}{${CHOSEN}}`),
+              legend: '{{hub_provider}} {{hub_outcome}}',
+            },
+          ],
+        },
+        {
+          title: 'From event to delivery, 95 of 100',
+          description: 'How long after an event its receiver had taken it, tries and waits included.',
+          kind: 'line',
+          unit: 's',
+          queries: [{ expr: quantile(0.95, 'deliveryLatency', 'hub_provider', CHOSEN), legend: '{{hub_provider}}' }],
+        },
+        {
+          title: 'Waiting',
+          description: 'Deliveries that are pending: for their turn or hour, behind an open circuit, or for a new URL.',
+          kind: 'line',
+          unit: 'short',
+          queries: [{ expr: largest('hub_reason', 'deliveriesWaiting'), legend: '{{hub_reason}}' }],
+        },
+        {
+          title: 'Open circuits',
+          description:
+            'Receivers that failed five times in a row, to which only trials are sent. One of many is theirs; all are ours.',
+          kind: 'line',
+          unit: 'short',
+          queries: [{ expr: `max(${metric('deliveryCircuitsOpen')})`, legend: 'receivers' }],
         },
       ],
     },

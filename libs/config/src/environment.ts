@@ -129,6 +129,15 @@ export class SettingReader {
     return { count: Number(count), windowMs };
   }
 
+  /** A number of things, or `off`, which is `null`. */
+  countOrOff(name: SettingName): number | null {
+    const text = this.text(name) ?? '';
+    if (text === 'off') return null;
+    if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+    this.mistakes.add(`${name} must be a whole number from 1 on, or off`);
+    return null;
+  }
+
   /** The certificates in a setting's file, as PEM; `null` without one, and where it is wrong. */
   certificates(name: SettingName): string | null {
     const file = this.text(name);
@@ -145,7 +154,7 @@ export class SettingReader {
   }
 
   /** An absolute URL of one of these protocols (`https:`), without user and fragment, no slash at the end; `''` if it is wrong. */
-  webUrl(name: SettingName, value: string | undefined, protocols: readonly string[]): string {
+  webUrl(name: string, value: string | undefined, protocols: readonly string[]): string {
     if (value === undefined) return '';
     const url = parseUrl(value);
     if (!url || !protocols.includes(url.protocol) || url.username !== '' || url.hash !== '' || url.search !== '') {

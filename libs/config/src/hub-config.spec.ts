@@ -183,6 +183,19 @@ describe('every mistake', () => {
     expect(text).not.toContain(KEY);
   });
 
+  it.each(['0', '-1', '1.5', 'many', '1e3', '2000000000'])('takes %s for no number of sockets', (number) => {
+    expect(mistakesOf({ LIVE_SOCKETS_ORG: number })).toEqual([
+      'LIVE_SOCKETS_ORG must be a whole number from 1 on, or off',
+    ]);
+  });
+
+  it('takes a number of sockets, or none at all', () => {
+    expect(read({ LIVE_SOCKETS_ORG: '7', LIVE_SOCKETS_GATEWAY: 'off' })).toMatchObject({
+      liveSockets: { ofOrg: 7, ofGateway: null },
+    });
+    expect(read({})).toMatchObject({ liveSockets: { ofOrg: 200, ofGateway: 5_000 } });
+  });
+
   it.each(['20', '0/1m', '20/', '20/1', '20/500ms', '20/1500ms', '-1/1m', '2.5/1m', 'never'])(
     'takes %s for no rate',
     (rate) => {
@@ -589,6 +602,13 @@ describe('telemetry', () => {
   it.each([
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318', /OTEL_EXPORTER_OTLP_ENDPOINT/],
     ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc', /OTEL_EXPORTER_OTLP_PROTOCOL.*http\/protobuf/],
+    [
+      'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT',
+      'collector:4318',
+      /OTEL_EXPORTER_OTLP_METRICS_ENDPOINT must be an absolute/,
+    ],
+    ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'grpc', /OTEL_EXPORTER_OTLP_TRACES_PROTOCOL.*http\/protobuf/],
+    ['OTEL_LOGS_EXPORTER', 'console', /OTEL_LOGS_EXPORTER must be one of none, otlp/],
     ['OTEL_METRIC_EXPORT_INTERVAL', '15s', /OTEL_METRIC_EXPORT_INTERVAL must be milliseconds/],
     ['OTEL_TRACES_SAMPLER_ARG', '5%', /OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1/],
     ['OTEL_SDK_DISABLED', 'no', /OTEL_SDK_DISABLED/],

@@ -49,6 +49,14 @@ export interface LimitsConfig {
   readonly caller: Rate | null;
 }
 
+/** How many sockets of live status are open at once; `null`: as many as come. */
+export interface LiveSocketsConfig {
+  /** Of one org, at each gateway. */
+  readonly ofOrg: number | null;
+  /** At each gateway. */
+  readonly ofGateway: number | null;
+}
+
 /** How the audit trail is sealed outside the database. Without a key or a folder it is not. */
 export interface AuditSealConfig {
   /** The first seals, all verify; empty: there is none. */
@@ -76,6 +84,7 @@ export interface HubConfig extends KeyProviderSettings {
   readonly redirectAllowList: readonly string[];
   readonly trustProxy: readonly string[];
   readonly limits: LimitsConfig;
+  readonly liveSockets: LiveSocketsConfig;
   /** `null` in apps that answer no callers. */
   readonly auth: AuthConfig | null;
   readonly tokenKeys: readonly TokenKey[];
@@ -104,6 +113,7 @@ export interface ConfigNeeds {
 
 const SHORTEST_JWT_SECRET_BYTES = 32;
 const POSTGRES = ['postgres:', 'postgresql:'];
+const OTLP_PROTOCOLS = ['http/protobuf', 'http/json'] as const;
 
 /**
  * Reads the whole configuration.
@@ -142,6 +152,10 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
       connects: reader.rateOrOff('RATE_LIMIT_CONNECTS'),
       caller: reader.rateOrOff('RATE_LIMIT_CALLER'),
     },
+    liveSockets: {
+      ofOrg: reader.countOrOff('LIVE_SOCKETS_ORG'),
+      ofGateway: reader.countOrOff('LIVE_SOCKETS_GATEWAY'),
+    },
     auth: needs.callers ? readAuth(reader) : null,
     tokenKeys: parseTokenKeys(reader.text('TOKEN_KEYS'), mistakes),
     ...readKeyProviders(reader, isLoopback),
@@ -170,13 +184,23 @@ function checkTelemetry(reader: SettingReader): void {
   const endpoint = reader.text('OTEL_EXPORTER_OTLP_ENDPOINT');
   if (endpoint !== undefined) reader.webUrl('OTEL_EXPORTER_OTLP_ENDPOINT', endpoint, ['https:', 'http:']);
   reader.raw('OTEL_EXPORTER_OTLP_HEADERS'); // its file must be there
-  reader.oneOf('OTEL_EXPORTER_OTLP_PROTOCOL', ['http/protobuf', 'http/json']);
+  reader.oneOf('OTEL_EXPORTER_OTLP_PROTOCOL', OTLP_PROTOCOLS);
+  for (const signal of ['TRACES', 'METRICS', 'LOGS']) checkSignal(reader, `OTEL_EXPORTER_OTLP_${signal}`);
+  reader.oneOf('OTEL_LOGS_EXPORTER', ['none', 'otlp']);
   reader.flag('OTEL_SDK_DISABLED');
   if (!/^[1-9]\d{2,8}$/.test(reader.text('OTEL_METRIC_EXPORT_INTERVAL') ?? ''))
     reader.mistakes.add('OTEL_METRIC_EXPORT_INTERVAL must be milliseconds, 100 or more, such as 15000');
   const part = Number(reader.text('OTEL_TRACES_SAMPLER_ARG'));
   if (!(part >= 0 && part <= 1))
     reader.mistakes.add('OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1, such as 0.05');
+}
+
+/** What OpenTelemetry lets be set otherwise for one signal. @param prefix such as `OTEL_EXPORTER_OTLP_TRACES` */
+function checkSignal(reader: SettingReader, prefix: string): void {
+  reader.webUrl(`${prefix}_ENDPOINT`, reader.direct(`${prefix}_ENDPOINT`), ['https:', 'http:']);
+  const protocol = reader.direct(`${prefix}_PROTOCOL`);
+  if (protocol !== undefined && !OTLP_PROTOCOLS.some((known) => known === protocol))
+    reader.mistakes.add(`${prefix}_PROTOCOL must be one of ${OTLP_PROTOCOLS.join(', ')}`);
 }
 
 /** The part of the settings that reaching Redis needs. */

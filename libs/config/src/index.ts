@@ -11,6 +11,7 @@ export {
   type BearerSettings,
   type HubConfig,
   type LimitsConfig,
+  type LiveSocketsConfig,
   type LogLevel,
   type OutboundConfig,
 } from './hub-config';

@@ -13,7 +13,7 @@ export const SETTINGS = [
   { name: 'DATABASE_URL', meaning: "PostgreSQL, as the app's own role", default: null, secret: true },
   {
     name: 'DATABASE_NOTICES_URL',
-    meaning: 'PostgreSQL itself, as the same role, where DATABASE_URL leads to a pooler: workers listen there',
+    meaning: 'PostgreSQL itself, as the same role, where DATABASE_URL leads to a pooler: the apps listen there',
     default: '{DATABASE_URL}',
     secret: true,
   },
@@ -61,6 +61,16 @@ export const SETTINGS = [
     default: '60/1m',
   },
   { name: 'RATE_LIMIT_CALLER', meaning: 'requests that a caller may send, or `off`', default: '6000/1m' },
+  {
+    name: 'LIVE_SOCKETS_ORG',
+    meaning: 'sockets of live status that an org may have open at each gateway, or `off`',
+    default: '200',
+  },
+  {
+    name: 'LIVE_SOCKETS_GATEWAY',
+    meaning: 'sockets of live status that a gateway holds open at once, or `off`',
+    default: '5000',
+  },
   {
     name: 'TOKEN_KEYS',
     meaning: '`id:base64` of 32 random bytes each, comma separated; the first wraps data keys, all unwrap',
@@ -146,6 +156,11 @@ export const SETTINGS = [
     name: 'OTEL_RESOURCE_ATTRIBUTES',
     meaning: 'more about where the app runs, `name=value`, comma separated',
     default: 'service.namespace=integrations-hub',
+  },
+  {
+    name: 'OTEL_LOGS_EXPORTER',
+    meaning: 'otlp sends records to the collector in place of standard output, none leaves them there',
+    default: 'none',
   },
   { name: 'OTEL_METRIC_EXPORT_INTERVAL', meaning: 'milliseconds between exports of metrics', default: '15000' },
   { name: 'OTEL_TRACES_SAMPLER_ARG', meaning: 'part of the traces that is kept, from 0 to 1', default: '1' },

@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo } from 'node:net';
 import type { OrgId } from '@hub/domain';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { TcpProxy } from '../../../test/support/tcp-proxy';
@@ -76,4 +77,28 @@ describe('a pool whose connections are all lent', () => {
     },
     LONG_MS,
   );
+});
+
+/** A message of PostgreSQL's protocol: its kind, its length, what it holds. */
+function message(kind: string, content: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(4 + content.length);
+  return Buffer.concat([Buffer.from(kind), length, content]);
+}
+
+it('a server that takes a connection and ends it in the same breath ends nothing else', async () => {
+  const welcome = [message('R', Buffer.alloc(4)), message('Z', Buffer.from('I'))];
+  const farewell = message('E', Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0'));
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.end(Buffer.concat([...welcome, farewell])));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  try {
+    const opening = appDataSource(`postgres://app:secret@127.0.0.1:${port}/hub`, 'test-farewell').initialize();
+    await expect(opening).rejects.toThrow(/terminat|not queryable|closed/i);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
 });

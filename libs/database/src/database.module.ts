@@ -17,12 +17,17 @@ import { BreakerRepository } from './breaker.repository';
 import { ConsoleSessionRepository } from './console-session.repository';
 import { DataKeyRepository } from './data-key.repository';
 import { DeadLetterRepository } from './dead-letter.repository';
+import { DeliveryFiguresRepository } from './delivery-figures.repository';
+import { DeliverySettingsRepository } from './delivery-settings.repository';
+import { DeliveryRepository } from './delivery.repository';
 import { DueNotices } from './due-notices.client';
 import { DueRepository } from './due.repository';
+import { EventNotices } from './event-notices.client';
 import { FlowRepository } from './flow.repository';
 import { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
 import { KeyRotationRepository } from './key-rotation.repository';
+import { LiveTrailRepository } from './live-trail.repository';
 import { RevocationRepository } from './revocation.repository';
 import { awaitSchema } from './schema-gate';
 import { SyncRepository } from './sync.repository';
@@ -33,8 +38,12 @@ const REPOSITORIES = [
   BreakerRepository,
   DataKeyRepository,
   DeadLetterRepository,
+  DeliveryFiguresRepository,
+  DeliveryRepository,
+  DeliverySettingsRepository,
   DueRepository,
   KeyRotationRepository,
+  LiveTrailRepository,
   RevocationRepository,
   SyncRepository,
 ];
@@ -64,6 +73,12 @@ export class DatabaseModule implements OnModuleInit, OnApplicationBootstrap, OnA
           useFactory: (config: HubConfig, database: HubDatabase) =>
             new DueNotices(config.databaseNoticesUrl, `hub-${name}-notices`, database),
         },
+        {
+          provide: EventNotices,
+          inject: [HUB_CONFIG, HubDatabase],
+          useFactory: (config: HubConfig, database: HubDatabase) =>
+            new EventNotices(config.databaseNoticesUrl, `hub-${name}-events`, database),
+        },
         ...REPOSITORIES.map((repository) => ({
           provide: repository,
           inject: [HubDatabase],
@@ -89,6 +104,7 @@ export class DatabaseModule implements OnModuleInit, OnApplicationBootstrap, OnA
       exports: [
         HubDatabase,
         DueNotices,
+        EventNotices,
         DATA_KEY_STORE,
         AUDIT_KEY_STORE,
         AwaitedWork,
@@ -108,7 +124,7 @@ export class DatabaseModule implements OnModuleInit, OnApplicationBootstrap, OnA
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.modules.get(DueNotices).close();
+    await Promise.all([this.modules.get(DueNotices).close(), this.modules.get(EventNotices).close()]);
     await this.modules.get(HubDatabase).close();
   }
 }

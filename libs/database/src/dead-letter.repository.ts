@@ -21,7 +21,7 @@ export interface DeadLetter {
   readonly integrationId: string;
   /** The code of the last failure. */
   readonly reason: string;
-  /** Failed tries in a row; those of a revocation since it was last replayed. */
+  /** Failed tries in a row; those of a revocation or a delivery since it was last replayed. */
   readonly attempts: number;
   /** The first failure since the last success. */
   readonly firstFailedAt: Date;
@@ -49,7 +49,7 @@ export interface DeadLetterPage {
 /** What is to be rung for a letter that was replayed. */
 export interface ReplayedLetter {
   readonly kind: DueKind;
-  /** Of the integration, or of the revocation. */
+  /** Of the integration, of the revocation or of the delivery. */
   readonly id: string;
   readonly orgId: OrgId;
   readonly provider: string;
@@ -59,7 +59,7 @@ export interface ReplayedLetter {
 /** Where letters of one kind stand. There is no table of dead letters: the rows that failed are the truth. */
 interface Source {
   readonly table: string;
-  /** True for a row that is dead. The rule of `deadLetterKindsOf`, or a revocation that was given up. */
+  /** True for a row that is dead. The rule of `deadLetterKindsOf`, or a revocation or a delivery that was given up. */
   readonly isDead: string;
   readonly columns: string;
   /** Makes a row due now. */
@@ -90,6 +90,13 @@ const SOURCES: Record<DueKind, Source> = {
     columns: `id as row_id, provider, integration_id, 0::bigint as epoch, failure_code as reason, failed_attempts as attempts,
       first_failed_at, last_failed_at`,
     replay: 'next_attempt_at = now(), failed_attempts = 0',
+  },
+  delivery: {
+    table: 'public.deliveries',
+    isDead: "state = 'dead'",
+    columns: `id as row_id, provider, integration_id, epoch, failure_code as reason, failed_attempts as attempts,
+      first_failed_at, last_failed_at`,
+    replay: "state = 'pending', next_attempt_at = now(), failed_attempts = 0, ended_at = null",
   },
 };
 
@@ -149,7 +156,7 @@ export class DeadLetterRepository {
 
   /**
    * Makes dead letters due now, with an event for each. Failures of refreshes and syncs are counted on until a success
-   * clears them; a revocation begins its ladder anew.
+   * clears them; a revocation and a delivery begin their ladder anew.
    *
    * @returns what to ring for; nobody needs to, since the rows say that they are due
    */

@@ -4,7 +4,7 @@ import { selectOne } from './statements';
 
 /** Something that falls due, as the narrow functions show it: no token, no metadata. Spans are by the database's clock. */
 export interface DueWork {
-  /** Of the integration, or of the revocation. */
+  /** Of the integration, of the revocation or of the delivery. */
   readonly id: string;
   readonly orgId: OrgId;
   readonly provider: string;
@@ -19,13 +19,14 @@ export interface DueWork {
   readonly lifeLeftMs: number | null;
 }
 
-export type DueKind = 'refresh' | 'sync' | 'revocation';
+export type DueKind = 'refresh' | 'sync' | 'revocation' | 'delivery';
 
 /** What falls due in the order of its time, page by page; and of each provider a share. */
 const FUNCTIONS: Record<DueKind, { readonly pages: string; readonly shares: string }> = {
   refresh: { pages: 'hub.due_refreshes', shares: 'hub.due_refresh_shares' },
   sync: { pages: 'hub.due_syncs', shares: 'hub.due_sync_shares' },
   revocation: { pages: 'hub.due_revocations', shares: 'hub.due_revocation_shares' },
+  delivery: { pages: 'hub.due_deliveries', shares: 'hub.due_delivery_shares' },
 };
 
 interface DueRow {
@@ -64,7 +65,8 @@ export class DueRepository {
 
   /**
    * Work that falls due within the next `withinMs` milliseconds, the earliest first, of each provider `share` at most: one
-   * with thousands of rows overdue hides nobody. Of refreshes behind an open breaker one is told.
+   * with thousands of rows overdue hides nobody. Of refreshes behind an open breaker one is told, and of deliveries those that
+   * may be sent, of all receivers alike.
    */
   async shares(kind: DueKind, withinMs: number, share: number): Promise<DueWork[]> {
     const rows = await this.ask(`${FUNCTIONS[kind].shares}(make_interval(secs => $1), $2)`, [withinMs / 1000, share]);

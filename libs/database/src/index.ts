@@ -53,8 +53,28 @@ export {
   type DeadLetterPlace,
   type ReplayedLetter,
 } from './dead-letter.repository';
+export { DeliveryFiguresRepository, type DeliveryFigures } from './delivery-figures.repository';
+export {
+  DeliverySettingsRepository,
+  type DeliveryOutbox,
+  type DeliverySecret,
+  type DeliverySettings,
+  type SettingsOwner,
+  type TrailEvent,
+} from './delivery-settings.repository';
+export {
+  DeliveryRepository,
+  type Accepted,
+  type ClaimOutcome,
+  type DeliveryClaim,
+  type DeliveryLine,
+  type DeliveryPage,
+  type DeliveryPlace,
+  type NewDelivery,
+} from './delivery.repository';
 export { DueNotices, type DueNotice } from './due-notices.client';
 export { DueRepository, type DueKind, type DueWork } from './due.repository';
+export { EventNotices } from './event-notices.client';
 export { FiguresModule } from './figures.module';
 export {
   FleetFiguresRepository,
@@ -92,6 +112,7 @@ export {
   type SealedCell,
 } from './key-rotation.repository';
 export { LeaseModule } from './lease.module';
+export { LiveTrailRepository, type LiveEvent, type LivePage } from './live-trail.repository';
 export { MIGRATIONS } from './migrations';
 export { OrgErasureRepository, type Erased, type Waiting } from './org-erasure.repository';
 export { OrgForgotten } from './org-forgotten';

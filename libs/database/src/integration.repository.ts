@@ -2,6 +2,7 @@ import type { Actor, Change, EventDraft, Integration, IntegrationId, OrgId, Prov
 import type { AuditVault } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
 import { appendEvents, tellsOfPeople, withTrailKey } from './audit.repository';
+import { sendWhatWaits } from './delivery.repository';
 import { IntegrationEntity } from './entities';
 import { noticeDue } from './due-notices.client';
 import type { HubDatabase } from './hub-database';
@@ -93,7 +94,8 @@ export class IntegrationRepository {
   }
 
   /**
-   * Stores a completed connect: a new row, or the same row with the new grant. A refresh under way is fenced out.
+   * Stores a completed connect: a new row, or the same row with the new grant. A refresh under way is fenced out, and what
+   * waited for a new webhook URL is due.
    *
    * @param id the row's id that the grant was sealed for
    * @param finish what else belongs into the transaction, such as the end of the flow
@@ -128,6 +130,7 @@ export class IntegrationRepository {
             (await replaceGrant(manager, id, columns)) ||
             (await insertIfNone(manager, { id, org_id: orgId, provider, ...columns }));
           if (!stored) throw new Overtaken();
+          await sendWhatWaits(manager, id);
           await appendEvents(manager, entries, sealer);
           const row = await manager.findOneOrFail(IntegrationEntity, { where: { id } });
           return { kind: 'stored', integration: toIntegration(row) };

@@ -7,7 +7,7 @@ import { KeyRotationRepository } from './key-rotation.repository';
 import type { AppLogin } from './provision';
 import { RetiredKeyRepository, type RetiredKey } from './retired-key.repository';
 
-const LOGINS: readonly AppLogin[] = ['gateway', 'refreshWorker', 'syncWorker'];
+const LOGINS: readonly AppLogin[] = ['gateway', 'refreshWorker', 'syncWorker', 'deliveryWorker'];
 /** Roles that nobody logs in as, and that may write the status of a key. */
 const WRITERS = ['hub_rotator', 'hub_eraser', 'hub_owner'] as const;
 const OPERATOR: Actor = { type: 'system', id: 'test' };
@@ -22,8 +22,10 @@ let retired: RetiredKeyRepository;
 
 beforeAll(async () => {
   database = await cloneDatabase();
-  const [gateway, refreshWorker, syncWorker] = await Promise.all(LOGINS.map((login) => database.as(login)));
-  doors = { gateway, refreshWorker, syncWorker } as Record<AppLogin, HubDatabase>;
+  const [gateway, refreshWorker, syncWorker, deliveryWorker] = await Promise.all(
+    LOGINS.map((login) => database.as(login)),
+  );
+  doors = { gateway, refreshWorker, syncWorker, deliveryWorker } as Record<AppLogin, HubDatabase>;
   retired = await RetiredKeyRepository.open(database.adminUrl);
 });
 afterAll(async () => {
@@ -154,13 +156,16 @@ describe('nobody retires a data key', () => {
       });
   });
 
-  it.each(['gateway', 'syncWorker'] as const)('by the narrow function but the refresh worker: %s', async (login) => {
-    const key = await aKey({ unneededFor: '1 hour' });
-    for (const sql of ['select hub.retire_data_keys()', "select hub.retire_data_keys('0 s')"])
-      await expect(doors[login].withOrg(key.orgId, (manager) => manager.query(sql))).rejects.toMatchObject({
-        code: NO_RIGHT,
-      });
-  });
+  it.each(['gateway', 'syncWorker', 'deliveryWorker'] as const)(
+    'by the narrow function but the refresh worker: %s',
+    async (login) => {
+      const key = await aKey({ unneededFor: '1 hour' });
+      for (const sql of ['select hub.retire_data_keys()', "select hub.retire_data_keys('0 s')"])
+        await expect(doors[login].withOrg(key.orgId, (manager) => manager.query(sql))).rejects.toMatchObject({
+          code: NO_RIGHT,
+        });
+    },
+  );
 
   it.each(WRITERS)('that a value needs: %s', async (role) => {
     const key = await aKey({ unneededFor: '1 hour' });

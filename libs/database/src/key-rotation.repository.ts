@@ -1,4 +1,4 @@
-import { SYSTEM_ORG, type Actor, type AuditEntry, type IntegrationId, type OrgId, type ProviderId } from '@hub/domain';
+import { SYSTEM_ORG, type Actor, type AuditEntry, type OrgId, type ProviderId } from '@hub/domain';
 import type { DataKeyName, StoredDataKey, WrappedDataKey } from '@hub/token-vault';
 import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
@@ -7,17 +7,29 @@ import { KeyRotationEntity } from './entities';
 import type { HubDatabase } from './hub-database';
 import { affected, selectOne } from './statements';
 
+/** The cells that values of the columns below are bound to. */
+const CELLS = {
+  accessToken: { table: 'integrations', column: 'access_token' },
+  refreshToken: { table: 'integrations', column: 'refresh_token' },
+  deliverySecret: { table: 'delivery_settings', column: 'secret' },
+  deliveryData: { table: 'deliveries', column: 'data' },
+} as const;
+
 /**
- * Every sealed column that a rotation seals anew, by its table. All of them are bound to the integration, whose id is in
- * the column named. What a flow keeps lives for ten minutes and is not worth it: it is only counted.
+ * Every sealed column that a rotation seals anew, by its table: the cell that its values are bound to, and the column with
+ * the id of that cell's row. What a flow keeps lives for ten minutes and is not worth it: it is only counted. Rows are
+ * locked in the order of the tables here, which is everybody's.
  */
 export const RESEALED_COLUMNS = [
-  { table: 'integrations', column: 'access_token', integration: 'id' },
-  { table: 'integrations', column: 'refresh_token', integration: 'id' },
-  { table: 'revocations', column: 'access_token', integration: 'integration_id' },
-  { table: 'revocations', column: 'refresh_token', integration: 'integration_id' },
-  { table: 'token_inbox', column: 'access_token', integration: 'integration_id' },
-  { table: 'token_inbox', column: 'refresh_token', integration: 'integration_id' },
+  { table: 'integrations', column: 'access_token', cell: CELLS.accessToken, row: 'id' },
+  { table: 'integrations', column: 'refresh_token', cell: CELLS.refreshToken, row: 'id' },
+  { table: 'revocations', column: 'access_token', cell: CELLS.accessToken, row: 'integration_id' },
+  { table: 'revocations', column: 'refresh_token', cell: CELLS.refreshToken, row: 'integration_id' },
+  { table: 'token_inbox', column: 'access_token', cell: CELLS.accessToken, row: 'integration_id' },
+  { table: 'token_inbox', column: 'refresh_token', cell: CELLS.refreshToken, row: 'integration_id' },
+  { table: 'delivery_settings', column: 'secret', cell: CELLS.deliverySecret, row: 'id' },
+  { table: 'delivery_settings', column: 'previous_secret', cell: CELLS.deliverySecret, row: 'id' },
+  { table: 'deliveries', column: 'data', cell: CELLS.deliveryData, row: 'id' },
 ] as const;
 
 /** Where a value lies: the number of its column in `RESEALED_COLUMNS`, and its row. */
@@ -31,7 +43,8 @@ export const FIRST_PLACE: CellPlace = { place: -1, id: '00000000-0000-0000-0000-
 
 export interface SealedCell extends CellPlace {
   readonly provider: ProviderId;
-  readonly integrationId: IntegrationId;
+  /** Of the row that the value's cell is in: the integration's, or the delivery's. */
+  readonly cellRow: string;
   readonly sealed: string;
 }
 
@@ -110,9 +123,14 @@ interface KeyUseRow {
 }
 
 const EVERY_CELL = RESEALED_COLUMNS.map(
-  ({ table, column, integration }, place) =>
-    `select ${place} as place, id, provider, ${integration} as "integrationId", ${column} as sealed from public.${table}`,
+  ({ table, column, row }, place) =>
+    `select ${place} as place, id, provider, ${row} as "cellRow", ${column} as sealed from public.${table}`,
 ).join(' union all ');
+
+/** A sealed value names its key at its head: nobody reads hundreds of kilobytes for that. */
+const KEY_NAMED_WITHIN = 64;
+/** What is delivered may be large: values that are sealed anew together are no more than this and one more, in bytes. */
+const MOST_BYTES = 4 * 1024 * 1024;
 
 /** So that a page is counted in a second or so. */
 const ORGS_OF_A_PAGE = 100;
@@ -294,13 +312,17 @@ export class KeyRotationRepository {
     });
   }
 
-  /** Values that another key than this one has sealed, in the order of their places. */
+  /** Values that another key than this one has sealed, in the order of their places: so many, and so much, at most. */
   async cellsNotUnder(orgId: OrgId, key: string, after: CellPlace, limit: number): Promise<SealedCell[]> {
     return this.database.withOrg(orgId, (manager) =>
       manager.query<SealedCell[]>(
-        `select place, id, provider, "integrationId", sealed from (${EVERY_CELL}) as cells
-         where sealed is not null and split_part(sealed, '.', 2) <> $1 and (place, id) > ($2, $3) order by place, id limit $4`,
-        [key, after.place, after.id, limit],
+        `select place, id, provider, "cellRow", sealed from (
+           select *, sum(octet_length(sealed)) over (order by place, id) - octet_length(sealed) as bytes_before from (
+             select * from (${EVERY_CELL}) as cells
+             where sealed is not null and split_part(substr(sealed, 1, ${KEY_NAMED_WITHIN}), '.', 2) <> $1 and (place, id) > ($2, $3)
+             order by place, id limit $4) as page) as measured
+         where bytes_before < $5 order by place, id`,
+        [key, after.place, after.id, limit, MOST_BYTES],
       ),
     );
   }

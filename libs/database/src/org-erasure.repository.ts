@@ -168,6 +168,8 @@ export class OrgErasureRepository {
         (await affected(manager, 'delete from public.revocations', [])) +
         (await affected(manager, 'delete from public.token_inbox', []));
       await manager.query('delete from public.flows');
+      await manager.query('delete from public.delivery_settings');
+      await manager.query('delete from public.deliveries');
       const dataKeys = await affected(
         manager,
         "update public.data_keys set wrapped_key = '', status = 'shredded', status_changed_at = now() where status <> 'shredded'",

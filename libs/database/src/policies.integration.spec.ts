@@ -6,7 +6,7 @@ import { standBeforeWalls, type Walls } from '../../../test/support/walls';
 import type { HubDatabase } from './hub-database';
 import type { AppLogin } from './provision';
 
-const LOGINS: readonly AppLogin[] = ['gateway', 'refreshWorker', 'syncWorker'];
+const LOGINS: readonly AppLogin[] = ['gateway', 'refreshWorker', 'syncWorker', 'deliveryWorker'];
 
 const ours = randomUUID() as OrgId;
 const theirs = randomUUID() as OrgId;
@@ -27,8 +27,8 @@ describe('what the apps’ logins may do', () => {
         [org],
       );
     }
-    const [gateway, refreshWorker, syncWorker] = await Promise.all(LOGINS.map((login) => database.as(login)));
-    doors = { gateway, refreshWorker, syncWorker } as Record<AppLogin, HubDatabase>;
+    const opened = await Promise.all(LOGINS.map(async (login) => [login, await database.as(login)] as const));
+    doors = Object.fromEntries(opened) as Record<AppLogin, HubDatabase>;
   });
   afterAll(() => database.drop());
 
@@ -143,6 +143,16 @@ describe('what the apps’ logins may do', () => {
     ['syncWorker', 'audit_events', 'detail'],
     ['syncWorker', 'audit_heads', 'hash'],
     ['gateway', 'audit_heads', 'hash'],
+    ['gateway', 'deliveries', 'data'],
+    ['gateway', 'delivery_settings', 'previous_secret'],
+    ['syncWorker', 'deliveries', 'data'],
+    ['syncWorker', 'delivery_settings', 'secret'],
+    ['deliveryWorker', 'integrations', 'refresh_token'],
+    ['deliveryWorker', 'revocations', 'access_token'],
+    ['deliveryWorker', 'token_inbox', 'refresh_token'],
+    ['deliveryWorker', 'flows', 'verifier'],
+    ['deliveryWorker', 'audit_events', 'detail'],
+    ['deliveryWorker', 'audit_heads', 'hash'],
   ] as const)('the %s never reads %s.%s', async (login, table, column) => {
     const read = `select ${column} from public.${table}`;
     expect(await attempt(asOrg(login, ours), read)).toBe('refused');
@@ -159,6 +169,15 @@ describe('what the apps’ logins may do', () => {
     ['refreshWorker', 'integrations', 'metadata'],
     ['gateway', 'integrations', 'settled_at'],
     ['gateway', 'revocations', 'access_token'],
+    ['gateway', 'deliveries', 'data'],
+    ['gateway', 'deliveries', 'seq'],
+    ['deliveryWorker', 'integrations', 'access_token'],
+    ['deliveryWorker', 'integrations', 'epoch'],
+    ['deliveryWorker', 'deliveries', 'event_id'],
+    ['deliveryWorker', 'delivery_settings', 'secret'],
+    ['deliveryWorker', 'delivery_settings', 'events'],
+    ['refreshWorker', 'delivery_settings', 'events'],
+    ['syncWorker', 'deliveries', 'state'],
     ...LOGINS.flatMap((login) =>
       ['org_id', 'id', 'provider', 'created_at'].map((column) => [login, 'integrations', column] as const),
     ),
@@ -173,7 +192,7 @@ describe('what the apps’ logins may do', () => {
       );
     expect(await read(ours)).toEqual([{ access_token: 'a' }]);
     expect(await read(randomUUID())).toEqual([]);
-    for (const login of ['refreshWorker', 'syncWorker'] as const)
+    for (const login of ['refreshWorker', 'syncWorker', 'deliveryWorker'] as const)
       expect(await attempt(asOrg(login, ours), `select * from hub.read_token('${ours}', 'notion')`)).toBe('refused');
   });
 

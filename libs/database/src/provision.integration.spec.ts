@@ -55,6 +55,7 @@ describe('provisioning a database', () => {
       gateway: { user: `hub_gateway_${random()}`, password: 'it’s a "pass\\word"' },
       refreshWorker: { user: `hub_refresh_worker_${random()}`, password: random() },
       syncWorker: { user: `hub_sync_worker_${random()}`, password: random() },
+      deliveryWorker: { user: `hub_delivery_worker_${random()}`, password: random() },
     };
     logins.push(...Object.values(made).map(({ user }) => user));
     return made;
@@ -149,7 +150,7 @@ describe('provisioning a database', () => {
     const database = newDatabase();
     const made = newLogins();
     await provisionDatabase({ adminUrl: url({ database }), logins: made });
-    for (const { user, password } of [made.refreshWorker, made.syncWorker])
+    for (const { user, password } of [made.refreshWorker, made.syncWorker, made.deliveryWorker])
       expect(
         await ask(
           url({ database, user, password }),
@@ -259,6 +260,7 @@ describe('provisioning a database', () => {
       await provisionDatabase({ adminUrl: url({ database }), logins: made });
       expect(await rightsOf(database, made.refreshWorker)).toEqual([{ refreshes: true, syncs: false }]);
       expect(await rightsOf(database, made.syncWorker)).toEqual([{ refreshes: false, syncs: true }]);
+      expect(await rightsOf(database, made.deliveryWorker)).toEqual([{ refreshes: false, syncs: false }]);
     });
   });
 

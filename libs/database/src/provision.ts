@@ -15,7 +15,8 @@ const ROLES_OF_LOGIN = {
   gateway: ['hub_gateway'],
   refreshWorker: ['hub_refresh_worker'],
   syncWorker: ['hub_sync_worker'],
-  /** One login for both workers, as earlier releases had it. */
+  deliveryWorker: ['hub_delivery_worker'],
+  /** One login for the refresh and the sync worker, as earlier releases had it. */
   worker: ['hub_refresh_worker', 'hub_sync_worker'],
 } as const;
 
@@ -40,6 +41,7 @@ export const ROLES = [
   'hub_worker',
   'hub_refresh_worker',
   'hub_sync_worker',
+  'hub_delivery_worker',
   'hub_scanner',
   'hub_disconnector',
   'hub_token_reader',
@@ -52,6 +54,7 @@ const MEMBERSHIPS = [
   ['hub_migrator', 'hub_owner'],
   ['hub_refresh_worker', 'hub_worker'],
   ['hub_sync_worker', 'hub_worker'],
+  ['hub_delivery_worker', 'hub_worker'],
   // the owner gives functions to those whose rights they run with
   ['hub_owner', 'hub_scanner'],
   ['hub_owner', 'hub_disconnector'],
@@ -231,13 +234,13 @@ const MISSING_RIGHTS = `
   union all select format('grant create, connect on database %I to hub_owner', current_database())
     where not (has_database_privilege('hub_owner', current_database(), 'create') and has_database_privilege('hub_owner', current_database(), 'connect'))`;
 
-/** Logins that operators made for earlier releases, which knew one role of workers: they go on with the rights of both. */
+/** Logins that operators made for earlier releases, which knew one role of two workers: they go on with the rights of both. */
 const MISSING_RIGHTS_OF_WORKERS = `
   select distinct format('grant %I to %I', of, member.rolname) as statement
   from unnest(array['hub_refresh_worker', 'hub_sync_worker']) as of, pg_auth_members membership
   join pg_roles member on member.oid = membership.member
   where membership.roleid = 'hub_worker'::regrole and not membership.admin_option
-    and member.rolname not in ('hub_refresh_worker', 'hub_sync_worker') and not pg_has_role(member.oid, of, 'usage')`;
+    and member.rolname not in ('hub_refresh_worker', 'hub_sync_worker', 'hub_delivery_worker') and not pg_has_role(member.oid, of, 'usage')`;
 
 async function migrate(adminUrl: string): Promise<string[]> {
   const dataSource = await migrationDataSource(adminUrl).initialize();

@@ -7,6 +7,7 @@ import {
   leaseWithinGraceMs,
   patienceMs,
   remainingMs,
+  rescopedEvents,
   type Actor,
   type Change,
   type Integration,
@@ -110,6 +111,7 @@ interface ClaimHead {
   next_refresh_at: Date | null;
   expires_at: Date | null;
   issued_at: Date;
+  scope: string | null;
   in_doubt_since: Date | null;
   lease_until: Date | null;
   /** For how long the server has been up, in milliseconds. */
@@ -294,7 +296,7 @@ function until(time: Date | null, now: Date): number | null {
 
 async function lockHead(manager: EntityManager, id: IntegrationId): Promise<ClaimHead | undefined> {
   const [head] = await manager.query<ClaimHead[]>(
-    `select epoch, status, failed_refreshes, phase, next_refresh_at, expires_at, issued_at, in_doubt_since, lease_until, clock_timestamp() as at,
+    `select epoch, status, failed_refreshes, phase, next_refresh_at, expires_at, issued_at, scope, in_doubt_since, lease_until, clock_timestamp() as at,
        extract(epoch from clock_timestamp() - pg_postmaster_start_time())::float8 * 1000 as up_ms
      from public.integrations where id = $1 for update`,
     [id],
@@ -324,11 +326,13 @@ async function settled(
   const row = await manager.findOneOrFail(IntegrationEntity, { where: { id: fence.integrationId } });
   const before = replacedOf(head);
   if (count !== 1) return { kind: 'saved', integration: toIntegration(row), before }; // by this same attempt, whose first word of it was lost
-  if (change.patch.grant) await dropSuperseded(manager, fence.integrationId, change.patch.grant);
+  const { grant } = change.patch;
+  if (grant) await dropSuperseded(manager, fence.integrationId, grant);
+  const rescoped = grant ? rescopedEvents(head.scope, grant) : [];
   const { provider } = fence.integration;
   await appendEvents(
     manager,
-    change.events.map((event) => ({
+    [...change.events, ...rescoped].map((event) => ({
       ...event,
       ...(event.name === 'refresh.succeeded' && { detail: { ...event.detail, epoch: fence.epoch } }),
       provider,

@@ -101,7 +101,17 @@ describe('the rights of the roles', () => {
        from pg_class c, aclexplode(c.relacl) acl
        where c.relnamespace = 'public'::regnamespace and acl.privilege_type <> 'DELETE' and c.relname <> 'hub_migrations'
          and acl.grantee in (select oid from pg_roles where rolname = any($1))`,
-      [['hub_gateway', 'hub_worker', 'hub_refresh_worker', 'hub_sync_worker', 'hub_token_reader', 'hub_rotator']],
+      [
+        [
+          'hub_gateway',
+          'hub_worker',
+          'hub_refresh_worker',
+          'hub_sync_worker',
+          'hub_delivery_worker',
+          'hub_token_reader',
+          'hub_rotator',
+        ],
+      ],
     );
     expect(whole).toEqual([]);
   });

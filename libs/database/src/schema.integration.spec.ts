@@ -1,4 +1,4 @@
-import { FLOW_COMPLETIONS, FLOW_STATUSES, STATUSES } from '@hub/domain';
+import { DELIVERY_SOURCES, DELIVERY_STATES, FLOW_COMPLETIONS, FLOW_STATUSES, STATUSES } from '@hub/domain';
 import type { DataSource } from 'typeorm';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { migrationDataSource } from './data-source';
@@ -28,6 +28,8 @@ describe('the schema', () => {
     ['integrations_status_check', STATUSES],
     ['flows_status_check', FLOW_STATUSES],
     ['flows_completion_check', FLOW_COMPLETIONS],
+    ['deliveries_state_check', DELIVERY_STATES],
+    ['deliveries_source_check', DELIVERY_SOURCES],
   ])('checks the very words of the domain by %s', async (name, words) => {
     const [check] = await database.sql<{ text: string }>(
       'select pg_get_constraintdef(oid) as text from pg_constraint where conname = $1',
@@ -80,7 +82,7 @@ describe('the schema', () => {
     const partitions = await database.sql<{ name: string; guarded: boolean; insert_only: boolean; open: boolean }>(`
       select c.relname as name, c.relrowsecurity and c.relforcerowsecurity as guarded,
         exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'insert_only' and t.tgenabled = 'O') as insert_only,
-        exists (select from unnest(array['hub_gateway', 'hub_worker', 'hub_auditor', 'hub_scanner', 'hub_disconnector', 'hub_refresh_worker', 'hub_sync_worker']) role
+        exists (select from unnest(array['hub_gateway', 'hub_worker', 'hub_auditor', 'hub_scanner', 'hub_disconnector', 'hub_refresh_worker', 'hub_sync_worker', 'hub_delivery_worker']) role
                 where has_table_privilege(role, c.oid, 'select, insert, update, delete, truncate')) as open
       from pg_inherits join pg_class c on c.oid = inhrelid join pg_class p on p.oid = inhparent and p.relkind = 'p' order by 1`);
     expect(partitions.length).toBeGreaterThanOrEqual(5);

@@ -1,4 +1,4 @@
-import { EVENT_NAMES } from './audit-event';
+import { EVENT_NAMES, LIVE_EVENT_NAMES } from './audit-event';
 
 describe('event names', () => {
   it('are each there once', () => {
@@ -16,4 +16,22 @@ describe('event names', () => {
   ])('the contract’s %s is among them', (name) => {
     expect(EVENT_NAMES).toContain(name);
   });
+});
+
+describe('the events that people follow', () => {
+  it('are each there once', () => {
+    expect(new Set(LIVE_EVENT_NAMES).size).toBe(LIVE_EVENT_NAMES.length);
+  });
+
+  it('are all of an integration’s refreshes, syncs and deliveries', () => {
+    const wanted = EVENT_NAMES.filter((name) => /^(refresh|sync|delivery)\./.test(name));
+    expect(LIVE_EVENT_NAMES).toEqual(expect.arrayContaining(wanted));
+  });
+
+  it.each(['token.read', 'auth.forbidden', 'integration.account_mismatch', 'flow.started', 'key.rotated'])(
+    '%s is none',
+    (name) => {
+      expect(LIVE_EVENT_NAMES).not.toContain(name);
+    },
+  );
 });

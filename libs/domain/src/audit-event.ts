@@ -16,6 +16,8 @@ export const EVENT_NAMES = [
   'token.read',
   'delivery.succeeded',
   'delivery.failed',
+  'delivery.secret_read',
+  'delivery.settings_changed',
   'dead_letter.replayed',
   'revocation.succeeded',
   'revocation.failed',
@@ -73,6 +75,28 @@ export const EVENT_NAMES = [
 ] as const;
 
 export type EventName = (typeof EVENT_NAMES)[number];
+
+/**
+ * The events that people follow as they happen: what became of an integration, its refreshes, syncs and deliveries. Reads
+ * of tokens, steps of a connect, denials and the hub's own housekeeping are no news.
+ */
+export const LIVE_EVENT_NAMES = [
+  'integration.connected',
+  'integration.disconnected',
+  'integration.reauth_required',
+  'integration.recovered',
+  'integration.reopened',
+  'refresh.succeeded',
+  'refresh.failed',
+  'refresh.in_doubt',
+  'sync.completed',
+  'sync.failed',
+  'delivery.succeeded',
+  'delivery.failed',
+  'dead_letter.replayed',
+] as const satisfies readonly EventName[];
+
+export type LiveEventName = (typeof LIVE_EVENT_NAMES)[number];
 
 /** Who did it: a caller by the `sub` of its token, or a part of the hub by its name. */
 export interface Actor {

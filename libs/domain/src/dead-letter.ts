@@ -8,7 +8,7 @@ import { ladderIsSpent } from './retry-policy';
  * - `refresh`: the refresh of an integration in `refresh_failing`. It is still tried, and a success clears it.
  * - `sync`: the metadata sync of an integration. The same holds.
  * - `revocation`: a grant on its way back to its provider. Nothing more is tried until it is replayed.
- * - `delivery`: a webhook send.
+ * - `delivery`: a webhook send. The same holds.
  */
 export const DEAD_LETTER_KINDS = ['sync', 'refresh', 'delivery', 'revocation'] as const;
 export type DeadLetterKind = (typeof DEAD_LETTER_KINDS)[number];
@@ -16,7 +16,7 @@ export type DeadLetterKind = (typeof DEAD_LETTER_KINDS)[number];
 /** What names a dead letter: its kind, and the row that it stands in. */
 export interface DeadLetterName {
   readonly kind: DeadLetterKind;
-  /** A UUID in lower case: of the integration, or of the revocation. */
+  /** A UUID in lower case: of the integration, of the revocation or of the delivery. */
   readonly rowId: string;
 }
 

@@ -4,7 +4,14 @@ import type { Change } from './change';
 import { deadLetterKindsOf } from './dead-letter';
 import { endsGrant, failure, FAILURE_CODES, type Failure, type FailureKind } from './failure';
 import type { RefreshState, Status } from './integration';
-import { afterFailure, afterLateGrant, afterPutOff, afterRefresh, afterVerification } from './refresh-outcome';
+import {
+  afterFailure,
+  afterLateGrant,
+  afterPutOff,
+  afterRefresh,
+  afterVerification,
+  rescopedEvents,
+} from './refresh-outcome';
 import { STATUSES } from './integration';
 
 const names = (change: Change): string[] => change.events.map(({ name }) => name);
@@ -35,9 +42,10 @@ describe('a refresh that is granted', () => {
   });
 
   it('tells which rights are other ones than before', () => {
-    const change = afterRefresh(anIntegration(), aGrant(), NOON, 0, { added: 'c', missing: 'a' });
-    expect(change.events).toContainEqual({ name: 'grant.scope_changed', detail: { added: 'c', missing: 'a' } });
-    expect(change.patch.status).toBe('connected');
+    expect(rescopedEvents('a b', { scope: 'b c' })).toEqual([
+      { name: 'grant.scope_changed', detail: { added: 'c', missing: 'a' } },
+    ]);
+    for (const scope of ['b a', undefined, null]) expect(rescopedEvents('a b', { scope })).toEqual([]);
   });
 
   it('plans nothing where nothing about the grant ends', () => {

@@ -5,30 +5,35 @@ import { endsGrant, type Failure } from './failure';
 import type { RefreshState } from './integration';
 import { firstRefreshAt, graceLeftMs, lifeMs, remainingMs } from './refresh-plan';
 import { ladderIsSpent, refreshDelayMs, withinGraceMs } from './retry-policy';
-import type { ScopeChange } from './scopes';
+import { scopeChange } from './scopes';
 
-/**
- * The provider granted anew.
- *
- * @param rescoped what the grant may do otherwise than the one before: it is stored, and told, as a connect tells it
- */
+/** The provider granted anew. What the grant may do otherwise than the one before is told beside it: {@link rescopedEvents}. */
 export function afterRefresh(
   integration: Pick<RefreshState, 'status'>,
   grant: SealedGrant,
   now: Date,
   chance: number,
-  rescoped?: ScopeChange,
 ): Change {
   const next = firstRefreshAt(grant, now, chance);
   return {
     patch: { ...worked(now), grant, nextRefreshAt: next, inDoubtSince: null },
     events: [
       { name: 'refresh.succeeded', detail: { expiresAt: grant.expiresAt?.toISOString() ?? null } },
-      ...(rescoped ? [{ name: 'grant.scope_changed', detail: { ...rescoped } } as const] : []),
       ...recovery(integration),
     ],
     next,
   };
+}
+
+/**
+ * What the trail tells where a grant may do otherwise than the one in the row: it is stored, and told, as a connect tells it.
+ *
+ * @param before the scope of the row in the moment in which the grant takes its place
+ * @returns one event, or none
+ */
+export function rescopedEvents(before: string | null, { scope }: Pick<SealedGrant, 'scope'>): EventDraft[] {
+  const change = scopeChange(before, scope);
+  return change ? [{ name: 'grant.scope_changed', detail: { ...change } }] : [];
 }
 
 /**

@@ -1,4 +1,4 @@
-import { permitsAddress, ruleFor } from './address-rules';
+import { permitsAddress, ruleFor, vouchedFor, type OutboundRules } from './address-rules';
 
 const INWARD = [
   '127.0.0.1',
@@ -86,5 +86,36 @@ describe('the rule for a connection', () => {
     ['other protocols go nowhere', local, 'ftp:', 'idp.internal', undefined],
   ])('%s', (_sentence, rules, protocol, hostname, rule) => {
     expect(ruleFor(rules, protocol, hostname)).toBe(rule);
+  });
+});
+
+describe('other addresses', () => {
+  it.each(['10.0.0.1', '169.254.169.254', 'no address'])(
+    '%s is permitted where the operator vouches for the host',
+    (address) => {
+      expect(permitsAddress('any', address)).toBe(true);
+    },
+  );
+
+  it.each([
+    ['127.0.0.1', true],
+    ['::1', true],
+    ['8.8.8.8', false],
+    ['10.0.0.1', false],
+  ])('%s, where only this machine may be called: %s', (address, isPermitted) => {
+    expect(permitsAddress('loopback', address)).toBe(isPermitted);
+  });
+});
+
+describe('a host that the operator vouches for', () => {
+  it.each([
+    ['https://Keys.Internal:8443/jwks', { allowPrivate: false, allowHosts: ['keys.internal'] }],
+    ['http://localhost/jwks', { allowPrivate: true, allowHosts: ['localhost'] }],
+    ['https://[FD00::1]/jwks', { allowPrivate: false, allowHosts: ['fd00::1'] }],
+    ['https://10.0.0.1/jwks', { allowPrivate: false, allowHosts: ['10.0.0.1'] }],
+  ])('is the only one that its client calls: %s', (url, rules) => {
+    const proxy = { proxyUrl: 'http://proxy:3128', noProxy: ['a'] };
+    const ofOthers: OutboundRules = { ...proxy, allowPrivate: true, allowHosts: ['other'] };
+    expect(vouchedFor(ofOthers, url)).toEqual({ ...proxy, ...rules });
   });
 });

@@ -29,7 +29,9 @@ export const API_BYTES = 1024 * 1024;
 export const TOKEN_BYTES = 64 * 1024;
 
 const USER_AGENT = 'integrations-hub';
-const POOL = { connections: 32, headersTimeout: 60_000, bodyTimeout: 60_000, autoSelectFamily: true } as const;
+/** To one origin: whoever calls more at once waits, and its deadline with it. */
+const CONNECTIONS = 32;
+const POOL = { headersTimeout: 60_000, bodyTimeout: 60_000, autoSelectFamily: true } as const;
 
 /**
  * The one way out of the hub: https to public addresses, no redirects, a deadline and a size limit on every call. How a
@@ -39,12 +41,15 @@ export class OutboundClient {
   private readonly kept: Agent;
   private readonly fresh: Agent;
 
-  /** @param rules which hosts beyond the public ones may be called */
-  constructor(rules: OutboundRules) {
-    const connect = guardedConnector(rules);
-    this.kept = new Agent({ ...POOL, connect, keepAliveTimeout: 4_000, keepAliveMaxTimeout: 30_000 });
+  /**
+   * @param rules       which hosts beyond the public ones may be called
+   * @param connections to one origin at once
+   */
+  constructor(rules: OutboundRules, connections = CONNECTIONS) {
+    const pool = { ...POOL, connections, connect: guardedConnector(rules) };
+    this.kept = new Agent({ ...pool, keepAliveTimeout: 4_000, keepAliveMaxTimeout: 30_000 });
     // Zero pipelining: every request closes its connection.
-    this.fresh = new Agent({ ...POOL, connect, pipelining: 0 });
+    this.fresh = new Agent({ ...pool, pipelining: 0 });
   }
 
   /** For streams, which `send` does not do: the same guarded connections, without deadline and size limit. */

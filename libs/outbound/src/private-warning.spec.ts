@@ -17,6 +17,12 @@ describe('OUTBOUND_ALLOW_PRIVATE', () => {
     expect(events).toHaveLength(3);
   });
 
+  it('is told with what mends it', () => {
+    const told: unknown[] = [];
+    warnOfPrivate({ allowPrivate: true, allowHosts: [] }, { warning: (_event, fields) => told.push(fields) });
+    expect(told).toEqual([{ fix: expect.stringContaining('OUTBOUND_ALLOW_PRIVATE') }]);
+  });
+
   it('is not told where it is not set', () => {
     const events = warned(false);
     jest.advanceTimersByTime(2 * 60 * 60_000);

@@ -10,6 +10,8 @@ describe('what goes through the proxy', () => {
     ['a name above the one that is left out', ['api.example.com'], 'example.com'],
     ['another port than the one that is left out', ['example.com:8443'], 'example.com'],
     ['an address outside a network that is left out', ['10.0.0.0/8'], '11.1.2.3'],
+    ['another address than the one that is left out', ['10.1.2.3'], '10.1.2.4'],
+    ['an address, whatever names are left out', ['example.com', '3'], '10.1.2.3'],
     ['an address of the other family', ['10.0.0.0/8', '::/0'], '11.1.2.3'],
     ['a name, whatever networks are left out', ['0.0.0.0/0'], 'example.com'],
     ['all, if the entries are nonsense', ['', '.', '*.', '10.0.0.0/99', 'http://example.com'], 'example.com'],

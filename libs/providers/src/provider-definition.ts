@@ -156,7 +156,13 @@ export interface MetadataContext {
 }
 
 export type MetadataReading =
-  | { readonly ok: true; readonly metadata: Readonly<Record<string, unknown>>; readonly account: Account | null }
+  | {
+      readonly ok: true;
+      readonly metadata: Readonly<Record<string, unknown>>;
+      readonly account: Account | null;
+      /** Nobody was asked, and it only fills in what is not known: what stands in the row by then is newer. */
+      readonly onlyFillsIn?: true;
+    }
   | { readonly ok: false; readonly failure: Failure; readonly status: number | null };
 
 export type IdentityReading =
@@ -236,6 +242,14 @@ export interface OAuthProvider extends ProviderBase {
   readonly metadata: (context: MetadataContext) => Promise<MetadataReading>;
 }
 
+/** How often something may be sent that shares a key: so many at once, and then one in each interval. */
+export interface SendPace {
+  /** A hash: what it is of may be a secret, or name a customer. */
+  readonly key: string;
+  readonly burst: number;
+  readonly everyMs: number;
+}
+
 /** A provider whose credential is a URL that the person pastes: no OAuth, no token. */
 export interface WebhookProvider extends ProviderBase {
   readonly authMode: 'webhook_url';
@@ -245,6 +259,8 @@ export interface WebhookProvider extends ProviderBase {
   readonly refresh: { readonly mode: 'recheck'; readonly retry: 'none'; readonly perSecond?: number };
   /** The account that a hook URL stands for: a hash, since the URL is a secret. */
   readonly accountOfWebhook: (webhookUrl: string) => Account;
+  /** What the provider takes of sends to a hook URL; each pace is shared by all hooks of its key. */
+  readonly sendPaces: (webhookUrl: string) => readonly SendPace[];
   /** What the answer to a delivery means; `undefined` leaves it to the reading that holds for all APIs. */
   readonly readDelivery: (answer: WireAnswer) => Failure | undefined;
   /** The metadata, from what is known: nobody is called. */

@@ -46,10 +46,13 @@ describe('a job’s id', () => {
     );
   });
 
-  it('of a refresh is another one for each epoch, so that a new claim is never swallowed by an old job', () => {
-    const id = randomUUID();
-    expect(JOBS.refresh.jobId(aWork({ id, epoch: 3 }))).not.toBe(JOBS.refresh.jobId(aWork({ id, epoch: 4 })));
-  });
+  it.each(['refresh', 'delivery'] as const)(
+    'of a %s is another one for each epoch, so that a new claim is never swallowed by an old job',
+    (job) => {
+      const id = randomUUID();
+      expect(JOBS[job].jobId(aWork({ id, epoch: 3 }))).not.toBe(JOBS[job].jobId(aWork({ id, epoch: 4 })));
+    },
+  );
 
   it.each(['sync', 'revocation'] as const)('of a %s stays the same, so that it stands in its queue once', (job) => {
     const id = randomUUID();
@@ -67,6 +70,8 @@ describe('queues', () => {
       'metadata-sync-shopify',
       'revocation-notion',
       'revocation-shopify',
+      'delivery-notion',
+      'delivery-shopify',
     ]);
     expect(all.join()).not.toContain(':');
   });
@@ -77,9 +82,9 @@ describe('a job', () => {
     expect(jobOptions(job, aWork(), 5)).toMatchObject({ removeOnComplete: true, removeOnFail: true, delay: 5 });
   });
 
-  it('of a refresh is tried once: its ladder stands in the row', () => {
-    expect(jobOptions('refresh', aWork(), 0)).toMatchObject({ attempts: 1 });
-    expect(jobOptions('refresh', aWork(), 0)).not.toHaveProperty('backoff');
+  it.each(['refresh', 'delivery'] as const)('of a %s is tried once: its ladder stands in the row', (job) => {
+    expect(jobOptions(job, aWork(), 0)).toMatchObject({ attempts: 1 });
+    expect(jobOptions(job, aWork(), 0)).not.toHaveProperty('backoff');
   });
 
   it.each(['sync', 'revocation'] as const)('of a %s climbs the four rungs of the ladder', (job) => {

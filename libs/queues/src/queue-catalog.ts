@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 /** What every job carries: ids, never a secret. The row tells everything else. */
 const work = z.strictObject({
-  /** Of the integration, or of the revocation. */
+  /** Of the integration, of the revocation or of the delivery. */
   id: z.guid(),
   /** Any UUID that a caller's token may name, whatever its version. */
   orgId: z.guid(),
@@ -28,8 +28,8 @@ interface JobKind {
 }
 
 /**
- * Every job of the hub. A refresh is tried once: its ladder stands in the row and each rung rings a new job, so that a
- * lost Redis loses nothing. Syncs and revocations climb BullMQ's own backoff, whose delays are the same ladder.
+ * Every job of the hub. A refresh and a delivery are tried once: their ladder stands in the row and each rung rings a new
+ * job, so that a lost Redis loses nothing. Syncs and revocations climb BullMQ's own backoff, whose delays are the same ladder.
  */
 export const JOBS = {
   refresh: {
@@ -41,6 +41,13 @@ export const JOBS = {
   },
   sync: { queue: 'metadata-sync', schema: work, jobId: ({ id }) => id, attempts: 1 + RUNGS, concurrency: 8 },
   revocation: { queue: 'revocation', schema: work, jobId: ({ id }) => id, attempts: 1 + RUNGS, concurrency: 4 },
+  delivery: {
+    queue: 'delivery',
+    schema: work,
+    jobId: ({ id, epoch }) => `${id}-${epoch}`,
+    attempts: 1,
+    concurrency: 64,
+  },
 } as const satisfies Record<string, JobKind>;
 
 export type JobName = keyof typeof JOBS;

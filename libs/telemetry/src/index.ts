@@ -24,6 +24,6 @@ export {
 export { tellBuild } from './build-info';
 export { TelemetryModule } from './telemetry.module';
 export { schedulerStarted, schedulerSucceeded, type SchedulerName } from './scheduler-times';
-export { startTelemetry, stopTelemetry, telemetryTellsTo } from './otel';
+export { exportMetrics, startTelemetry, stopTelemetry, telemetryTellsTo } from './otel';
 export { failSpan, inSpan, nameRoute, tellSpan, traceparentNow, type SpanOptions } from './spans';
 export { temporalityOf } from './temporality';

@@ -1,4 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
+import { recordDestination } from './record-export';
 import { traceIdsNow } from './spans';
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
 
@@ -24,8 +25,8 @@ const SECRET_NAMES = [
 const REDACTED = '[redacted]';
 
 /**
- * Structured records on standard output, one JSON line each, with `event.name` as their handle. Nest's own messages come
- * through the same door.
+ * Structured records, one JSON line each, with `event.name` as their handle: on standard output, or by OTLP. Nest's own
+ * messages come through the same door.
  */
 export class HubLogger implements LoggerService {
   private constructor(private readonly pino: PinoLogger) {}
@@ -33,7 +34,7 @@ export class HubLogger implements LoggerService {
   /**
    * @param app   name of the process, in every record
    * @param level `fatal` … `trace`, or `silent`
-   * @param to    standard output, unless a test reads along
+   * @param to    where they go by the settings, unless a test reads along
    */
   static forApp(app: string, level: string, to?: DestinationStream): HubLogger {
     const paths = SECRET_NAMES.flatMap((name) => [name, `*.${name}`]);
@@ -44,7 +45,8 @@ export class HubLogger implements LoggerService {
       mixin: traceIdsNow,
       redact: { paths, censor: REDACTED },
     };
-    return new HubLogger(to ? pino(options, to) : pino(options));
+    const destination = to ?? recordDestination();
+    return new HubLogger(destination ? pino(options, destination) : pino(options));
   }
 
   /** Something happened that an operator may want to find again. */

@@ -24,15 +24,20 @@ export interface MetricDeclaration {
 const EXCHANGE_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30];
 const SYNC_BUCKETS = [1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600];
 const OPERATIONS = ['code_exchange', 'refresh', 'revoke'] as const;
-const DESTINATIONS = ['token-refresh', 'metadata-sync', 'revocation'] as const;
+const DESTINATIONS = ['token-refresh', 'metadata-sync', 'revocation', 'delivery'] as const;
 /** Each watch by itself: one that goes on must not hide another that stands still. `overdue-watch` is that of refreshes. */
 const SCHEDULERS = [
   'refresh-scan',
   'overdue-watch',
   'overdue-watch-sync',
   'overdue-watch-revocation',
+  'overdue-watch-delivery',
+  'delivery-outbox',
   'audit-seal',
 ] as const;
+
+/** How sockets of live status end; whatever else a client says is `other`. */
+const LIVE_CLOSE_CODES = ['1000', '1001', '1005', '1006', '1008', '1009', '1012', '4401', '4408', 'other'] as const;
 
 /** Every metric of the hub. Those of Node, HTTP and the database drivers come from OpenTelemetry's own instrumentation. */
 export const METRICS = {
@@ -133,7 +138,8 @@ export const METRICS = {
     name: 'hub.token.read.duration',
     kind: 'histogram',
     unit: 's',
-    meaning: "a product service's read of a token, as the gateway served it",
+    meaning:
+      "a product service's read of a token, as the gateway served it; one whose caller left after more than 100 ms without an answer is an error",
     attributes: {
       'hub.source': ['stored', 'after_refresh'],
       'hub.outcome': ['ok', 'not_connected', 'reauth_required', 'denied', 'error'],
@@ -193,6 +199,37 @@ export const METRICS = {
     unit: '{job}',
     meaning: 'jobs that ran out of tries and were not replayed',
     attributes: { 'hub.kind': ['sync', 'refresh', 'revocation', 'delivery'] },
+  },
+  deliveryAttempts: {
+    name: 'hub.delivery.attempts',
+    kind: 'counter',
+    unit: '{attempt}',
+    meaning:
+      'sends to webhooks, by what came of them: taken, to be tried again, a dead letter, or the hook is gone and waits for a new URL',
+    attributes: { 'hub.provider': 'provider', 'hub.outcome': ['delivered', 'failed', 'dead', 'gone'] },
+  },
+  deliveryLatency: {
+    name: 'hub.delivery.latency',
+    kind: 'histogram',
+    unit: 's',
+    meaning: 'from an event to the moment that its receiver had taken it, tries and waits included',
+    attributes: { 'hub.provider': 'provider' },
+    buckets: SYNC_BUCKETS,
+  },
+  deliveriesWaiting: {
+    name: 'hub.delivery.waiting',
+    kind: 'gauge',
+    unit: '{delivery}',
+    meaning:
+      'deliveries that are pending, by what they wait for: their turn or hour, a circuit that stands open, a new URL',
+    attributes: { 'hub.reason': ['due', 'circuit', 'new_url'] },
+  },
+  deliveryCircuitsOpen: {
+    name: 'hub.delivery.circuits.open',
+    kind: 'gauge',
+    unit: '{integration}',
+    meaning: 'receivers that failed so often in a row that nothing but a trial is sent to them',
+    attributes: {},
   },
   revocationOldestAge: {
     name: 'hub.revocation.oldest.age',
@@ -322,6 +359,30 @@ export const METRICS = {
     unit: '{denial}',
     meaning: 'requests that were refused for who sent them',
     attributes: { 'hub.reason': ['unauthorized', 'forbidden', 'foreign_org', 'rate_limited'] },
+  },
+  liveSockets: {
+    name: 'hub.live.sockets',
+    kind: 'gauge',
+    unit: '{socket}',
+    meaning: 'sockets of live status that a gateway holds open',
+    attributes: {},
+  },
+  liveDelay: {
+    name: 'hub.live.delay',
+    kind: 'histogram',
+    unit: 's',
+    meaning:
+      'from the append of an event to its being sent, for each gateway with followers of its org; what is sent after a gap does not count',
+    attributes: {},
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  },
+  liveClosed: {
+    name: 'hub.live.closed',
+    kind: 'counter',
+    unit: '{socket}',
+    meaning:
+      'sockets of live status that ended, by close code: 1006 broke or was silent, 4401 its token ended, 4408 was too slow',
+    attributes: { 'hub.close_code': LIVE_CLOSE_CODES },
   },
   buildInfo: {
     name: 'hub.build.info',

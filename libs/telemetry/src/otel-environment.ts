@@ -14,35 +14,42 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   OTEL_METRIC_EXPORT_INTERVAL: '15000',
   OTEL_METRIC_EXPORT_TIMEOUT: EXPORT_WITHIN_MS,
   OTEL_BSP_EXPORT_TIMEOUT: EXPORT_WITHIN_MS,
+  OTEL_BLRP_EXPORT_TIMEOUT: EXPORT_WITHIN_MS,
   OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
   OTEL_TRACES_SAMPLER_ARG: '1',
   OTEL_PROPAGATORS: 'tracecontext', // baggage would carry what strangers send from app to app
-  OTEL_NODE_RESOURCE_DETECTORS: 'env,serviceinstance',
-  OTEL_LOGS_EXPORTER: 'none', // records go to standard output
+  OTEL_NODE_RESOURCE_DETECTORS: 'serviceinstance,env', // the later one wins: a drawn id gives way to one that is set
 };
 
 /** Which signals have somewhere to go. */
 export interface Signals {
   readonly traces: boolean;
   readonly metrics: boolean;
+  /** Records of the log, which else stand on standard output. */
+  readonly logs: boolean;
 }
 
-/** @returns what is to be exported: without an address nothing is, whatever OpenTelemetry's default says */
+/** @returns what is to be exported: without an address nothing is, whatever OpenTelemetry's default says, and records only if they are asked for */
 export function wantedSignals(environment: Readonly<WritableEnvironment>): Signals {
-  const isOff = environment['OTEL_SDK_DISABLED']?.trim().toLowerCase() === 'true';
-  const goes = (signal: 'TRACES' | 'METRICS'): boolean => {
+  const isOff = ['true', '1'].includes(environment['OTEL_SDK_DISABLED']?.trim().toLowerCase() ?? '');
+  const exporterOf = (signal: string): string | undefined => environment[`OTEL_${signal}_EXPORTER`]?.trim();
+  const goes = (signal: 'TRACES' | 'METRICS' | 'LOGS'): boolean => {
     const to = [`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`, 'OTEL_EXPORTER_OTLP_ENDPOINT'].map((name) =>
       environment[name]?.trim(),
     );
     const address = to.find((text) => text);
-    const isRefused = environment[`OTEL_${signal}_EXPORTER`]?.trim() === 'none';
+    const isRefused = exporterOf(signal) === 'none';
     return !isOff && !isRefused && address !== undefined && URL.canParse(address);
   };
-  return { traces: goes('TRACES'), metrics: goes('METRICS') };
+  return {
+    traces: goes('TRACES'),
+    metrics: goes('METRICS'),
+    logs: exporterOf('LOGS') === 'otlp' && goes('LOGS'),
+  };
 }
 
 /** Fills in what OpenTelemetry's kit reads and the operator has not set. @param app such as `gateway` */
-export function completeEnvironment(environment: WritableEnvironment, app: string, { traces, metrics }: Signals): void {
+export function completeEnvironment(environment: WritableEnvironment, app: string, signals: Signals): void {
   const set = (name: string, value: string): void => void (environment[name] ||= value);
   for (const [name, value] of Object.entries(DEFAULTS)) set(name, value);
   set('OTEL_SERVICE_NAME', `hub-${app}`);
@@ -53,6 +60,7 @@ export function completeEnvironment(environment: WritableEnvironment, app: strin
     ]
       .filter((part) => part)
       .join(',');
-  environment['OTEL_TRACES_EXPORTER'] = traces ? 'otlp' : 'none';
-  environment['OTEL_METRICS_EXPORTER'] = metrics ? 'otlp' : 'none';
+  environment['OTEL_TRACES_EXPORTER'] = signals.traces ? 'otlp' : 'none';
+  environment['OTEL_METRICS_EXPORTER'] = signals.metrics ? 'otlp' : 'none';
+  environment['OTEL_LOGS_EXPORTER'] = signals.logs ? 'otlp' : 'none';
 }

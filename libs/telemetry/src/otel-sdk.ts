@@ -1,3 +1,4 @@
+import { logs as logsOf } from '@opentelemetry/api-logs';
 import { OTLPMetricExporter as JsonMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
 import { OTLPMetricExporter as ProtobufMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
 import { OTLPTraceExporter as JsonTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
@@ -10,6 +11,7 @@ import { PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace';
 import type { Signals, WritableEnvironment } from './otel-environment';
+import { recordOf } from './record-export';
 import { safeSpan } from './safe-spans';
 import { temporalityOf } from './temporality';
 
@@ -22,13 +24,24 @@ const SECRET_PARAMETERS = [
 /** Where the setting is none; the configuration says so. */
 const USUAL_INTERVAL_MS = 15_000;
 
+const SCOPE = 'integrations-hub';
+
 type Environment = Readonly<WritableEnvironment>;
 
+/** The kit, and what sends a record's line; `undefined` where records are not sent. */
+export interface StartedSdk {
+  readonly sdk: NodeSDK;
+  readonly sendRecord: ((line: string) => void) | undefined;
+  /** Exports metrics at once. It never throws: what fails is told as for every export. */
+  readonly exportMetrics: () => void;
+}
+
 /** OpenTelemetry's kit as the hub uses it, started. It reads `OTEL_*` of the process itself. @param environment that of the process */
-export function startSdk({ traces, metrics }: Signals, environment: Environment): NodeSDK {
+export function startSdk({ traces, metrics, logs }: Signals, environment: Environment): StartedSdk {
+  const reader = metrics ? readerOf(environment) : undefined;
   const sdk = new NodeSDK({
     ...(traces && { spanProcessors: [batchesOf(safely(traceExporter(environment)), environment)] }),
-    metricReaders: metrics ? [readerOf(environment)] : [],
+    metricReaders: reader ? [reader] : [],
     instrumentations: [
       new HttpInstrumentation({
         ignoreIncomingRequestHook: ({ url = '' }) => url.startsWith('/health/'),
@@ -42,7 +55,12 @@ export function startSdk({ traces, metrics }: Signals, environment: Environment)
     ],
   });
   sdk.start();
-  return sdk;
+  const logger = logsOf.getLogger(SCOPE);
+  return {
+    sdk,
+    sendRecord: logs ? (line) => logger.emit(recordOf(line)) : undefined,
+    exportMetrics: () => void reader?.forceFlush().catch(() => undefined), // the reader itself tells of it
+  };
 }
 
 /** As OpenTelemetry chooses it, whose kit offers no place between its own exporter and a span. */

@@ -6,11 +6,11 @@ import type { OrgId } from '@hub/domain';
  */
 export interface Cell {
   /** Tokens are always of `integrations`, also while they lie in `revocations` or `token_inbox`: README, Decisions. */
-  readonly table: 'integrations' | 'flows' | 'audit_events';
+  readonly table: 'integrations' | 'flows' | 'audit_events' | 'deliveries' | 'delivery_settings';
   readonly column: string;
   readonly orgId: OrgId;
   readonly provider: string;
-  /** The id of the row: the integration's, the flow's or the event's. */
+  /** The id of the row: the integration's, the flow's, the event's or the delivery's. */
   readonly rowId: string;
 }
 

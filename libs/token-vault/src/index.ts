@@ -15,6 +15,7 @@ export {
   type WrappedDataKey,
 } from './data-key-store';
 export { DataKeys, type DataKey } from './data-keys';
+export { deliveryDataCell, deliverySecretCell } from './delivery-cells';
 export { sealGrant, tokenCell, type GrantOwner, type PlainGrant } from './grant-seal';
 export { KeyRefused, KeyUnavailable, type DataKeyName, type KeyProvider, type WrappedKey } from './key-provider';
 export { KeyProviders, keyProvidersElsewhere, type Illness, type KeySettings } from './key-providers';

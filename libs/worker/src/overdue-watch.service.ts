@@ -34,6 +34,7 @@ const SCHEDULERS: Readonly<Record<DueKind, SchedulerName>> = {
   refresh: 'overdue-watch',
   sync: 'overdue-watch-sync',
   revocation: 'overdue-watch-revocation',
+  delivery: 'overdue-watch-delivery',
 };
 
 /** What is to be rung for: now, or at its time. */
@@ -71,6 +72,7 @@ export class OverdueWatch {
   private isStopped = false;
   private readonly blind = new Set<DueKind>();
 
+  /** Its last argument: how many runs here may be under way, of all providers and of one. */
   constructor(
     private readonly due: DueRepository,
     private readonly notices: DueNotices,
@@ -78,10 +80,9 @@ export class OverdueWatch {
     private readonly consumer: JobConsumer,
     private readonly connections: RedisConnections,
     private readonly logger: HubLogger,
+    { most, mostOfALane } = { most: MOST_RUNS, mostOfALane: MOST_RUNS_OF_A_PROVIDER },
   ) {
-    this.runs = new FairRuns(MOST_RUNS, MOST_RUNS_OF_A_PROVIDER, (error) =>
-      this.logger.failure('hub.worker.run_failed', error),
-    );
+    this.runs = new FairRuns(most, mostOfALane, (error) => this.logger.failure('hub.worker.run_failed', error));
     this.notices.whenTried((isHeard) => {
       if (!isHeard)
         this.logger.warning('hub.notices.unheard', { fix: 'set DATABASE_NOTICES_URL to PostgreSQL itself' });

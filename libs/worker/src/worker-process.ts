@@ -1,6 +1,13 @@
 import { ConfigError, type HubConfig } from '@hub/config';
 import { warnOfPrivate } from '@hub/outbound';
-import { HealthServer, HubLogger, stopTelemetry, telemetryTellsTo, type Readiness } from '@hub/telemetry';
+import {
+  exportMetrics,
+  HealthServer,
+  HubLogger,
+  stopTelemetry,
+  telemetryTellsTo,
+  type Readiness,
+} from '@hub/telemetry';
 
 /** What a worker app hands to its process. */
 export interface WorkerApp {
@@ -64,6 +71,7 @@ class WorkerProcess {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void this.onSignal(signal));
     warnOfPrivate(config.outbound, this.logger);
     await this.health.listen(config.host, config.workerHealthPort);
+    exportMetrics();
     await this.app.start();
     if (this.state === 'starting') this.state = 'working';
     this.logger.info('hub.worker.started');

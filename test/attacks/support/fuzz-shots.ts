@@ -33,6 +33,8 @@ export interface Shot {
   readonly isPlain: boolean;
   readonly headers: Readonly<Record<string, string>>;
   readonly bearer: Bearer;
+  /** Whether it asks for the org that is only read, if it changes nothing. */
+  readonly isOfKept: boolean;
   readonly body: string | undefined;
 }
 
@@ -42,7 +44,7 @@ export type Bearer =
   | { readonly kind: 'strange name'; readonly sub: string }
   | { readonly kind: 'none' | 'garbage'; readonly header: string };
 
-/** Values that are there, by the name of the path parameter that takes them. */
+/** Values that are good, by the name of the path parameter, the member of a body or the parameter of a query that takes them. */
 export type Known = Readonly<Record<string, readonly string[]>>;
 
 const JUNK_SEGMENTS = [
@@ -58,25 +60,35 @@ const STRANGE_TEXTS = [
   'https://hooks.zapier.com/hooks/catch/1/a', `${'a'.repeat(60)}.myshopify.com`, '2026-13-45T99:99:99Z',
 ]; // prettier-ignore
 
-const strangeText = fc.oneof(fc.constantFrom(...STRANGE_TEXTS), fc.string({ unit: 'binary', maxLength: 80 }));
+/** Texts that something may stumble over. */
+export const strangeText = fc.oneof(fc.constantFrom(...STRANGE_TEXTS), fc.string({ unit: 'binary', maxLength: 80 }));
 
-/** Values that a schema takes, and now and then some that it does not. */
-export function valueOf(schema: Schema, depth = 0): fc.Arbitrary<unknown> {
-  const good = goodValueOf(schema, depth);
-  return fc.oneof({ weight: 5, arbitrary: good }, { weight: 1, arbitrary: wrongValue });
+/**
+ * Values that a schema takes, and now and then some that it does not.
+ *
+ * @param name of the member or parameter; where good values of it are known, it is mostly one of those
+ */
+function valueOf(schema: Schema, known: Known, name = ''): fc.Arbitrary<unknown> {
+  const good = { weight: 5, arbitrary: goodValueOf(schema, known) };
+  const wrong = { weight: 1, arbitrary: wrongValue };
+  const there = Object.hasOwn(known, name) ? (known[name] ?? []) : [];
+  return there.length === 0
+    ? fc.oneof(good, wrong)
+    : fc.oneof({ weight: 18, arbitrary: fc.constantFrom<unknown>(...there) }, good, wrong);
 }
 
-const wrongValue: fc.Arbitrary<unknown> = fc.oneof(
+/** Anything that JSON can say. */
+export const wrongValue: fc.Arbitrary<unknown> = fc.oneof(
   strangeText,
   fc.constantFrom(null, true, 0, -1, 1e308, 2 ** 53, 0.1, [], {}, [[]], [null]),
   fc.jsonValue({ maxDepth: 3 }),
 );
 
-function goodValueOf(schema: Schema, depth: number): fc.Arbitrary<unknown> {
+function goodValueOf(schema: Schema, known: Known): fc.Arbitrary<unknown> {
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.enum && schema.enum.length > 0) return fc.constantFrom(...schema.enum);
   const choices = schema.anyOf ?? schema.oneOf;
-  if (choices && choices.length > 0) return fc.oneof(...choices.map((choice) => goodValueOf(choice, depth)));
+  if (choices && choices.length > 0) return fc.oneof(...choices.map((choice) => goodValueOf(choice, known)));
   const type = Array.isArray(schema.type) ? (schema.type as string[])[0] : (schema.type as string | undefined);
   const { minimum = -1_000, maximum = 100_000 } = schema;
   switch (type) {
@@ -92,17 +104,17 @@ function goodValueOf(schema: Schema, depth: number): fc.Arbitrary<unknown> {
     case 'boolean':
       return fc.boolean();
     case 'array':
-      return fc.array(valueOf(schema.items ?? {}, depth + 1), { maxLength: 4 });
+      return fc.array(valueOf(schema.items ?? {}, known), { maxLength: 4 });
     case 'object':
-      return objectOf(schema, depth);
+      return objectOf(schema, known);
     case undefined:
     default:
       return wrongValue;
   }
 }
 
-function objectOf({ properties = {}, required = [] }: Schema, depth: number): fc.Arbitrary<unknown> {
-  const model = Object.fromEntries(Object.entries(properties).map(([name, one]) => [name, valueOf(one, depth + 1)]));
+function objectOf({ properties = {}, required = [] }: Schema, good: Known): fc.Arbitrary<unknown> {
+  const model = Object.fromEntries(Object.entries(properties).map(([name, one]) => [name, valueOf(one, good, name)]));
   const known = fc.record(model, { requiredKeys: Object.keys(model).filter((name) => required.includes(name)) });
   const unknown = fc.dictionary(
     fc.oneof(fc.string({ maxLength: 20 }), fc.constantFrom('__proto__', 'orgId')),
@@ -147,11 +159,11 @@ interface Payload {
   readonly body: string | undefined;
 }
 
-function payloadOf({ method, path, body, needsBearer }: FuzzedOperation): fc.Arbitrary<Payload> {
+function payloadOf({ method, path, body, needsBearer }: FuzzedOperation, known: Known): fc.Arbitrary<Payload> {
   if (method === 'get') return fc.constant({ type: undefined, body: undefined });
   const isForm = !needsBearer && path.startsWith('/functions/');
   const usualTypes = isForm ? FORM_TYPES : JSON_TYPES;
-  const made = body ? valueOf(body).map((value) => JSON.stringify(value) ?? 'null') : fc.constantFrom('', '{}');
+  const made = body ? valueOf(body, known).map((value) => JSON.stringify(value) ?? 'null') : fc.constantFrom('', '{}');
   const form = fc.oneof(
     fc.constantFrom(...BROKEN_FORMS),
     fc
@@ -168,10 +180,10 @@ function payloadOf({ method, path, body, needsBearer }: FuzzedOperation): fc.Arb
   return fc.record({ type, body: text });
 }
 
-function queryOf({ parameters }: FuzzedOperation): fc.Arbitrary<string> {
+function queryOf({ parameters }: FuzzedOperation, known: Known): fc.Arbitrary<string> {
   const own = parameters
     .filter((parameter) => parameter.in === 'query')
-    .map(({ name, schema }) => valueOf(schema).map((value) => `${name}=${escaped(textOf(value))}`));
+    .map(({ name, schema }) => valueOf(schema, known, name).map((value) => `${name}=${escaped(textOf(value))}`));
   const strange = fc.oneof(
     fc.tuple(strangeText, strangeText).map(([name, value]) => `${escaped(name)}=${escaped(value)}`),
     fc.constantFrom('%', '%00', 'a[]=1', '__proto__[x]=1', '&&', '=', 'cursor=AAAA', `x=${'a'.repeat(13_000)}`),
@@ -237,17 +249,19 @@ export function shotsOf(operation: FuzzedOperation, known: Known, canary: string
   return fc
     .record({
       place: pathOf(operation, known),
-      query: queryOf(operation),
-      payload: payloadOf(operation),
+      query: queryOf(operation, known),
+      payload: payloadOf(operation, known),
       bearer: operation.needsBearer ? bearerOf(canary) : fc.constant<Bearer>({ kind: 'none', header: '' }),
       headers: fc.constantFrom(...HEADERS),
+      isOfKept: fc.boolean(),
     })
-    .map(({ place, query, payload, bearer, headers }) => ({
+    .map(({ place, query, payload, bearer, headers, isOfKept }) => ({
       method: operation.method.toUpperCase(),
       path: place.path + (query === '' ? '' : `?${query}`),
       isPlain: place.isPlain,
       headers: { ...headers, ...(payload.type !== undefined && { 'content-type': payload.type }) },
       bearer,
+      isOfKept,
       body: payload.body,
     }));
 }
@@ -257,6 +271,6 @@ function textOf(value: unknown): string {
 }
 
 /** Escaped for a URL, which has no lone surrogates. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return encodeURIComponent(text.replaceAll(/\p{Surrogate}/gu, '\ufffd'));
 }

@@ -610,6 +610,32 @@ describe('hub doctor', () => {
     expect(out + err).not.toContain('canary');
   });
 
+  it('examines all but the callers by the settings of a worker, which has nothing of them', async () => {
+    await store();
+    const answer = await doctor({
+      ...{ AUTH_JWT_SECRET: '', AUTH_ISSUER: '', AUTH_AUDIENCE: '' },
+      ...{ NOTION_CLIENT_ID: 'id', NOTION_CLIENT_SECRET: 'secret', PUBLIC_URL: 'https://hub.example' },
+    });
+    expect(ill(answer)).toEqual([]);
+    expect(answer.exitCode).toBe(0);
+    for (const words of [
+      /! Nothing says here how callers are verified → only the gateway needs AUTH_\*/,
+      /✓ Token keys: k1 wraps/,
+      /✓ Workers hear at once/,
+      /✓ Every sealed value in sight opens with a known key \([1-9]\d* values\)/,
+      /✓ Notion has credentials; redirect URL to register: https:\/\/hub\.example\//,
+    ])
+      expect(answer.out).toMatch(words);
+    expect(answer.out).not.toContain('Settings can be used');
+  });
+
+  it('takes half of what verifies callers for a mistake, and examines all else', async () => {
+    const answer = await doctor({ AUTH_AUDIENCE: '' });
+    expect(ill(answer)).toEqual([expect.stringMatching(/✗ Settings → AUTH_AUDIENCE is missing/)]);
+    expect(answer.out).toMatch(/✓ Token keys: k1 wraps/);
+    expect(answer.exitCode).toBe(1);
+  });
+
   it('tells every mistake of the settings, each once, and examines what it can', async () => {
     const answer = await doctor({ TOKEN_KEYS: 'k1:short', AUTH_ISSUER: '', PORT: 'x' });
     expect(ill(answer).sort()).toEqual([

@@ -75,7 +75,7 @@ function start(...args: string[]): { status: number | null; said: string } {
   return { status, said: stdout + stderr };
 }
 
-it.each(['gateway', 'refresh-worker', 'metadata-sync-worker'])(
+it.each(['gateway', 'refresh-worker', 'metadata-sync-worker', 'delivery-worker'])(
   'has all that %s needs to say which settings it lacks',
   (app) => {
     const { status, said } = start(`dist/apps/${app}/src/main.js`);

@@ -100,14 +100,14 @@ describe('a stack', () => {
     process.kill(before, 'SIGKILL');
     await eventually('another refresh-worker', () => {
       const line = 'refresh-worker was ended by SIGKILL; starting it again in 0.25 s.';
-      return Promise.resolve(stack.output.includes(line) && stack.children().length >= 6);
+      return Promise.resolve(stack.output.includes(line) && stack.children().length >= 7);
     });
     expect(stack.childOf('refresh-worker')).not.toBe(before);
   });
 
   it('stops, and leaves nothing but its data', async () => {
     const children = stack.children();
-    expect(children.length).toBeGreaterThanOrEqual(6);
+    expect(children.length).toBeGreaterThanOrEqual(7);
     expect(await stack.stop('SIGINT')).toBe(0);
     expect(children.filter(isRunning)).toEqual([]);
     const left = fs.readdirSync(environment.HUB_DATA_DIR!);

@@ -68,8 +68,8 @@ async function refreshWorker(environment: Record<string, string>): Promise<HubPr
 
 it('a worker reaches PostgreSQL and Redis by TLS alone, and refreshes', async () => {
   const process = await refreshWorker(throughDoors('ca.pem'));
+  const { account, stored } = await stand.due('google_drive'); // found by its first look, not by one 15 s later
   await process.start();
-  const { account, stored } = await stand.due('google_drive');
   await eventually('the refresh', async () => (await stand.sandbox.refreshes(account)).length === 1);
   await eventually('its commit', async () => {
     const found = await stand.database.sql(

@@ -1,3 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { formatAnswer, parseAnswer } from '../../../apps/refresh-worker/src/spool/spooled-answer';
+import { anAnswer } from '../../../apps/refresh-worker/testing/answers';
 import { ANYONES } from '../../support/accounts';
 import { previousRelease } from '../../support/previous-release';
 import { Stack, type AppName } from '../../support/stack';
@@ -55,5 +59,28 @@ withPrevious.each(ROLLOUTS)('a rollout that has brought %s', (_what, old) => {
     for (const app of old) await hub.upgrade(app);
     expect((await caller.token('google_drive')).body.accessToken).toBe(accessToken);
     expect((await caller.refresh('google_drive')).status).toBe(200);
+  });
+});
+
+withPrevious('an answer that waits on the disk', () => {
+  /** Runs a function of the release before over a text. @returns what it makes of it, as JSON */
+  function there(act: 'parseAnswer' | 'format', text: string): string {
+    const file = path.join(root, 'dist/apps/refresh-worker/src/spool/spooled-answer.js');
+    const script = `const { parseAnswer, formatAnswer } = require(${JSON.stringify(file)});
+      const answer = parseAnswer(require('node:fs').readFileSync(0, 'utf8'));
+      process.stdout.write(${act === 'format' ? 'formatAnswer(answer)' : 'JSON.stringify(answer) ?? "unreadable"'});`;
+    const ran = spawnSync(process.execPath, ['-e', script], { input: text, cwd: root, encoding: 'utf8' });
+    if (ran.status !== 0) throw new Error(ran.stderr);
+    return ran.stdout;
+  }
+
+  it.each([
+    ['says nothing of its rights', {}],
+    ['has other rights than the one before', { scope: 'read_products,write_products' }],
+  ])('is read by the release before and by this one where its grant %s', (_what, rights) => {
+    const answer = { ...anAnswer(), doubt: { retry: 'none', lost: 'timeout' } } as const;
+    const written = formatAnswer({ ...answer, grant: { ...answer.grant, ...rights } });
+    expect(there('parseAnswer', written)).toBe(JSON.stringify(parseAnswer(written)));
+    expect(parseAnswer(there('format', written))).toEqual(parseAnswer(written));
   });
 });

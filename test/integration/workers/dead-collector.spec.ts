@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { AUTH } from '../../support/bearer';
 import { freePort } from '../../support/free-port';
 import { HubProcess } from '../../support/hub-process';
+import { OtlpReceiver } from '../../support/otlp-receiver';
 import { eventually } from '../../support/eventually';
 import { WorkerStand } from './worker-stand';
 
@@ -69,4 +70,38 @@ it('a gateway answers beside a collector that is silent, ends with 0, and says t
   await gateway.start();
   await gateway.stop(); // throws unless it ends by itself with 0
   expect(gateway.lines.filter((line) => line.includes('hub.telemetry.last_export_lost'))).toHaveLength(1);
+});
+
+it('a worker tells its counters at 0 before it works, however long it is until the next export', async () => {
+  const collector = await OtlpReceiver.start();
+  const healthPort = String(await freePort());
+  const worker = new HubProcess({
+    app: 'refresh-worker',
+    environment: {
+      ...stand.settings.environment,
+      ...collector.environment,
+      DATABASE_URL: stand.database.refreshWorkerUrl,
+      WORKER_HEALTH_PORT: healthPort,
+      OTEL_METRIC_EXPORT_INTERVAL: '3600000',
+    },
+    readyUrl: `http://127.0.0.1:${healthPort}/health/ready`,
+  });
+  try {
+    await worker.start();
+    const valuesOf = (metric: string): number[] =>
+      collector.points.filter(({ name }) => name === metric).map(({ value }) => value);
+    for (const metric of [
+      'hub.crypto.failures',
+      'hub.audit.write_failures',
+      'hub.oauth.errors',
+      'hub.token.refresh.cycles',
+    ]) {
+      await eventually(metric, () => Promise.resolve(valuesOf(metric).length > 0));
+      expect(new Set(valuesOf(metric))).toEqual(new Set([0]));
+    }
+    await worker.stop();
+  } finally {
+    await worker.kill();
+    await collector.stop();
+  }
 });

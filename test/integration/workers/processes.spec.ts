@@ -7,6 +7,8 @@ import { HubProcess } from '../../support/hub-process';
 import { TcpProxy } from '../../support/tcp-proxy';
 import { WorkerStand, type Connected } from './worker-stand';
 
+type Worker = 'refresh-worker' | 'metadata-sync-worker' | 'delivery-worker';
+
 let stand: WorkerStand;
 const processes: HubProcess[] = [];
 
@@ -18,9 +20,13 @@ afterEach(async () => {
   await stand.clear();
 });
 
-async function worker(app: string, changed: Record<string, string> = {}): Promise<HubProcess> {
+async function worker(app: Worker, changed: Record<string, string> = {}): Promise<HubProcess> {
   const port = String(await freePort());
-  const DATABASE_URL = app === 'refresh-worker' ? stand.database.refreshWorkerUrl : stand.database.syncWorkerUrl;
+  const DATABASE_URL = {
+    'refresh-worker': stand.database.refreshWorkerUrl,
+    'metadata-sync-worker': stand.database.syncWorkerUrl,
+    'delivery-worker': stand.database.deliveryWorkerUrl,
+  }[app];
   const environment = { ...stand.settings.environment, DATABASE_URL, WORKER_HEALTH_PORT: port, ...changed };
   const process = new HubProcess({ app, environment, readyUrl: `http://127.0.0.1:${port}/health/ready` });
   processes.push(process);
@@ -44,7 +50,7 @@ async function sentButNotAnswered(provider: string, ms: number): Promise<Connect
 const asked = ({ account }: Connected) =>
   eventually('the call', async () => (await stand.sandbox.refreshes(account)).length === 1);
 
-describe.each(['refresh-worker', 'metadata-sync-worker'])('%s', (app) => {
+describe.each(['refresh-worker', 'metadata-sync-worker', 'delivery-worker'] as const)('%s', (app) => {
   it('becomes ready, says so, and ends by itself at SIGTERM', async () => {
     const process = await worker(app);
     await process.stop();
@@ -67,7 +73,7 @@ describe.each(['refresh-worker', 'metadata-sync-worker'])('%s', (app) => {
   });
 });
 
-it.each(['refresh-worker', 'metadata-sync-worker'])(
+it.each(['refresh-worker', 'metadata-sync-worker'] as const)(
   '%s outlives a Redis and a PostgreSQL that go away',
   async (app) => {
     const url = new URL(stand.settings.environment['REDIS_URL']!);

@@ -3,18 +3,22 @@ import {
   appendEvents,
   AuditRepository,
   DataKeyRepository,
+  DeliveryRepository,
   FIRST_PLACE,
   KeyRotationRepository,
   type HubDatabase,
 } from '@hub/database';
-import { SYSTEM_ORG, type OrgId } from '@hub/domain';
+import { SYSTEM_ORG, type IntegrationId, type OrgId, type ProviderId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
 import {
   asSealedDetail,
   AuditVault,
+  deliveryDataCell,
+  deliverySecretCell,
   PlainToken,
   tokenCell,
   TokenVault,
+  type Cell,
   type EventPlace,
   type SealedDetail,
 } from '@hub/token-vault';
@@ -162,6 +166,64 @@ it('both layers of an org are replaced, and its tokens stay what they are', asyn
   ]);
   await tenMinutesPass(orgId);
   expect(await keyNow(orgId)).toBe(after);
+});
+
+it('what waits to be delivered, and the secrets that sign it, are sealed anew for their cells', async () => {
+  const { orgId, all } = await anOrg();
+  const integrationId = (all[0]?.stored.id ?? '') as IntegrationId;
+  const provider = 'google_drive' as ProviderId;
+  const row = randomUUID();
+  const cells = {
+    data: deliveryDataCell({ orgId, provider, id: row }),
+    secret: deliverySecretCell({ orgId, provider, integrationId }),
+  };
+  const seal = (cell: Cell, text: string) => vaultWith().seal(cell, new PlainToken(text));
+  const secret = await seal(cells.secret, 'whsec_new');
+  const deliveries = new DeliveryRepository(gateway);
+  const data = await seal(cells.data, '{"order":1}');
+  await deliveries.accept(
+    { orgId, integrationId, provider, secret },
+    { id: row, eventId: randomUUID(), type: 'order.paid', data, source: 'posted' },
+  );
+  await stand.database.sql('update public.delivery_settings set previous_secret = $2 where id = $1', [
+    integrationId,
+    await seal(cells.secret, 'whsec_old'),
+  ]);
+  await repository.request(orgId, { rewrap: false, reseal: true }, OPERATOR);
+  await aWorker().rotate(orgId);
+  expect(await keysInUse(orgId)).toEqual([await keyNow(orgId)]);
+  const [delivery] = await stand.database.sql<{ data: string }>('select data from public.deliveries where id = $1', [
+    row,
+  ]);
+  const [settings] = await stand.database.sql<{ secret: string; previous_secret: string }>(
+    'select secret, previous_secret from public.delivery_settings where id = $1',
+    [integrationId],
+  );
+  const open = async (cell: Cell, sealed = '') => (await vaultWith().open(cell, sealed)).reveal();
+  expect(delivery?.data).not.toBe(data);
+  expect(await open(cells.data, delivery?.data)).toBe('{"order":1}');
+  expect(await open(cells.secret, settings?.secret)).toBe('whsec_new');
+  expect(await open(cells.secret, settings?.previous_secret)).toBe('whsec_old');
+});
+
+it('what is large is sealed anew some at a time, however much of it waits', async () => {
+  const { orgId, all } = await anOrg();
+  const integrationId = all[0]?.stored.id ?? '';
+  await stand.database.sql(
+    `insert into public.deliveries (org_id, integration_id, provider, event_id, seq, type, at, source, data)
+     select $1, $2, 'google_drive', gen_random_uuid(), n, 'large', now(), 'posted', 'hub1.other.' || repeat('x', 1000000)
+     from generate_series(1, 12) as n`,
+    [orgId, integrationId],
+  );
+  const pages: number[] = [];
+  for (let after = FIRST_PLACE; ;) {
+    const cells = await repository.cellsNotUnder(orgId, await keyNow(orgId), after, 200);
+    const last = cells.at(-1);
+    if (!last) break;
+    pages.push(cells.length);
+    after = last;
+  }
+  expect(pages).toEqual([5, 5, 2]);
 });
 
 it('values of an earlier release, sealed under TOKEN_KEYS itself, get a data key', async () => {

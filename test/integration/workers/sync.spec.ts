@@ -75,6 +75,28 @@ describe('a sync', () => {
     expect((await hook.stored.row()).metadata).toEqual({ webhookStatus: 'unverified', lastDeliveryAt: null });
   });
 
+  it('of a webhook leaves what deliveries have learnt while it was under way', async () => {
+    const hook = await stand.webhook({
+      grant: { accessToken: 'https://hooks.zapier.com/hooks/catch/1/b/', refreshToken: null },
+      dueInSeconds: null,
+      syncInSeconds: -1,
+      endsInSeconds: null,
+    });
+    const learnt = { webhookStatus: 'reachable', lastDeliveryAt: '2026-11-22T12:00:00.000Z' };
+    await stand.database.sql('begin'); // its row stays locked, so that the sync has read it and cannot write yet
+    await stand.database.sql('update public.integrations set metadata = $2 where id = $1', [hook.stored.id, learnt]);
+    const synced = sync(hook);
+    await eventually('a sync that waits for the row', async () => {
+      const [waiting] = await stand.database.sql(
+        'select from pg_locks waiting where not granted and pg_backend_pid() = any (pg_blocking_pids(waiting.pid))',
+      );
+      return waiting !== undefined;
+    });
+    await stand.database.sql('commit');
+    await synced;
+    expect((await hook.stored.row()).metadata).toEqual(learnt);
+  });
+
   it('fills in whose account it is where the connect could not tell', async () => {
     const connected = await justConnected('google_drive');
     const { account_id: known } = await connected.stored.row();

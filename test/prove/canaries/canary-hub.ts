@@ -4,6 +4,7 @@ import path from 'node:path';
 import { ANYONES, type Account } from '../../support/accounts';
 import { AUTH } from '../../support/bearer';
 import { Caller } from '../../support/caller';
+import { ConnectProxy } from '../../support/connect-proxy';
 import { Conformity } from '../../support/conformity';
 import { eventually } from '../../support/eventually';
 import { OtlpReceiver } from '../../support/otlp-receiver';
@@ -30,6 +31,8 @@ const TALKATIVE = {
   log_connections: 'on',
 };
 const SITE_URL = 'https://app.example';
+/** Reached through the proxy alone, which is told the name: the operator vouches for it. */
+const KEYS_URL = 'https://keys.issuer.example/jwks.json';
 
 /** Nothing is asked of the document here: callers who do everything wrong meet answers that no route has. */
 const ANY_ANSWER = new Conformity({ openapi: '3.1.0', paths: {}, components: { schemas: {} } });
@@ -56,6 +59,7 @@ export class CanaryHub {
     readonly provider: ProviderTap,
     readonly gateway: GatewayTap,
     readonly collector: OtlpReceiver,
+    readonly proxy: ConnectProxy,
   ) {}
 
   static async start(surroundings: Surroundings): Promise<CanaryHub> {
@@ -70,6 +74,9 @@ export class CanaryHub {
     const secrets = secretSettings(canaries);
     const collector = await OtlpReceiver.start();
     atEnd(() => collector.stop());
+    // whatever is on this machine is called without it
+    const proxy = await ConnectProxy.open(() => 0);
+    atEnd(() => proxy.close());
     const endpointsFile = path.join(workFolder, `canary-endpoints-${process.pid}.json`);
     const hub = await ProveHub.prepare({
       servers,
@@ -84,6 +91,8 @@ export class CanaryHub {
         ...collector.environment,
         OTEL_EXPORTER_OTLP_HEADERS: `authorization=${canaries.make('password of the collector')}`,
         SITE_URL,
+        HTTPS_PROXY: proxy.url(`hub:${canaries.make('password of the proxy')}`),
+        AUTH_JWKS_URL: KEYS_URL,
         TRUST_PROXY: '127.0.0.1/32', // callers come from addresses of their own
         PROVIDER_ENDPOINTS_FILE: endpointsFile,
         LOG_LEVEL: 'trace',
@@ -101,7 +110,7 @@ export class CanaryHub {
     ] as const)
       // the first secret of the list is not in force yet: every answer comes by the second
       await hub.sandbox.set(id, { clientSecrets: [secrets[`${prefix}_CLIENT_SECRET`]?.split(',')[1]] });
-    for (const login of ['gateway', 'refreshWorker', 'syncWorker'] as const)
+    for (const login of ['gateway', 'refreshWorker', 'syncWorker', 'deliveryWorker'] as const)
       canaries.keep('database password', servers.logins[login].password);
     canaries.keep('database password', decodeURIComponent(new URL(servers.adminUrl).password));
     canaries.keep('Redis password', decodeURIComponent(new URL(servers.redisUrl).password));
@@ -110,7 +119,7 @@ export class CanaryHub {
     const [first] = hub.gateways;
     const gateway = await GatewayTap.start(first?.base ?? '', provider.base, canaries);
     atEnd(() => gateway.stop());
-    return new CanaryHub(servers, hub, canaries, provider, gateway, collector);
+    return new CanaryHub(servers, hub, canaries, provider, gateway, collector, proxy);
   }
 
   /** The database as its superuser reaches it. */

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as dial } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { generateKeyPair, SignJWT } from 'jose';
 import { ANYONES } from '../../support/accounts';
 import { signed, standing } from '../../support/bearer';
 import type { Answer, Caller, IntegrationBody } from '../../support/caller';
+import type { ConnectProxy } from '../../support/connect-proxy';
 import { eventually } from '../../support/eventually';
 import { formOn } from '../../support/page-form';
 import { parametersOf } from '../../support/person';
@@ -238,6 +241,45 @@ async function bearers(hub: CanaryHub, caller: Caller, hear: (answer: { status: 
   hear(await caller.request('GET', `${API}/integrations`, { headers: { ...headers, authorization: '' } }));
 }
 
+/**
+ * The keys of the issuer lie behind a proxy that asks for a password, and answers by repeating it, in several manners. Each
+ * fetch that fails is followed by a pause.
+ */
+export async function throughProxy(hub: CanaryHub, reached: Reached): Promise<void> {
+  const { canaries, proxy } = hub;
+  const words = (request: IncomingMessage): string => {
+    const sent = request.headers['proxy-authorization'] ?? '';
+    return `${sent} ${Buffer.from(sent.replace(/^Basic /, ''), 'base64').toString()}`;
+  };
+  const manners: NonNullable<ConnectProxy['instead']>[] = [
+    (socket, request) =>
+      void socket.end(`HTTP/1.1 407 ${words(request)}\r\nproxy-authenticate: ${words(request)}\r\n\r\n`),
+    (socket, request) => void socket.end(`HTTP/1.1 200 Opened\r\n\r\n${words(request)}`),
+    (socket, request) =>
+      void socket.end(`HTTP/1.1 502 Bad Gateway\r\nx-echo: ${words(request)}\r\n\r\n${words(request)}`),
+    (socket, request) => void socket.end(`${words(request)}\r\n\r\n`),
+  ];
+  const { privateKey } = await generateKeyPair('ES256');
+  const bearer = await new SignJWT({}).setProtectedHeader({ alg: 'ES256', kid: 'any' }).sign(privateKey);
+  canaries.keepJwt('bearer JWT', bearer);
+  const statuses: number[] = [];
+  for (const manner of manners) {
+    const before = proxy.targets.length;
+    proxy.instead = manner;
+    const status = await eventually('the proxy to be asked', async () => {
+      const headers = { authorization: `Bearer ${bearer}` };
+      const answer = await hub.as().request('GET', `${API}/integrations`, { headers });
+      return proxy.targets.length > before ? answer.status : undefined;
+    });
+    statuses.push(status);
+  }
+  const asked = proxy.authorizations.filter((sent) => sent !== undefined).length;
+  reached.set(
+    'proxy refuses, repeats, lets nobody through, breaks off',
+    `${statuses.join(' ')}, ${asked} by its password`,
+  );
+}
+
 /** Callbacks that must not be believed, each with secrets of its own. */
 async function callbacks(hub: CanaryHub, reached: Reached): Promise<void> {
   const secret = (): string => hub.canaries.make(MISPLACED);
@@ -420,6 +462,7 @@ function badSettings({ canaries }: CanaryHub): Record<string, string> {
     NOTION_CLIENT_SECRET: secret(),
     REDIRECT_ALLOWLIST: `https://ada:${secret()}@app.example/,${secret()}`,
     TRUST_PROXY: secret(),
+    HTTPS_PROXY: `socks5://ada:${secret()}@127.0.0.1:1`,
     PUBLIC_URL: `https://ada:${secret()}@app.example`,
     CONNECT_UNBOUND: secret(),
     LOG_LEVEL: secret(),

@@ -28,6 +28,7 @@ export interface HubOptions {
   /** How many refresh workers there are. */
   readonly workers: number;
   readonly syncWorkers?: number;
+  readonly deliveryWorkers?: number;
   readonly gateways?: number;
   /** Settings over the usual ones, for all apps. */
   readonly settings?: Readonly<Record<string, string>>;
@@ -46,6 +47,13 @@ export interface Spoiling {
   readonly settings: Readonly<Record<string, string>>;
 }
 
+const LOGIN_OF = {
+  'refresh-worker': 'refreshWorker',
+  'metadata-sync-worker': 'syncWorker',
+  'delivery-worker': 'deliveryWorker',
+} as const;
+type WorkerName = keyof typeof LOGIN_OF;
+
 /** One small hub for one scenario: database, corner of Redis, sandbox and worker processes of its own. */
 export class ProveHub {
   private constructor(
@@ -55,6 +63,7 @@ export class ProveHub {
     readonly vault: TokenVault,
     readonly workers: readonly AppProcess[],
     readonly syncWorkers: readonly AppProcess[],
+    readonly deliveryWorkers: readonly AppProcess[],
     readonly gateways: readonly { readonly base: string; readonly process: AppProcess }[],
     private readonly sandboxProcess: AppProcess,
     /** Settings and spools of its apps. */
@@ -101,17 +110,14 @@ export class ProveHub {
       ...(await sandbox.credentials()),
       ...options.settings,
     };
-    const worker = async (app: string, place: number): Promise<AppProcess> => {
+    const worker = async (app: WorkerName, place: number): Promise<AppProcess> => {
       const spoiling = app === 'refresh-worker' ? options.spoiled?.(place) : undefined;
       return new AppProcess({
         app,
         dist,
         environment: {
           ...common,
-          DATABASE_URL: withPort(
-            database.urlFor(app === 'refresh-worker' ? 'refreshWorker' : 'syncWorker'),
-            reach?.postgresPort,
-          ),
+          DATABASE_URL: withPort(database.urlFor(LOGIN_OF[app]), reach?.postgresPort),
           WORKER_HEALTH_PORT: String(await freePort()),
           SPOOL_DIR: path.join(folder, `spool-${app}-${place}`), // a volume that outlives the process
           ...spoiling?.settings,
@@ -151,6 +157,7 @@ export class ProveHub {
       ),
       await Promise.all(counted(options.workers).map((place) => worker('refresh-worker', place))),
       await Promise.all(counted(options.syncWorkers ?? 0).map((place) => worker('metadata-sync-worker', place))),
+      await Promise.all(counted(options.deliveryWorkers ?? 0).map((place) => worker('delivery-worker', place))),
       await Promise.all(counted(options.gateways ?? 0).map(gateway)),
       sandboxProcess,
       folder,
@@ -176,7 +183,8 @@ export class ProveHub {
   }
 
   private apps(): AppProcess[] {
-    return [...this.workers, ...this.syncWorkers, ...this.gateways.map(({ process }) => process)];
+    const workers = [...this.workers, ...this.syncWorkers, ...this.deliveryWorkers];
+    return [...workers, ...this.gateways.map(({ process }) => process)];
   }
 }
 

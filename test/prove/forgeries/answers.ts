@@ -2,6 +2,8 @@ import { Pool } from 'undici';
 
 /** What differs between two answers by its nature. */
 const ITS_OWN = new Set(['date', 'x-request-id', 'retry-after']);
+/** The name of the request in a problem document. */
+const INSTANCE = /"instance":"urn:uuid:[\da-f-]{36}"/;
 
 /** A request as it is sent, whatever is wrong with it. */
 export interface Sent {
@@ -27,7 +29,8 @@ export class Targets {
     if (!pool) throw new Error('there is no gateway');
     const answer = await pool.request({ method, path, headers, ...(body !== '' && { body }) });
     const told = Object.entries(answer.headers).filter(([name]) => !ITS_OWN.has(name));
-    return JSON.stringify([answer.statusCode, told.sort(), await answer.body.text()]);
+    const text = (await answer.body.text()).replace(INSTANCE, '"instance":"its own"');
+    return JSON.stringify([answer.statusCode, told.sort(), text]);
   }
 
   async close(): Promise<void> {

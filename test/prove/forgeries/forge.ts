@@ -4,11 +4,16 @@ import { createHash } from 'node:crypto';
 export const CALLBACKS = ['shopify', 'notion', 'google_drive', 'zapier'] as const;
 
 /** What has become of a flow before anything is forged of it. */
-export type Fate = 'open' | 'used' | 'refused' | 'expired' | 'cancelled' | 'parked' | 'deferred' | 'awaiting input';
+export type Fate =
+  'open' | 'used' | 'refused' | 'expired' | 'cancelled' | 'parked' | 'deferred' | 'completed' | 'awaiting input';
 
 /** A real flow that forgers know all of: what its provider sent, and what its browser keeps. */
 export interface KnownFlow {
+  /** Its own. */
+  readonly id: string;
   readonly provider: string;
+  /** The org whose flow it is. */
+  readonly org: string;
   readonly fate: Fate;
   /** The query of its callback, as the provider made it; empty where it has not come so far. */
   readonly query: string;
@@ -16,6 +21,8 @@ export interface KnownFlow {
   readonly cookies: string;
   /** The secret in the address of its page at the hub, where it has one. */
   readonly page?: string;
+  /** What its browser took to the backend, where a backend completes it. */
+  readonly handle?: string;
 }
 
 /** One request that no flow may be moved by. */
@@ -33,7 +40,7 @@ export interface Forgery {
 }
 
 /** A number between 0 and 1, 1 left out. */
-type Chance = () => number;
+export type Chance = () => number;
 
 /** One state's place in the query, bent. @param other the state of another flow */
 type Bend = (state: string, chance: Chance, other: string) => string;
@@ -136,6 +143,88 @@ export function* forge(flows: readonly KnownFlow[], chance: Chance): Generator<F
       ? forgery
       : { ...forgery, isGuess: false, manner: `the state of a flow that is ${known}` };
   }
+}
+
+/** A flow and a handle that somebody presents as a backend would. */
+export interface Handover {
+  /** Of the caller; whoever he is there, it completes nothing. */
+  readonly org: string;
+  readonly flow: string;
+  readonly handle: string;
+  /** What is wrong with it. */
+  readonly manner: string;
+}
+
+/** A handle, bent. @param other the handle of another flow */
+type BentHandle = (handle: string, chance: Chance, other: string) => string;
+
+const HANDLES: Readonly<Record<string, BentHandle>> = {
+  'a random handle': (_handle, chance) => random(SECRET_LENGTH, chance),
+  'one bit of a handle': (handle, chance) => flipped(handle, chance),
+  'the case of a letter': (handle, chance) => recased(handle, chance),
+  'a handle backwards': (handle) => [...handle].reverse().join(''),
+  'halves of two handles': (handle, _chance, other) => handle.slice(0, 21) + other.slice(21),
+  "another flow's handle": (_handle, _chance, other) => other,
+  'what the table keeps of a handle': (handle) => createHash('sha256').update(handle).digest('base64url'),
+  'its hash in hex': (handle) => createHash('sha256').update(handle).digest('hex'),
+  'a handle that is cut': (handle, chance) => handle.slice(0, 1 + Math.floor(chance() * (SECRET_LENGTH - 1))),
+  'a handle that goes on': (handle, chance) => handle + random(1 + Math.floor(chance() * 40), chance),
+  'a handle with padding': (handle) => `${handle}=`,
+  'a UUID': (_handle, chance) => uuid(chance),
+  'one letter': () => 'A',
+  'a NUL behind it': (handle) => `${handle}\0`,
+  'half a character behind it': (handle) => `${handle}\ud800`,
+  'a space before it': (handle) => ` ${handle}`,
+  'wide letters': (handle) => [...handle].map((one) => String.fromCharCode(one.charCodeAt(0) + 0xfee0)).join(''),
+  'all that may be sent': (handle) => handle.repeat(6).slice(0, 256),
+  'a quote behind it': (handle) => `${handle}' or ''='`,
+};
+
+/**
+ * Forged handovers: no end of them, the same ones for the same flows and chances. None is by the org whose flow still waits
+ * for its handle: those would end it, as they must.
+ */
+export function* forgeHandovers(flows: readonly KnownFlow[], chance: Chance): Generator<Handover, never> {
+  const handed = flows.filter(({ handle }) => handle !== undefined);
+  const waiting = handed.filter(({ fate }) => fate === 'deferred');
+  const over = handed.filter(({ fate }) => fate !== 'deferred');
+  const others = flows.filter(({ handle }) => handle === undefined);
+  for (;;) {
+    const kind = chance();
+    if (kind < 0.3) yield foreign(pick(waiting, chance), pick(flows, chance));
+    else if (kind < 0.5) yield unknown(pick(handed, chance), chance);
+    else if (kind < 0.7) yield ofABrowser(pick(others, chance), pick(handed, chance), chance);
+    else yield late(pick(over, chance), pick(handed, chance), chance);
+  }
+}
+
+function foreign(flow: KnownFlow, by: KnownFlow): Handover {
+  const org = by.org === flow.org ? flow.id : by.org; // an id that is no org's will do as a stranger's
+  return { org, flow: flow.id, handle: flow.handle ?? '', manner: 'all of it good, by another org' };
+}
+
+function unknown({ org, handle = '' }: KnownFlow, chance: Chance): Handover {
+  return { org, flow: uuid(chance), handle, manner: 'a good handle for a flow that there is not' };
+}
+
+/** A flow that its browser completes has no handle; whatever else is known of it is brought as one. */
+function ofABrowser(flow: KnownFlow, other: KnownFlow, chance: Chance): Handover {
+  const handle = pick([stateOf(flow), flow.page ?? '', other.handle ?? ''], chance) || random(SECRET_LENGTH, chance);
+  return { org: flow.org, flow: flow.id, handle, manner: `a flow that is ${flow.fate} and has no handle` };
+}
+
+function late(flow: KnownFlow, other: KnownFlow, chance: Chance): Handover {
+  const handle = flow.handle ?? '';
+  const bend = chance() < 0.3 ? undefined : pick(Object.keys(HANDLES), chance);
+  const bent = bend === undefined ? handle : (HANDLES[bend]?.(handle, chance, other.handle ?? '') ?? '');
+  return { org: flow.org, flow: flow.id, handle: bent, manner: `a flow that is over: ${bend ?? 'its handle again'}` };
+}
+
+/** A handle that is wrong for its flow: the flow must end by it. @param handle the true one, @param other of another flow */
+export function wrongHandle(handle: string, other: string, chance: Chance): { manner: string; handle: string } {
+  const manner = pick(Object.keys(HANDLES), chance);
+  const bent = HANDLES[manner]?.(handle, chance, other) ?? '';
+  return bent === handle ? wrongHandle(handle, other, chance) : { manner, handle: bent };
 }
 
 /** The state by which a flow came back. */

@@ -13,7 +13,7 @@ export type OAuthId = (typeof OAUTH)[number];
 export const PUBLIC_URL = 'http://hub.localhost:3000';
 export const SITE_URL = 'https://app.example';
 
-const FATES: readonly Fate[] = ['open', 'used', 'refused', 'expired', 'cancelled', 'parked', 'deferred'];
+const FATES: readonly Fate[] = ['open', 'used', 'refused', 'expired', 'cancelled', 'parked', 'deferred', 'completed'];
 const AT_ONCE = 8;
 
 /** A connect as far as the provider has sent the browser back; the callback is not opened yet. */
@@ -23,6 +23,15 @@ export interface AtCallback {
   readonly account: Account;
   /** The callback's address with all that the provider put there. */
   readonly url: URL;
+}
+
+/** A deferred connect whose browser is back at its product: the backend has flow and handle, and has not used them. */
+export interface AtBackend {
+  readonly caller: Caller;
+  readonly person: Person;
+  readonly account: Account;
+  readonly flow: string;
+  readonly handle: string;
 }
 
 /** Connects at a hub of the proof, as people make them. */
@@ -48,6 +57,18 @@ export class Connects {
     return { caller, person, account, url: new URL(await person.consents(authUrl, account.choices)) };
   }
 
+  /** Somebody's deferred flow, come as far as to the backend that completes it. */
+  async atBackend(provider: OAuthId): Promise<AtBackend> {
+    return this.handedOver(await this.atCallback(provider, 'deferred'));
+  }
+
+  private async handedOver({ caller, person, account, url }: AtCallback): Promise<AtBackend> {
+    const onward = new URL((await person.get(url.href)).headers.get('location') ?? '', SITE_URL);
+    const [flow, handle] = [onward.searchParams.get('flow'), onward.searchParams.get('handle')];
+    if (flow === null || handle === null) throw new Error(`the code of ${account.provider} was not kept for a backend`);
+    return { caller, person, account, flow, handle };
+  }
+
   /** So many flows of every provider and every fate. Those that are open stay so for a day. */
   async flows(ofEach: number): Promise<KnownFlow[]> {
     const orders = OAUTH.flatMap((provider) => FATES.map((fate) => ({ provider, fate })));
@@ -65,55 +86,72 @@ export class Connects {
   }
 
   private async flow(provider: OAuthId, fate: Fate): Promise<KnownFlow> {
-    const { caller, person, url } = await this.atCallback(provider, fate === 'deferred' ? fate : 'browser');
+    const completion = fate === 'deferred' || fate === 'completed' ? 'deferred' : 'browser';
+    const atCallback = await this.atCallback(provider, completion);
+    const { caller, person, url } = atCallback;
     const cookies = person.cookieHeader(PUBLIC_URL); // some are taken back, and a forger keeps them
-    const page = await this.meet(fate, provider, { caller, person, url });
     return {
+      ...(await this.meet(fate, provider, atCallback)),
+      id: await this.flowOf(caller),
+      org: caller.claims.org,
       provider,
       fate,
       query: url.search.slice(1),
       cookies,
-      ...(page !== undefined && { page }),
     };
   }
 
-  /** @returns the secret of the page that it leads to, if it leads to one */
+  private async flowOf({ claims }: Caller): Promise<string> {
+    const [flow] = await this.hub.database.rows<{ id: string }>(`select id from public.flows where org_id = $1`, [
+      claims.org,
+    ]);
+    if (!flow) throw new Error('the flow is not there');
+    return flow.id;
+  }
+
+  /** @returns the secret of the page that it leads to, if it leads to one, and its handle, if it has one */
   private async meet(
     fate: Fate,
     provider: OAuthId,
-    { caller, person, url }: Pick<AtCallback, 'caller' | 'person' | 'url'>,
-  ): Promise<string | undefined> {
+    atCallback: AtCallback,
+  ): Promise<Pick<KnownFlow, 'page' | 'handle'>> {
+    const { caller, person, url } = atCallback;
     switch (fate) {
       case 'open':
       case 'awaiting input':
-        return undefined;
+        return {};
       case 'used': {
         const { sentTo } = await person.opens(url.href);
         if (!sentTo?.includes('success=')) throw new Error(`${provider} was not connected: ${sentTo ?? 'nowhere'}`);
-        return undefined;
+        return {};
       }
       case 'refused':
         await person.get(`${url.origin}${url.pathname}?error=access_denied&state=${url.searchParams.get('state')}`);
-        return undefined;
+        return {};
       case 'expired':
         await this.hub.database.rows(
           `update public.flows set expires_at = now() - interval '1 second' where org_id = $1`,
           [caller.claims.org],
         );
-        return undefined;
+        return {};
       case 'cancelled':
         await caller.disconnect(provider);
-        return undefined;
+        return {};
       case 'deferred': {
-        const onward = (await person.get(url.href)).headers.get('location') ?? '';
-        if (!onward.includes('handle=')) throw new Error(`the code of ${provider} was not kept for a backend`);
-        return undefined;
+        const { handle } = await this.handedOver(atCallback);
+        return { handle };
+      }
+      case 'completed': {
+        const { flow, handle } = await this.handedOver(atCallback);
+        const { status } = await caller.complete({ flow, handle });
+        if (status !== 200) throw new Error(`${provider} was not completed: ${status}`);
+        return { handle };
       }
       case 'parked': {
         const stranger = await this.somebody().person.get(url.href);
         const page = /\/integrations-confirm\/([\w-]+)$/.exec(stranger.headers.get('location') ?? '')?.[1];
         if (page === undefined) throw new Error(`the code of ${provider} was not parked: ${stranger.status}`);
-        return page;
+        return { page };
       }
     }
   }
@@ -122,7 +160,8 @@ export class Connects {
     const { caller, person } = this.somebody();
     const address = await person.starts(caller, { provider });
     const page = address.split('/').at(-1) ?? '';
-    return { provider, fate: 'awaiting input', query: '', cookies: person.cookieHeader(PUBLIC_URL), page };
+    const known = { id: await this.flowOf(caller), org: caller.claims.org, provider, page };
+    return { ...known, fate: 'awaiting input', query: '', cookies: person.cookieHeader(PUBLIC_URL) };
   }
 
   /** A caller of an org of its own and a person, at one gateway and then the next. */
@@ -139,14 +178,14 @@ export class Connects {
 /** Does something with each, a few at a time. @returns what came of them, in their order */
 export async function side<In, Out>(
   each: readonly In[],
-  act: (one: In) => Promise<Out>,
+  act: (one: In, at: number) => Promise<Out>,
   atOnce = AT_ONCE,
 ): Promise<Out[]> {
   const results = new Array<Out>(each.length);
   const left = each.entries();
   await Promise.all(
     Array.from({ length: atOnce }, async () => {
-      for (const [at, one] of left) results[at] = await act(one);
+      for (const [at, one] of left) results[at] = await act(one, at);
     }),
   );
   return results;

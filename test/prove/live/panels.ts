@@ -42,19 +42,3 @@ function filledIn(expr: string): string {
     .replaceAll('$__range', `${(6 * 3_600_000) / SCALE}ms`)
     .replaceAll(/"\$[a-z_]+"/g, '".+"');
 }
-
-const NOBODY_CALLS = 'no product service calls the gateway in this test';
-const NO_SYNC = 'nothing is synced in this test';
-
-/** Panels that have no series in the live test, and why. */
-export const WITHOUT_DATA: Readonly<Record<string, string>> = {
-  'hub-overview: Refreshes in time': 'few refreshes, and none within its window when it is asked',
-  'hub-overview: Token reads, time': NOBODY_CALLS,
-  'hub-overview: Token reads, outcomes': NOBODY_CALLS,
-  'hub-platform: Requests': NOBODY_CALLS,
-  'hub-platform: Time of a request, 95 of 100': NOBODY_CALLS,
-  'hub-sync: From due to committed, 95 of 100': NO_SYNC,
-  'hub-sync: Time of a run, 95 of 100': NO_SYNC,
-  'hub-sync: Runs': NO_SYNC,
-  'hub-sync: Error rate': NO_SYNC,
-};

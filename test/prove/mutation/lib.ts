@@ -19,6 +19,12 @@ export const MUTATED_LIBS: readonly MutatedLib[] = [
     apart: ['aws-kms', 'kms-http', 'vault-transit', 'token-vault.module'],
     endlessMs: 5_000,
   },
+  // what speaks over a network is held by test/attacks/egress.spec.ts
+  {
+    name: 'outbound',
+    leastScore: 90,
+    apart: ['answer-collector', 'guarded-connector', 'outbound.client', 'proxy-tunnel'],
+  },
 ];
 
 /** Names relative to the checkout. */

@@ -23,7 +23,7 @@ import {
   type Searched,
   type Source,
 } from '../canaries/sources';
-import { badDays, echoRounds, goodDays, misplaced, programs, type Reached } from '../canaries/tour';
+import { badDays, echoRounds, goodDays, misplaced, programs, throughProxy, type Reached } from '../canaries/tour';
 import { NOT_COUNTED, type Claim, type Row, type Scenario, type Surroundings } from '../scenario';
 
 /** Token reads are gathered before they are written. */
@@ -50,6 +50,7 @@ const KINDS = [
   'database password',
   'Redis password',
   'password of the collector',
+  'password of the proxy',
   'secret in a wrong place',
   'secret in a bad setting',
 ];
@@ -65,6 +66,7 @@ const EXPECTED: Readonly<Record<string, RegExp>> = {
   'shopify denied': /^access_denied$/,
   'notion denied': /^access_denied$/,
   'google_drive denied': /^access_denied$/,
+  'proxy refuses, repeats, lets nobody through, breaks off': /^503 503 503 503, 4 by its password$/,
   misplaced: /^400 401 403 404 405 (409 )?414 415 422$/,
   callbacks: /^400( 404)?$/,
   'Redis away': /^200$/,
@@ -120,7 +122,8 @@ async function takeTour(hub: CanaryHub, dist: string, say: (line: string) => voi
   await goodDays(hub, reached);
   await look();
   say('every provider repeats what it was sent, everywhere and in every manner');
-  await Promise.all([...OAUTH.map((id) => echoRounds(hub, id, reached)), misplaced(hub, reached)]);
+  const rounds = OAUTH.map((id) => echoRounds(hub, id, reached));
+  await Promise.all([...rounds, misplaced(hub, reached), throughProxy(hub, reached)]);
   await look();
   say('workers die, servers go away');
   await badDays(hub, reached, () => {

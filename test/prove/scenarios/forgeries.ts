@@ -1,14 +1,25 @@
 import type { AtCallback } from '../forgeries/known-flows';
 import { Answers, ClientAddresses, statusOf, Targets } from '../forgeries/answers';
-import { forge, spoilingFor, type Forgery, type KnownFlow } from '../forgeries/forge';
+import {
+  forge,
+  forgeHandovers,
+  spoilingFor,
+  wrongHandle,
+  type Forgery,
+  type Handover,
+  type KnownFlow,
+} from '../forgeries/forge';
 import { Connects, OAUTH, PUBLIC_URL, side, SITE_URL } from '../forgeries/known-flows';
+import { bearerOf } from '../../support/bearer';
 import { changedTables } from '../../support/table-checksums';
 import { ProveHub } from '../fleet/prove-hub';
 import { chances } from '../model/world';
 import { NOT_COUNTED, type Claim, type Row, type Scenario, type Surroundings } from '../scenario';
 
-/** So many forgeries lie between two looks at the tables. */
+/** So many forged callbacks lie between two looks at the tables, with what else is forged beside them. */
 const BATCH = 5_000;
+/** Forged handovers in each batch. */
+const HANDOVERS = 500;
 const CONNECTIONS = 16;
 /** Below the gateway's limits for an address, 20 guesses and 300 requests in a minute. */
 const OF_AN_ADDRESS = { guesses: 15, others: 200 };
@@ -21,13 +32,17 @@ const GATEWAYS = 2;
 const AT_ONCE = 50;
 const RACES_BESIDE = 4;
 
-/** What the trail tells of a state that is not good, of which an org or nobody is told. */
-const STATE_EVENTS = [
+/** What the trail tells of a state or a handle that is not good, of which an org or nobody is told. */
+const DENIALS = [
   'flow.state_unknown',
   'flow.state_malformed',
   'flow.state_replayed',
   'flow.state_expired',
   'flow.cancelled',
+  'flow.handle_rejected',
+  'flow.handle_replayed',
+  'flow.user_mismatch',
+  'auth.foreign_org',
 ];
 
 async function hubOf(surroundings: Surroundings): Promise<ProveHub> {
@@ -49,12 +64,17 @@ async function hubOf(surroundings: Surroundings): Promise<ProveHub> {
 /** One run of forgeries against a hub. */
 class Attack {
   readonly answers = new Answers();
+  /** Those of handovers. */
+  readonly refusals = new Answers();
   readonly violations: string[] = [];
   private readonly targets: Targets;
   private readonly addresses: ClientAddresses;
+  sent = 0;
   sentCallbacks = 0;
+  sentHandovers = 0;
   accepted = 0;
   changes = 0;
+  private callers = 0;
 
   constructor(
     readonly hub: ProveHub,
@@ -70,29 +90,83 @@ class Attack {
     atEnd(() => this.targets.close());
   }
 
-  /** Sends so many forgeries, looking at every table in between. */
-  async sendForgeries(flows: readonly KnownFlow[], count: number, say: (line: string) => void): Promise<void> {
+  /**
+   * Sends forgeries until so many of them were callbacks, and forged handovers among them, looking at every table in
+   * between.
+   */
+  async sendForgeries(flows: readonly KnownFlow[], callbacks: number, say: (line: string) => void): Promise<void> {
     const forgeries = forge(flows, this.chance);
+    const handovers = forgeHandovers(flows, this.chance);
     let before = await this.hub.database.checksums();
-    for (let sent = 0; sent < count; sent += BATCH) {
-      const batch = Array.from({ length: Math.min(BATCH, count - sent) }, () => forgeries.next().value);
-      await side(batch, (forgery) => this.sendOne(forgery), 2 * CONNECTIONS);
+    for (let batches = 0; this.sentCallbacks < callbacks; batches += 1) {
+      const from = this.sent;
+      const some = batchOf(forgeries, Math.min(BATCH, callbacks - this.sentCallbacks));
+      const others = Array.from({ length: HANDOVERS }, () => handovers.next().value);
+      await Promise.all([
+        side(some, (forgery) => this.sendOne(forgery), 2 * CONNECTIONS),
+        side(others, (handover) => this.sendHandover(handover), 2),
+      ]);
       const after = await this.hub.database.checksums();
       const changed = changedTables(before, after);
       this.changes += changed.length;
-      for (const table of changed) this.violate(`${table} has changed`, `forgeries ${sent} to ${sent + batch.length}`);
+      for (const table of changed) this.violate(`${table} has changed`, `forgeries ${from} to ${this.sent}`);
       before = after;
-      if ((sent / BATCH) % 20 === 0) say(`${sent + batch.length} forgeries sent`);
+      if (batches % 20 === 0) say(`${this.sentCallbacks} forged callbacks and ${this.sentHandovers} handovers sent`);
     }
   }
 
   private async sendOne(forgery: Forgery): Promise<void> {
+    this.sent += 1;
     if (forgery.isCallback) this.sentCallbacks += 1;
     const answer = await this.targets.send({
       ...forgery,
       headers: { ...forgery.headers, 'x-forwarded-for': this.addresses.next(forgery.isGuess) },
     });
     this.take(answer, forgery.manner);
+  }
+
+  /** Each by a caller of its own, since a caller completes only so many connects in a minute. */
+  private async sendHandover({ org, flow, handle, manner }: Handover): Promise<void> {
+    this.sent += 1;
+    this.sentHandovers += 1;
+    this.callers += 1;
+    const answer = await this.complete({ org, sub: `forger ${this.callers}` }, { flow, handle });
+    this.takeRefusal(answer, manner);
+  }
+
+  private async complete(caller: { org: string; sub?: string }, handover: Pick<Handover, 'flow' | 'handle'>) {
+    return this.targets.send({
+      method: 'POST',
+      path: '/functions/v1/integrations-complete',
+      headers: {
+        authorization: `Bearer ${await bearerOf(caller)}`,
+        'content-type': 'application/json',
+        'x-forwarded-for': this.addresses.next(false),
+      },
+      body: JSON.stringify({ flow: handover.flow, handle: handover.handle }),
+    });
+  }
+
+  /**
+   * Handovers by the very org whose flow waits, with a handle that is wrong or by another user; then the true one, which
+   * comes too late.
+   */
+  async spoilHandovers(connects: Connects, count: number, flows: readonly KnownFlow[]): Promise<void> {
+    const other = flows.find(({ fate }) => fate === 'deferred')?.handle ?? '';
+    await side(
+      Array.from({ length: count }, (_, at) => OAUTH[at % OAUTH.length] ?? OAUTH[0]),
+      async (provider, at) => {
+        const { caller, flow, handle } = await connects.atBackend(provider);
+        const isByAnother = at % 3 === 0;
+        const { manner, handle: wrong } = wrongHandle(handle, other, this.chance);
+        if (isByAnother) {
+          const answer = await this.complete({ ...caller.claims, sub: 'eve' }, { flow, handle });
+          if (statusOf(answer) !== 403) this.violate('a handover by another user', `was answered ${answer}`);
+        } else this.takeRefusal(await this.complete(caller.claims, { flow, handle: wrong }), manner);
+        const late = await this.complete(caller.claims, { flow, handle });
+        this.takeRefusal(late, `the true handover after ${isByAnother ? 'one by another user' : manner}`);
+      },
+    );
   }
 
   /** Callbacks with the good state of a flow, and something else wrong with each. @returns the flows that lived on */
@@ -141,9 +215,27 @@ class Attack {
     if (isNew && this.answers.kinds > 1) this.violate(manner, `was answered ${answer.slice(0, 200)}`);
   }
 
+  private takeRefusal(answer: string, manner: string): void {
+    const isNew = this.refusals.of(statusOf(answer)).every((known) => known !== answer);
+    this.refusals.add(answer);
+    if (statusOf(answer) === 200) this.accepted += 1;
+    if (isNew && this.refusals.kinds > 1) this.violate(`a handover: ${manner}`, `was answered ${answer.slice(0, 200)}`);
+  }
+
   private violate(what: string, how: string): void {
     this.violations.push(`seed ${this.seed}: ${what}: ${how}`);
   }
+}
+
+/** As many forgeries as it takes for so many callbacks. */
+function batchOf(forgeries: Generator<Forgery, never>, callbacks: number): Forgery[] {
+  const batch: Forgery[] = [];
+  for (let found = 0; found < callbacks;) {
+    const { value } = forgeries.next();
+    batch.push(value);
+    if (value.isCallback) found += 1;
+  }
+  return batch;
 }
 
 /** How often the trail tells of something, one by one and in the counts of what was too much. */
@@ -152,15 +244,17 @@ async function toldDenials(hub: ProveHub): Promise<{ written: number; counted: n
     `select count(*) filter (where name = any($1))::int as written,
             coalesce(sum((detail->>'count')::int) filter (where name = 'denials.suppressed'), 0)::int as counted
        from public.audit_events`,
-    [STATE_EVENTS],
+    [DENIALS],
   );
   return row ?? { written: 0, counted: 0 };
 }
 
+/** Flows that a spoiled callback or handover has ended; no other deferred one is refused here. */
 async function flowsThatEnded(hub: ProveHub): Promise<number> {
   const [row] = await hub.database.rows<{ count: number }>(
-    `select count(*)::int as count from public.audit_events
-      where name in ('flow.provider_mismatch', 'flow.issuer_mismatch', 'flow.response_rejected')`,
+    `select (select count(*) from public.audit_events
+              where name in ('flow.provider_mismatch', 'flow.issuer_mismatch', 'flow.response_rejected'))::int
+          + (select count(*) from public.flows where completion = 'deferred' and status = 'refused')::int as count`,
   );
   return row?.count ?? 0;
 }
@@ -180,8 +274,8 @@ async function connected(hub: ProveHub): Promise<number> {
 async function forgedCallbacks(surroundings: Surroundings): Promise<Row> {
   const { atEnd, isLong, say, seed } = surroundings;
   const sizes = isLong
-    ? { ofEach: 30, forged: 1_000_000, spoiled: 20_000 }
-    : { ofEach: 5, forged: 20_000, spoiled: 400 };
+    ? { ofEach: 30, callbacks: 1_000_000, spoiled: 20_000, spoiledAtBackend: 5_000 }
+    : { ofEach: 5, callbacks: 20_000, spoiled: 400, spoiledAtBackend: 100 };
   const hub = await hubOf(surroundings);
   const connects = await Connects.at(hub);
   const flows = await connects.flows(sizes.ofEach);
@@ -190,9 +284,10 @@ async function forgedCallbacks(surroundings: Surroundings): Promise<Row> {
   say(`${flows.length} flows are known`);
   const exchangesBefore = await exchanges(hub);
 
-  await attack.sendForgeries(flows, sizes.forged, say);
+  await attack.sendForgeries(flows, sizes.callbacks, say);
   const before = await hub.database.checksums();
   await attack.spoilCallbacks(connects, sizes.spoiled);
+  await attack.spoilHandovers(connects, sizes.spoiledAtBackend, flows);
   const flood = await attack.flood(flows);
   const after = await hub.database.checksums();
   const moved = changedTables(before, after);
@@ -200,22 +295,33 @@ async function forgedCallbacks(surroundings: Surroundings): Promise<Row> {
   await Promise.all(hub.gateways.map(({ process }) => process.stop())); // so that all is written that was counted
   const ended = await flowsThatEnded(hub);
   const { written, counted } = await toldDenials(hub);
-  const told = attack.sentCallbacks + sizes.spoiled; // the true callback came too late
+  const spoiled = sizes.spoiled + sizes.spoiledAtBackend;
+  const { sentCallbacks, sentHandovers } = attack;
+  // after a spoiled callback the true one came too late; of a handover the trail tells both
+  const told = sentCallbacks + sentHandovers + sizes.spoiled + 2 * sizes.spoiledAtBackend;
   const [answered, late, kinds] = [flood.count(400), flood.count(429), flood.kinds];
 
   const claims: Claim[] = [
+    {
+      holds: sentCallbacks >= sizes.callbacks,
+      what: `${sizes.callbacks} callbacks and more are forged (${sentCallbacks})`,
+    },
     { holds: attack.accepted === 0, what: `none is accepted (${attack.accepted} were)` },
     { holds: attack.changes === 0, what: `no row changes (tables changed ${attack.changes} times)` },
     { holds: attack.answers.kinds === 1, what: `all have the same answer (${attack.answers.kinds} were given)` },
     { holds: attack.answers.count(400) > 0, what: 'the answer is 400' },
     {
+      holds: attack.refusals.kinds === 1 && attack.refusals.count(400) > sentHandovers,
+      what: `${sentHandovers} forged handovers and all spoiled ones have one answer, 400 (${attack.refusals.kinds} were given)`,
+    },
+    {
       holds: moved.join() === 'flows',
-      what: `a good state with something forged moves only its flow (${moved.join()} changed)`,
+      what: `a good state or flow with something forged moves only its flow (${moved.join()} changed)`,
     },
     { holds: exchanged === 0, what: `no code is spent (${exchanged} were)` },
     {
-      holds: ended === sizes.spoiled,
-      what: `each ends its flow, and the trail says why (${ended} of ${sizes.spoiled})`,
+      holds: ended === spoiled,
+      what: `each ends its flow, and the trail says why (${ended} of ${spoiled})`,
     },
     {
       holds: answered >= GUESSES_ANSWERED && answered <= GATEWAYS * GUESSES_ANSWERED && answered + late === FLOOD,
@@ -232,14 +338,14 @@ async function forgedCallbacks(surroundings: Surroundings): Promise<Row> {
     {
       // what the flood was told before it was known for one, nobody can say
       holds: written + counted >= told + GUESSES_ANSWERED && written + counted <= told + FLOOD + 2,
-      what: `the trail tells of all ${told} callbacks and of the flood (${written} written, ${counted} counted)`,
+      what: `the trail tells of all ${told} callbacks and handovers and of the flood (${written} written, ${counted} counted)`,
     },
   ];
   return {
     ...NO_TOKENS,
     tokens,
-    faults: sizes.forged + 2 * sizes.spoiled + FLOOD,
-    note: `${attack.accepted} accepted, ${attack.changes} tables changed, ${attack.answers.kinds} kind of answer; ${written} denials written, ${counted} counted`,
+    faults: attack.sent + 2 * spoiled + FLOOD,
+    note: `${sentCallbacks} callbacks and ${sentHandovers} handovers among ${attack.sent} forgeries, ${attack.accepted} accepted, ${attack.changes} tables changed, ${attack.answers.kinds} kind of answer; ${written} denials written, ${counted} counted`,
     claims,
     violations: [...attack.violations, ...(kinds > 2 ? flood.of(429).map((answer) => `a 429: ${answer}`) : [])],
   };

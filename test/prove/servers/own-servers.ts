@@ -107,6 +107,7 @@ export class OwnServers {
       gateway: { user: 'hub_gateway_prove', password: secret() },
       refreshWorker: { user: 'hub_refresh_worker_prove', password: secret() },
       syncWorker: { user: 'hub_sync_worker_prove', password: secret() },
+      deliveryWorker: { user: 'hub_delivery_worker_prove', password: secret() },
     };
     try {
       await Promise.all([postgres.start(), redis.start()]);

@@ -12,7 +12,7 @@ import { render, renderWith, schemaFindings, type Field, type Manifest } from '.
 const root = path.join(__dirname, '../../..');
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
 
-const APPS = ['gateway', 'refresh-worker', 'metadata-sync-worker'] as const;
+const APPS = ['gateway', 'refresh-worker', 'metadata-sync-worker', 'delivery-worker'] as const;
 type App = (typeof APPS)[number];
 const COMPONENTS = readdirSync(path.join(root, 'deploy/kubernetes/components'));
 const SECRETS = '/etc/hub/secrets';
@@ -236,7 +236,7 @@ describe.each(everything)('the apps in %s', (_name, objects) => {
 
   it('have time to end: 75 s for a worker, 45 s for the gateway, of which 5 before it is told', () => {
     const graceOf = (app: App) => podOf(appOf(objects, app)).terminationGracePeriodSeconds;
-    expect(APPS.map(graceOf)).toEqual([45, 75, 75]);
+    expect(APPS.map(graceOf)).toEqual([45, 75, 75, 75]);
     expect(podOf(appOf(objects, 'gateway')).containers[0].lifecycle).toEqual({ preStop: { sleep: { seconds: 5 } } });
     const stopMs = (file: string, name: string) =>
       Number(new RegExp(`const ${name} = ([\\d_]+);`).exec(read(file))?.[1]?.replaceAll('_', ''));
@@ -345,7 +345,7 @@ describe.each(everything)('the network of %s', (_name, objects) => {
     for (const app of APPS) {
       const ports = opening('egress', appOf(objects, app)).flatMap((rule) => rule.ports.map(({ port }: Field) => port));
       expect(ports.map(String).sort()).toEqual(
-        ['53', '53', '5432', '6379', '443', ...(collector ? ['otlp'] : [])].sort(),
+        ['53', '53', '5432', '6379', '443', ...(collector ? ['4318'] : [])].sort(),
       );
     }
     const job = ofKind(objects, 'Job')[0];
@@ -381,7 +381,7 @@ describe.each(everything)('the network of %s', (_name, objects) => {
   });
 
   it('lets nobody in to a worker', () => {
-    for (const app of ['refresh-worker', 'metadata-sync-worker'] as const)
+    for (const app of ['refresh-worker', 'metadata-sync-worker', 'delivery-worker'] as const)
       expect(opening('ingress', appOf(objects, app))).toEqual([]);
   });
 
@@ -576,7 +576,7 @@ describe('the component keda', () => {
   const triggers = ofKind(withComponent.get('keda') ?? [], 'ScaledObject').filter(({ spec }) => spec.fallback);
 
   it('does not take a missing metric for an empty queue', () => {
-    expect(triggers).toHaveLength(2);
+    expect(triggers).toHaveLength(3);
     for (const { spec } of triggers) {
       expect(spec.fallback.behavior).toBe('currentReplicasIfHigher');
       expect(spec.triggers[0].metadata.ignoreNullValues).toBe('false');
@@ -614,11 +614,29 @@ describe('the components that let people in', () => {
     });
   });
 
+  it('let pass more than any route takes: an event is up to 256 KiB', () => {
+    const { metadata } = find(withComponent.get('ingress') ?? [], 'Ingress', 'hub-gateway') as Field;
+    const [, kilobytes = ''] =
+      /^(\d+)k$/.exec(metadata.annotations['nginx.ingress.kubernetes.io/proxy-body-size']) ?? [];
+    expect(Number(kilobytes)).toBeGreaterThan(256);
+  });
+
   it.each(['ingress', 'gateway-api'])('%s leads to the gateway, and opens it to its own proxy', (name) => {
     const objects = withComponent.get(name) ?? [];
     const routes = JSON.stringify(ofKind(objects, 'Ingress', 'HTTPRoute').map(({ spec }) => spec));
     expect(routes).toContain('"name":"hub-gateway"');
     expect(objects.filter(({ metadata }) => metadata.name.startsWith('hub-gateway-from-'))).toHaveLength(1);
+  });
+});
+
+describe('the component gateway-api', () => {
+  it('sets no end to a socket of live status, and one to every other request', () => {
+    const [route] = ofKind(withComponent.get('gateway-api') ?? [], 'HTTPRoute');
+    const { rules } = route?.spec as {
+      rules: { matches: { path: { value: string } }[]; timeouts: { request: string } }[];
+    };
+    const times = rules.map(({ matches, timeouts }) => [matches[0]?.path.value, timeouts.request]);
+    expect(Object.fromEntries(times)).toEqual({ '/': '60s', '/functions/v1/integrations/live': '0s' });
   });
 });
 
@@ -633,6 +651,27 @@ describe('the component otel-collector', () => {
       { name: 'otlp', port: Number(port), targetPort: 'otlp' },
     ]);
     expect(environment).not.toHaveProperty('OTEL_SDK_DISABLED');
+  });
+
+  it('has a Prometheus that takes what it hands over as that of compose does, by the page on it', () => {
+    const [, block = ''] =
+      /```yaml\n(apiVersion: monitoring\.coreos\.com\/v1\n[\s\S]*?)```/.exec(read('docs/kubernetes.md')) ?? [];
+    const prometheus: Manifest = parse(block);
+    expect(prometheus.kind).toBe('Prometheus');
+    expect(schemaFindings([prometheus])).toEqual([]);
+    const { otlp, storage }: Field = parse(read('deploy/docker/prometheus.yml'));
+    expect(prometheus.spec).toMatchObject({
+      enableOTLPReceiver: true,
+      otlp: {
+        translationStrategy: otlp.translation_strategy,
+        promoteResourceAttributes: otlp.promote_resource_attributes,
+      },
+      tsdb: { outOfOrderTimeWindow: storage.tsdb.out_of_order_time_window },
+    });
+    const endpoint = podOf(find(objects, 'Deployment', 'hub-otel-collector')).containers[0].env.find(
+      ({ name }: Field) => name === 'METRICS_ENDPOINT',
+    );
+    expect(read('docs/kubernetes.md')).toContain(new URL(endpoint.value).host);
   });
 
   it('has a configuration whose pipelines name only what it declares', () => {

@@ -9,7 +9,10 @@ interface Apps {
   asLogin(url: string, login: { user: string; password: string }): string;
 }
 interface Provision {
-  loginsFor(url: string, passwords: object): Record<'gateway' | 'refreshWorker' | 'syncWorker', { user: string }>;
+  loginsFor(
+    url: string,
+    passwords: object,
+  ): Record<'gateway' | 'refreshWorker' | 'syncWorker' | 'deliveryWorker', { user: string }>;
 }
 
 const KEPT = {
@@ -94,6 +97,7 @@ describe('a database', () => {
       'hub_gateway_my_hub_1',
       'hub_refresh_worker_my_hub_1',
       'hub_sync_worker_my_hub_1',
+      'hub_delivery_worker_my_hub_1',
     ]);
     expect(loginsFor(`postgres://root@db.example/${'x'.repeat(80)}`, {}).gateway.user).toHaveLength(63);
   });
@@ -101,6 +105,6 @@ describe('a database', () => {
 
 it('a worker is given the time for a call to a provider and its commit before it is killed', () => {
   const workers = apps.APPS.filter(({ name }) => name.endsWith('worker'));
-  expect(workers).toHaveLength(2);
+  expect(workers).toHaveLength(3);
   for (const { stopMs } of workers) expect(stopMs).toBeGreaterThan(20_000);
 });

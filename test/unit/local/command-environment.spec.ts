@@ -7,7 +7,10 @@ interface CommandEnvironment {
   commandEnvironment(given: Record<string, string>, kept: object, dataDir: string): Record<string, string>;
 }
 
-const KEPT = { DATABASE_PASSWORDS: { gateway: 'gp', refreshWorker: 'wp', syncWorker: 'sp' }, POSTGRES_PASSWORD: 'pp' };
+const KEPT = {
+  DATABASE_PASSWORDS: { gateway: 'gp', refreshWorker: 'wp', syncWorker: 'sp', deliveryWorker: 'dp' },
+  POSTGRES_PASSWORD: 'pp',
+};
 const URL_GIVEN = 'postgres://someone:secret@db.example/hub';
 const AS_WORKER = 'postgres://hub_refresh_worker_hub:wp@db.example/hub';
 const folder = temporaryFolder();

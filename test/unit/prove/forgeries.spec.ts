@@ -1,8 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import { Answers, ClientAddresses } from '../../prove/forgeries/answers';
-import { forge, SPOILINGS, stateOf, type Fate, type Forgery, type KnownFlow } from '../../prove/forgeries/forge';
+import {
+  forge,
+  forgeHandovers,
+  SPOILINGS,
+  stateOf,
+  wrongHandle,
+  type Fate,
+  type Forgery,
+  type KnownFlow,
+} from '../../prove/forgeries/forge';
 import { chances } from '../../prove/model/world';
 
-const FATES: readonly Fate[] = ['open', 'used', 'refused', 'expired', 'cancelled', 'parked', 'deferred'];
+const FATES: readonly Fate[] = ['open', 'used', 'refused', 'expired', 'cancelled', 'parked', 'deferred', 'completed'];
+const HANDED: ReadonlySet<Fate> = new Set(['deferred', 'completed']);
 const secret = (chance: () => number): string =>
   Buffer.from(Array.from({ length: 32 }, () => Math.floor(chance() * 256))).toString('base64url');
 const drawn = chances(4);
@@ -10,11 +21,21 @@ const flows: readonly KnownFlow[] = [
   ...FATES.flatMap((fate) =>
     ['shopify', 'notion', 'google_drive'].map((provider): KnownFlow => {
       const query = `code=${secret(drawn)}&shop=a.myshopify.com&state=${secret(drawn)}`;
-      const flow = { provider, fate, query, cookies: `hub_flow_x=${secret(drawn)}` };
+      const ids = { id: randomUUID(), org: randomUUID() };
+      const flow = { ...ids, provider, fate, query, cookies: `hub_flow_x=${secret(drawn)}` };
+      if (HANDED.has(fate)) return { ...flow, handle: secret(drawn) };
       return fate === 'parked' ? { ...flow, page: secret(drawn) } : flow;
     }),
   ),
-  { provider: 'zapier', fate: 'awaiting input', query: '', cookies: '', page: secret(drawn) },
+  {
+    id: randomUUID(),
+    org: randomUUID(),
+    provider: 'zapier',
+    fate: 'awaiting input',
+    query: '',
+    cookies: '',
+    page: secret(drawn),
+  },
 ];
 const COUNT = 20_000;
 
@@ -68,6 +89,43 @@ describe('forged callbacks', () => {
     expect(all.filter(({ path }) => path.length > 12_288 || /[^\x21-\x7e]/.test(path))).toEqual([]);
     for (const provider of ['shopify', 'notion', 'google_drive', 'zapier'])
       expect(all.some(({ path }) => path.includes(`/integrations-callback/${provider}?`))).toBe(true);
+  });
+});
+
+describe('forged handovers', () => {
+  const handovers = (seed: number, count = COUNT) => {
+    const forgeries = forgeHandovers(flows, chances(seed));
+    return Array.from({ length: count }, () => forgeries.next().value);
+  };
+  const some = handovers(1);
+
+  it('are the same for the same seed', () => {
+    expect(handovers(7, 200)).toEqual(handovers(7, 200));
+    expect(handovers(7, 200)).not.toEqual(handovers(8, 200));
+  });
+
+  it('are never by the org whose flow waits for its handle', () => {
+    const waiting = flows.filter(({ fate }) => fate === 'deferred');
+    expect(some.filter(({ org, flow }) => waiting.some((one) => one.id === flow && one.org === org))).toEqual([]);
+  });
+
+  it('can be read: a flow that is a UUID, and a handle of 1 to 256 characters', () => {
+    const odd = some.filter(({ flow, handle }) => !/^[\da-f-]{36}$/.test(flow) || handle === '' || handle.length > 256);
+    expect(odd).toEqual([]);
+  });
+
+  it('are of all manners, and of flows of all fates', () => {
+    expect(new Set(some.map(({ manner }) => manner)).size).toBeGreaterThan(25);
+    const met = new Set(some.map(({ flow }) => flows.find(({ id }) => id === flow)?.fate));
+    expect([...FATES, 'awaiting input'].filter((fate) => !met.has(fate as Fate))).toEqual([]);
+  });
+
+  it('have a wrong handle where one is wanted', () => {
+    const chance = chances(3);
+    const [handle, other] = [secret(chance), secret(chance)];
+    const wrong = Array.from({ length: 2_000 }, () => wrongHandle(handle, other, chance));
+    expect(wrong.filter((one) => one.handle === handle)).toEqual([]);
+    expect(new Set(wrong.map(({ manner }) => manner)).size).toBeGreaterThan(15);
   });
 });
 

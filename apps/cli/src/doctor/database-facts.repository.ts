@@ -81,7 +81,7 @@ export class DatabaseFactsRepository {
       select rolname as name, rolsuper as is_superuser, rolbypassrls as bypasses_policies,
         exists (select from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
                 and pg_has_role(current_user, relowner, 'member')) as owns_tables,
-        array(select app.rolname::text from pg_roles app where app.rolname in ('hub_gateway', 'hub_refresh_worker', 'hub_sync_worker')
+        array(select app.rolname::text from pg_roles app where app.rolname in ('hub_gateway', 'hub_refresh_worker', 'hub_sync_worker', 'hub_delivery_worker')
               and pg_has_role(current_user, app.oid, 'usage') order by 1) as app_roles
       from pg_roles where rolname = current_user`);
     return {

@@ -39,7 +39,7 @@ function loginFinding({
   if (rights.length > 0)
     return bad(
       `The login ${name} ${rights.join(' and ')}`,
-      'give DATABASE_URL a plain login that is a member of one app’s role only: hub_gateway, hub_refresh_worker or hub_sync_worker',
+      'give DATABASE_URL a plain login that is a member of one app’s role only: hub_gateway, hub_refresh_worker, hub_sync_worker or hub_delivery_worker',
     );
   if (appRoles.length > 1)
     return warning(

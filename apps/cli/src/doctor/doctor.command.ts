@@ -6,12 +6,18 @@ import { CommandRefused, type Surroundings } from '../command';
 import { databaseUrl, distrusts, reasonOf, withDatabase } from '../database.client';
 import { DatabaseFactsRepository, type DatabaseFacts, type KeyUse } from './database-facts.repository';
 import { databaseFindings, keyUseFinding, lineFinding, noticesFinding } from './database-findings';
-import { bad, findingLine, type Finding } from './finding';
+import { bad, findingLine, good, type Finding } from './finding';
 import { readRedisFacts, redisReach } from './redis-facts.client';
 import { redisFindings } from './redis-findings';
 import { keyProviderFindings } from './key-provider-findings';
 import { nodeFinding } from './runtime-findings';
-import { mistakeFindings, providerFindings, settingsFindings } from './settings-findings';
+import {
+  CALLERS_UNKNOWN,
+  mistakeFindings,
+  providerFindings,
+  settingsFindings,
+  tellsOfCallers,
+} from './settings-findings';
 
 /** `hub doctor`: what an installation stands on, a line for each check, with what mends it. */
 export function addDoctorCommand(program: Command, { environment, terminal }: Surroundings): void {
@@ -37,14 +43,36 @@ async function examine(environment: Environment): Promise<Finding[]> {
   ];
 }
 
-function readSettings(environment: Environment): { config?: HubConfig; findings: Finding[] } {
+/** The settings as far as they can be used; `config` is missing where they cannot. */
+interface Settings {
+  readonly config?: HubConfig;
+  readonly findings: Finding[];
+}
+
+function readSettings(environment: Environment): Settings {
   try {
-    const config = readConfig(environment, { providers: configurableProviders, callers: true });
-    return { config, findings: settingsFindings(config) };
+    const config = configOf(environment, { callers: true });
+    return { config, findings: [good('Settings can be used'), ...settingsFindings(config)] };
   } catch (error) {
-    if (error instanceof ConfigError) return { findings: mistakeFindings(error) };
+    if (error instanceof ConfigError) return withoutCallers(environment, error);
     throw error;
   }
+}
+
+/** Only the gateway knows how callers are verified; all else is examined without that, as in a worker's pod. */
+function withoutCallers(environment: Environment, { mistakes }: ConfigError): Settings {
+  try {
+    const config = configOf(environment, { callers: false });
+    const ofCallers = tellsOfCallers(environment) ? mistakeFindings(mistakes) : [CALLERS_UNKNOWN];
+    return { config, findings: [...ofCallers, ...settingsFindings(config)] };
+  } catch (error) {
+    if (error instanceof ConfigError) return { findings: mistakeFindings(mistakes) };
+    throw error;
+  }
+}
+
+function configOf(environment: Environment, { callers }: { callers: boolean }): HubConfig {
+  return readConfig(environment, { providers: configurableProviders, callers });
 }
 
 async function examineDatabase(environment: Environment, config: HubConfig | undefined): Promise<Finding[]> {

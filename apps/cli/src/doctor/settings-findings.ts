@@ -1,19 +1,29 @@
-import { isLoopback, type ConfigError, type HubConfig } from '@hub/config';
+import { isLoopback, type Environment, type HubConfig } from '@hub/config';
 import { callbackUrl } from '@hub/domain';
 import type { RegisteredProvider } from '@hub/providers';
 import { bad, good, warning, type Finding } from './finding';
 
 /** Each mistake of the settings, which says itself how it is mended. */
-export function mistakeFindings(error: ConfigError): Finding[] {
-  return error.mistakes.map((mistake) => bad('Settings', mistake));
+export function mistakeFindings(mistakes: readonly string[]): Finding[] {
+  return mistakes.map((mistake) => bad('Settings', mistake));
 }
 
-/** What the settings say, where they can be used at all. */
+/** Settings of a worker: nothing in them is of callers. */
+export const CALLERS_UNKNOWN: Finding = warning(
+  'Nothing says here how callers are verified',
+  'only the gateway needs AUTH_*: run the doctor with its settings too',
+);
+
+/** Whether anything is set of how callers are verified. */
+export function tellsOfCallers(environment: Environment): boolean {
+  return Object.entries(environment).some(([name, value]) => name.startsWith('AUTH_') && value?.trim());
+}
+
+/** What the settings say, where they can be read at all. */
 export function settingsFindings(config: HubConfig): Finding[] {
   const [first, ...older] = config.tokenKeys;
   const opening = older.length === 0 ? '' : `; ${older.map(({ id }) => id).join(', ')} only open`;
   return [
-    good('Settings can be used'),
     publicUrlFinding(config),
     returnUrlFinding(config),
     good(`Token keys: ${first?.id ?? 'none'} wraps${opening}`),

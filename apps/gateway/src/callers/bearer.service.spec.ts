@@ -3,6 +3,7 @@ import { HubLogger } from '@hub/telemetry';
 import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { KeySetServer } from '../../../../test/support/key-set-server';
 import { BearerService } from './bearer.service';
+import type { DenialsService } from './denials.service';
 
 const ORG = '3f0e3a52-5a43-4c5e-9d53-4f3a1c3a7f10';
 const SECRET = 'a-secret-of-at-least-thirty-two-bytes';
@@ -21,7 +22,8 @@ function bearers(auth: Partial<NonNullable<HubConfig['auth']>>): BearerService {
   const none = { jwksUrl: null, jwtSecret: null, issuer: ISSUER, audience: AUDIENCE, orgClaim: ['org_id'] };
   const outbound = { allowPrivate: true, allowHosts: [] };
   const config = { auth: { ...none, ...auth }, outbound } as unknown as HubConfig;
-  const service = new BearerService(config, HubLogger.forApp('gateway', 'silent'));
+  const denials = { recordOwn: () => undefined } as unknown as DenialsService; // nothing here is for the trail
+  const service = new BearerService(config, HubLogger.forApp('gateway', 'silent'), denials);
   services.push(service);
   return service;
 }
@@ -42,7 +44,12 @@ describe('a caller', () => {
       .setProtectedHeader({ alg, kid: `key-${alg}` })
       .sign(privateKey);
     const caller = await bearers({ jwksUrl: keySet.url }).callerOf(await header(token));
-    expect(caller).toEqual({ orgId: ORG, sub: 'user-1', scopes: new Set(['tokens:read']) });
+    expect(caller).toEqual({
+      orgId: ORG,
+      sub: 'user-1',
+      scopes: new Set(['tokens:read']),
+      expiresAt: expect.any(Date),
+    });
   });
 
   it('is known by either kind of token where both are set', async () => {

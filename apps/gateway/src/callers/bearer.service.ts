@@ -1,11 +1,12 @@
 import { HUB_CONFIG, type AuthConfig, type HubConfig } from '@hub/config';
-import { HubError } from '@hub/domain';
+import { HubError, type EventDraft } from '@hub/domain';
 import { OutboundClient, vouchedFor } from '@hub/outbound';
 import { HubLogger } from '@hub/telemetry';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { errors, decodeProtectedHeader, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { callerOfClaims, type Caller } from './caller';
-import { IssuerKeys } from './issuer-keys.client';
+import { DenialsService } from './denials.service';
+import { IssuerAway, IssuerKeys } from './issuer-keys.client';
 
 const SECRET_ALGORITHMS = ['HS256'];
 const KEY_SET_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
@@ -18,7 +19,7 @@ export class BearerService implements OnApplicationShutdown {
   private readonly secret: Uint8Array | undefined;
   private readonly issuer: { readonly keys: IssuerKeys; readonly outbound: OutboundClient } | undefined;
 
-  constructor(@Inject(HUB_CONFIG) config: HubConfig, logger: HubLogger) {
+  constructor(@Inject(HUB_CONFIG) config: HubConfig, logger: HubLogger, denials: DenialsService) {
     if (!config.auth) throw new Error('the gateway needs the auth settings');
     this.auth = config.auth;
     this.secret = this.auth.jwtSecret === null ? undefined : new TextEncoder().encode(this.auth.jwtSecret);
@@ -26,7 +27,9 @@ export class BearerService implements OnApplicationShutdown {
     if (jwksUrl === null) return;
     // the operator names this host, and it may be a private one; nothing else may be reached by it
     const outbound = new OutboundClient(vouchedFor(config.outbound, jwksUrl));
-    this.issuer = { outbound, keys: new IssuerKeys(jwksUrl, outbound, logger) };
+    const tell = (event: EventDraft): void =>
+      denials.recordOwn({ ...event, detail: { ...event.detail, setting: 'AUTH_JWKS_URL' } });
+    this.issuer = { outbound, keys: new IssuerKeys(jwksUrl, outbound, logger, tell) };
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -62,6 +65,14 @@ export class BearerService implements OnApplicationShutdown {
 
 function isTokensFault(error: unknown): boolean {
   return error instanceof errors.JOSEError || error instanceof UnknownAlgorithm;
+}
+
+/**
+ * Whether a bearer could not be verified since it names a key that is not among those at hand, and the issuer cannot be
+ * asked for a newer one.
+ */
+export function namesUnknownKey(error: unknown): boolean {
+  return error instanceof HubError && error.cause instanceof IssuerAway && error.cause.hasKeys;
 }
 
 /** The token asks for an algorithm that we have no key for. */

@@ -57,6 +57,15 @@ describe('the caller behind verified claims', () => {
     expect(callerOf({ app_metadata: ORG }, ['app_metadata', 'org_id'])).toBeUndefined();
   });
 
+  it.each([
+    ['what its token says', 1_800_000_000, new Date('2027-01-15T08:00:00.000Z')],
+    ['nothing, for a token that says none', undefined, null],
+    ['nothing, for an end that no date can be', 1e300, null],
+    ['nothing, for an end that is no number', '1800000000', null],
+  ])('ends with %s', (_what, exp, expiresAt) => {
+    expect(callerOf({ exp })?.expiresAt).toEqual(expiresAt);
+  });
+
   it('is never found in what every object inherits', () => {
     expect(callerOf({}, ['constructor', 'name'])).toBeUndefined();
   });

@@ -6,6 +6,8 @@ export interface Caller {
   /** User or service. */
   readonly sub: string;
   readonly scopes: ReadonlySet<CallerScope>;
+  /** When what he proved himself by ends; `null`: it does not say. */
+  readonly expiresAt: Date | null;
 }
 
 const LONGEST_SUB = 255;
@@ -22,10 +24,17 @@ export function callerOfClaims(
   orgClaim: readonly string[],
 ): Caller | undefined {
   const orgId = parseOrgId(valueAt(claims, orgClaim));
-  const { sub, scope } = claims;
+  const { sub, scope, exp } = claims;
   if (!orgId || !isSub(sub)) return undefined;
   const granted = new Set(typeof scope === 'string' ? scope.split(' ') : []);
-  return { orgId, sub, scopes: new Set(CALLER_SCOPES.filter((known) => granted.has(known))) };
+  const scopes = new Set(CALLER_SCOPES.filter((known) => granted.has(known)));
+  return { orgId, sub, scopes, expiresAt: typeof exp === 'number' ? timeOf(exp) : null };
+}
+
+/** @returns `null` for what no date can be, in some hundred thousand years */
+function timeOf(seconds: number): Date | null {
+  const time = new Date(seconds * 1_000);
+  return Number.isNaN(time.getTime()) ? null : time;
 }
 
 function isSub(sub: unknown): sub is string {

@@ -1,5 +1,5 @@
 import { AuditRepository, countLostEvents } from '@hub/database';
-import { SYSTEM_ORG, type AuditEntry, type EventName, type OrgId } from '@hub/domain';
+import { SYSTEM_ORG, type AuditEntry, type EventDraft, type EventName, type OrgId } from '@hub/domain';
 import { count, HubLogger, preset, type AttributesOf } from '@hub/telemetry';
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { DenialBudget, type Suppressed } from './denial-budget';
@@ -22,6 +22,8 @@ const WRITERS = 2;
 const MOST_AT_ONCE = 50;
 /** Of one org, while PostgreSQL is away or slower than they come. */
 const MOST_WAITING = 5_000;
+
+const GATEWAY = { type: 'system', id: 'gateway' } as const;
 
 type Reason = NonNullable<AttributesOf<'denials'>['hub.reason']>;
 
@@ -58,6 +60,11 @@ export class DenialsService implements OnApplicationBootstrap, OnApplicationShut
     const reason = REASONS[denial.name];
     if (reason) count('denials', { 'hub.reason': reason });
     if (this.budget.admits({ orgId, address }, performance.now())) this.write(orgId, toEntry(denial));
+  }
+
+  /** Records in the system's own trail what was denied to the gateway itself, outside of any request: it comes seldom. */
+  recordOwn(event: EventDraft): void {
+    this.write(null, { ...event, provider: null, integrationId: null, actor: GATEWAY });
   }
 
   private writeCounts(suppressed: readonly Suppressed<OrgId>[]): void {
@@ -122,7 +129,7 @@ function toEntry(denial: Denial): AuditEntry {
     name: denial.name,
     provider: denial.provider ?? null,
     integrationId: null,
-    actor: denial.sub === undefined ? { type: 'system', id: 'gateway' } : { type: 'user', id: denial.sub },
+    actor: denial.sub === undefined ? GATEWAY : { type: 'user', id: denial.sub },
     detail: denial.detail ?? {},
     // enough to see that two events are of one place, and nothing to find it by
     pseudonyms: { address: denial.address },

@@ -1,3 +1,4 @@
+import type { EventDraft } from '@hub/domain';
 import { OutboundClient } from '@hub/outbound';
 import { HubLogger } from '@hub/telemetry';
 import { jwtVerify, SignJWT, type GenerateKeyPairResult } from 'jose';
@@ -13,6 +14,7 @@ let issuer: KeySetServer;
 let pair: GenerateKeyPairResult;
 let nowMs: number;
 let keys: IssuerKeys;
+let told: EventDraft[];
 beforeAll(async () => (issuer = await KeySetServer.open()));
 afterAll(async () => {
   await outbound.close();
@@ -24,16 +26,20 @@ beforeEach(async () => {
   pair = await issuer.publish('ES256', 'first');
   issuer.asked = 0;
   nowMs = 0;
-  keys = new IssuerKeys(issuer.url, outbound, HubLogger.forApp('gateway', 'silent'), () => nowMs);
+  told = [];
+  const tell = (event: EventDraft) => void told.push(event);
+  keys = new IssuerKeys(issuer.url, outbound, HubLogger.forApp('gateway', 'silent'), tell, () => nowMs);
 });
 
+type Verified = 'good' | 'unknown key' | 'issuer away' | 'away, and the key unknown';
+
 /** What becomes of a token that names this key. */
-async function verified(kid = 'first', by = pair): Promise<'good' | 'unknown key' | 'issuer away'> {
+async function verified(kid = 'first', by = pair): Promise<Verified> {
   const token = await new SignJWT({}).setProtectedHeader({ alg: 'ES256', kid }).sign(by.privateKey);
   return jwtVerify(token, keys.keyFor).then(
     () => 'good' as const,
     (error: { code?: string }) => {
-      if (error instanceof IssuerAway) return 'issuer away';
+      if (error instanceof IssuerAway) return error.hasKeys ? 'away, and the key unknown' : 'issuer away';
       if (error.code === 'ERR_JWKS_NO_MATCHING_KEY') return 'unknown key';
       throw error;
     },
@@ -121,8 +127,8 @@ describe('while the issuer is away', () => {
     await verified();
     goesAway();
     nowMs = 30 * SECOND;
-    expect(await verified('stranger')).toBe('issuer away');
-    expect(await verified('stranger')).toBe('issuer away');
+    expect(await verified('stranger')).toBe('away, and the key unknown');
+    expect(await verified('stranger')).toBe('away, and the key unknown');
     expect(issuer.asked).toBe(2);
     expect(await verified()).toBe('good');
     comesBack();
@@ -148,5 +154,35 @@ describe('an answer that is no key set', () => {
     nowMs += 24 * HOUR;
     expect(await verified()).toBe('issuer away');
     expect(issuer.asked).toBe(3); // the redirect is not followed
+  });
+
+  it('is told to the trail where it leads elsewhere: once, and again when it has been good meanwhile', async () => {
+    const led = { name: 'egress.blocked', detail: { reason: 'redirect', answer: 'http_302' } };
+    const leadsElsewhere = () =>
+      (issuer.instead = (_request, response) => void response.writeHead(302, { location: '/elsewhere' }).end());
+    leadsElsewhere();
+    for (nowMs = 0; nowMs < MINUTE; nowMs += 5 * SECOND) await verified();
+    expect(issuer.asked).toBe(12);
+    expect(told).toEqual([led]);
+    comesBack();
+    expect(await verified()).toBe('good');
+    leadsElsewhere();
+    nowMs += 10 * MINUTE;
+    await verified();
+    expect(told).toEqual([led, led]);
+  });
+
+  it('is not told to the trail where it is an outage', async () => {
+    goesAway();
+    expect(await verified()).toBe('issuer away');
+    expect(told).toEqual([]);
+  });
+
+  it('is told to the trail where plain http would leave this machine', async () => {
+    const tell = (event: EventDraft) => void told.push(event);
+    const logger = HubLogger.forApp('gateway', 'silent');
+    keys = new IssuerKeys('http://192.0.2.1/jwks.json', outbound, logger, tell, () => nowMs);
+    expect(await verified()).toBe('issuer away');
+    expect(told).toEqual([{ name: 'egress.blocked', detail: { reason: 'blocked_address' } }]);
   });
 });

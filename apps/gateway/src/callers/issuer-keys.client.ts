@@ -1,3 +1,4 @@
+import { egressEvents, type EventDraft } from '@hub/domain';
 import type { OutboundClient, OutboundOutcome } from '@hub/outbound';
 import type { HubLogger } from '@hub/telemetry';
 import {
@@ -20,10 +21,16 @@ const COOLDOWN_MS = 30_000;
 /** After a fetch that failed, the next waits so long. */
 const PAUSE_MS = 5_000;
 
-/** The issuer's keys cannot be fetched, and there are none from before. */
+/** The issuer's keys cannot be fetched, and none from before are those of this token. */
 export class IssuerAway extends Error {
-  /** @param reason a fixed word, such as `timeout` or `http_302` */
-  constructor(readonly reason: string) {
+  /**
+   * @param reason  a fixed word, such as `timeout` or `http_302`
+   * @param hasKeys whether there are keys from before: then the token names one that is new, or made up
+   */
+  constructor(
+    readonly reason: string,
+    readonly hasKeys: boolean,
+  ) {
     super('the keys of the issuer cannot be fetched');
     this.name = 'IssuerAway';
   }
@@ -44,12 +51,14 @@ export class IssuerKeys {
 
   /**
    * @param outbound a client that may reach the issuer
+   * @param tell     takes what the trail must hear: once, when an answer begins to lead elsewhere
    * @param nowMs    a clock that only goes forward
    */
   constructor(
     private readonly url: string,
     private readonly outbound: Pick<OutboundClient, 'send'>,
     private readonly logger: Pick<HubLogger, 'info' | 'warning'>,
+    private readonly tell: (event: EventDraft) => void,
     private readonly nowMs: () => number = () => performance.now(),
   ) {}
 
@@ -67,7 +76,7 @@ export class IssuerKeys {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
       // a key that is new, perhaps
       if (this.mayFetch(COOLDOWN_MS)) await this.fetch();
-      if (this.fault !== undefined) throw new IssuerAway(this.fault);
+      if (this.fault !== undefined) throw new IssuerAway(this.fault, true);
       return (this.last?.keys ?? keys)(header, token);
     }
   };
@@ -78,7 +87,7 @@ export class IssuerKeys {
       // who is known to be away is not waited for, as long as there are keys
       if (this.fault === undefined || this.ageMs() >= USABLE_MS) await fetching;
     }
-    if (!this.last || this.ageMs() >= USABLE_MS) throw new IssuerAway(this.fault ?? 'not_fetched');
+    if (!this.last || this.ageMs() >= USABLE_MS) throw new IssuerAway(this.fault ?? 'not_fetched', false);
     return this.last.keys;
   }
 
@@ -110,6 +119,7 @@ export class IssuerKeys {
     const read = readKeySet(outcome);
     if (typeof read === 'string') {
       this.logger.warning('hub.issuer.keys_unavailable', { reason: read, goesOn: this.ageMs() < USABLE_MS });
+      if (read !== this.fault) egressEvents({ reason: read }).forEach(this.tell);
       this.fault = read;
       return;
     }

@@ -7,6 +7,7 @@ import {
   type FlowId,
   type Integration,
   type IntegrationId,
+  type WebhookStatus,
 } from '@hub/domain';
 import { providerId, type RegisteredProvider } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
@@ -25,6 +26,12 @@ export interface FlowToComplete {
 
 /** Two connects of one org at once take turns; a third try has never been needed. */
 const TRIES = 3;
+
+/** What is known of a hook that is connected again; that it is gone is to be seen anew. */
+function kept({ status, metadata }: Integration): Readonly<Record<string, unknown>> {
+  const webhookStatus: WebhookStatus = 'unverified';
+  return status === 'reauth_required' ? { ...metadata, webhookStatus } : metadata;
+}
 
 /** Connects providers whose credential is a URL that the person pastes. */
 @Injectable()
@@ -64,7 +71,7 @@ export class WebhookConnectService {
       };
       const owner = { orgId: caller.orgId, provider: providerId(definition), id };
       const grant = await this.vault.withSealer(owner.orgId, (sealer) => sealGrant(sealer, owner, plain, now));
-      const metadata = before?.account?.id === account.id ? before.metadata : {};
+      const metadata = before?.account?.id === account.id ? kept(before) : {};
       const change = afterConnect(
         { grant, account, inputs: {}, metadata, refreshable: false, again: before !== undefined },
         now,

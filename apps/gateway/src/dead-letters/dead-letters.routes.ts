@@ -15,9 +15,11 @@ const deadLetter = z
     id: z.string().describe('kind and row, such as refresh-6b1f3c9e-2f5d-4c1a-9b7e-0d3a5e8c7f21'),
     kind,
     provider: z.string(),
-    integrationId: z.uuid().describe('of a revocation: the integration that the grant was of'),
+    integrationId: z
+      .uuid()
+      .describe('of a revocation: the integration that the grant was of; of a delivery: the one that it was taken for'),
     reason: z.string().describe('the code of the last failure'),
-    attempts: z.int().describe('failed tries in a row; those of a revocation since it was last replayed'),
+    attempts: z.int().describe('failed tries in a row; those of a revocation or a delivery since it was last replayed'),
     firstFailedAt: time.describe('the first failure since the last success'),
     lastFailedAt: time,
   })

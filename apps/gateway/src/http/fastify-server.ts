@@ -9,12 +9,15 @@ import { HubError } from '@hub/domain';
 import { nameRoute } from '@hub/telemetry';
 import fastify, { type FastifyInstance } from 'fastify';
 import { ALL_ROUTES } from '../routes';
-import { recordTokenRead } from '../tokens/token-read-metrics';
+import { watchTokenRead } from '../tokens/token-read-metrics';
 import { allowedMethods } from './allowed-methods';
 import type { HubReply, HubRequest } from './hub-request';
+import { ownOrigins } from './own-origins';
 import { problemBytes, problemOfStatus } from './problem-document';
 import type { RequestChecks } from './request-checks.service';
+import type { RouteSpec } from './route';
 import { securityHeaders } from './security-headers';
+import { takeUpgrades } from './upgrades';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** Of all headers together, the URL included. */
@@ -43,7 +46,9 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
   });
   server.removeContentTypeParser('text/plain');
   takeEmptyJson(server);
+  takeLargeBodies(server);
   endConnectionsAtClose(server);
+  takeUpgrades(server);
   await server.register(cookie);
   await server.register(formbody, { bodyLimit: BODY_LIMIT_BYTES });
   return server;
@@ -56,6 +61,14 @@ function takeEmptyJson(server: FastifyInstance): void {
   server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
     else void parse(request, String(body), done);
+  });
+}
+
+/** Only where a route says so. */
+function takeLargeBodies(server: FastifyInstance): void {
+  server.addHook('onRoute', (route) => {
+    const config: { readonly spec?: RouteSpec } = route.config ?? {};
+    if (config.spec?.bodyLimitBytes !== undefined) route.bodyLimit = config.spec.bodyLimitBytes;
   });
 }
 
@@ -127,16 +140,12 @@ function answerNoRequest(
   );
 }
 
-/** The origins of every allowed return URL: pages that start a connect by fetch, with its cookie. */
-function allowedOrigins(config: HubConfig): string[] {
-  return [...new Set(config.redirectAllowList.map((url) => new URL(url).origin))];
-}
-
 /** Puts the hub's checks before every route, and CORS between them: it answers preflights itself. */
 export async function addChecks(server: FastifyInstance, checks: RequestChecks, config: HubConfig): Promise<void> {
   const headers = securityHeaders(config);
   server.addHook('onRequest', async (request: HubRequest, reply: HubReply) => {
     request.arrivedMs = performance.now();
+    watchTokenRead(request, reply);
     if (request.routeOptions.url !== undefined) nameRoute(request.routeOptions.url);
     void reply.headers({ ...headers, 'x-request-id': request.id });
     if (request.method !== 'OPTIONS') return undefined;
@@ -144,9 +153,9 @@ export async function addChecks(server: FastifyInstance, checks: RequestChecks, 
     return refusal && answerProblem(refusal, request, reply, headers);
   });
   await server.register(cors, {
-    origin: allowedOrigins(config),
+    origin: [...ownOrigins(config)],
     credentials: true,
-    methods: ['GET', 'POST', 'DELETE'],
+    methods: ['GET', 'POST', 'PUT', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type'],
     exposedHeaders: ['retry-after', 'x-request-id'],
     maxAge: 600,
@@ -165,10 +174,6 @@ export async function addChecks(server: FastifyInstance, checks: RequestChecks, 
   });
   server.addHook('preHandler', (request: HubRequest, _reply, done) => {
     checks.beforeHandler(request);
-    done();
-  });
-  server.addHook('onResponse', (request: HubRequest, reply: HubReply, done) => {
-    recordTokenRead(request, reply);
     done();
   });
 }

@@ -1,12 +1,15 @@
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { HubError } from '@hub/domain';
 import { ProviderRegistry } from '@hub/providers';
-import { Injectable } from '@nestjs/common';
-import { BearerService } from '../callers/bearer.service';
+import { Inject, Injectable } from '@nestjs/common';
+import { namesUnknownKey } from '../callers/bearer.service';
 import type { Caller } from '../callers/caller';
 import { DenialsService } from '../callers/denials.service';
+import { RequestCallers } from '../callers/request-callers.service';
 import { SessionChecks } from '../console-session/session-checks.service';
 import { LimitsService } from '../limits/limits.service';
 import { specOf, type HubRequest } from './hub-request';
+import { ownOrigins } from './own-origins';
 import { parseQuery, singleValues, doubledNames } from './query-string';
 import type { RouteSpec } from './route';
 import { validated } from './validation';
@@ -14,13 +17,18 @@ import { validated } from './validation';
 /** What every request passes before a controller sees it: limits, caller, scope, media type, provider, query, body, in this order. */
 @Injectable()
 export class RequestChecks {
+  private readonly origins: ReadonlySet<string>;
+
   constructor(
-    private readonly bearers: BearerService,
+    @Inject(HUB_CONFIG) config: HubConfig,
+    private readonly callers: RequestCallers,
     private readonly denials: DenialsService,
     private readonly providers: ProviderRegistry,
     private readonly limits: LimitsService,
     private readonly sessions: SessionChecks,
-  ) {}
+  ) {
+    this.origins = ownOrigins(config);
+  }
 
   /** Counts what is answered before anything is asked about its caller. @throws HubError `rate_limited` */
   async countStranger({ ip }: HubRequest): Promise<void> {
@@ -43,10 +51,12 @@ export class RequestChecks {
     spec: RouteSpec,
     scope: NonNullable<RouteSpec['scope']>,
   ): Promise<Caller> {
-    const caller = await this.identify(request, spec);
+    const isByCookie = this.isByCookie(request, spec);
+    const caller = isByCookie ? await this.identifyBrowser(request, spec) : await this.identifyBearer(request, spec);
+    if (!caller && !isByCookie) await this.limits.countGuess('bearer', request.ip);
+    if (spec.socket) this.checkOrigin(request, spec, caller);
     if (!caller) {
-      if (this.isByCookie(request, spec)) return this.sessions.refuse(request, spec.path);
-      await this.limits.countGuess('bearer', request.ip);
+      if (isByCookie) return this.sessions.refuse(request, spec.path);
       this.denials.record({ name: 'auth.failed', address: request.ip, detail: { route: spec.path } });
       throw new HubError('unauthorized', 'This route needs a valid bearer token with an org.');
     }
@@ -65,23 +75,45 @@ export class RequestChecks {
     return caller;
   }
 
-  private identify(request: HubRequest, spec: RouteSpec): Promise<Caller | undefined> {
-    return this.isByCookie(request, spec)
-      ? this.identifyBrowser(request, spec)
-      : this.bearers.callerOf(request.headers.authorization);
+  private async identifyBearer({ headers, ip }: HubRequest, spec: RouteSpec): Promise<Caller | undefined> {
+    try {
+      return await this.callers.callerOf(headers, spec);
+    } catch (error) {
+      // a key that is new, perhaps; whoever makes such names up is slowed as at all other times
+      if (namesUnknownKey(error)) await this.limits.countGuess('bearer', ip);
+      throw error;
+    }
   }
 
-  private isByCookie(request: HubRequest, { caller }: RouteSpec): boolean {
-    return caller !== 'bearer' && this.sessions.isByCookie(request);
+  /** A bearer always goes first, wherever it stands. */
+  private isByCookie(request: HubRequest, spec: RouteSpec): boolean {
+    return (
+      spec.caller !== 'bearer' && !this.callers.isNamed(request.headers, spec) && this.sessions.isByCookie(request)
+    );
   }
 
-  /** By the console's cookie, where no `Authorization` is there. */
+  /** By the console's cookie. */
   private async identifyBrowser(request: HubRequest, { path }: RouteSpec): Promise<Caller | undefined> {
     const found = await this.sessions.check(request, path);
     if (!found) return undefined;
     request.session = found;
-    const { orgId, sub, scopes } = found.session;
-    return { orgId, sub, scopes: new Set(scopes) };
+    const { orgId, sub, scopes, expiresAt } = found.session;
+    return { orgId, sub, scopes: new Set(scopes), expiresAt };
+  }
+
+  /** No browser asks before it opens a WebSocket to another origin, so its page's origin is looked at here (RFC 6455 §10.2). */
+  private checkOrigin({ headers, ip }: HubRequest, { path }: RouteSpec, caller: Caller | undefined): void {
+    if (headers.origin === undefined || this.origins.has(headers.origin)) return;
+    this.denials.record({
+      name: 'auth.forbidden',
+      ...(caller && { orgId: caller.orgId, sub: caller.sub }),
+      address: ip,
+      detail: { route: path, reason: 'foreign_origin' },
+    });
+    throw new HubError('forbidden', 'Pages of this origin may not open this socket.', {
+      title: 'Foreign origin',
+      fix: 'Open it from a page of PUBLIC_URL, SITE_URL or REDIRECT_ALLOWLIST, or from no page at all.',
+    });
   }
 
   /** Once the body is there. */

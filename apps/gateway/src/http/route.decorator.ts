@@ -10,7 +10,12 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import type { RouteSpec } from './route';
 import type { HubRequest } from './hub-request';
 
-const METHODS = { GET: RequestMethod.GET, POST: RequestMethod.POST, DELETE: RequestMethod.DELETE } as const;
+const METHODS = {
+  GET: RequestMethod.GET,
+  POST: RequestMethod.POST,
+  PUT: RequestMethod.PUT,
+  DELETE: RequestMethod.DELETE,
+} as const;
 
 /** Serves a route: method, path, checks and usual status all come from its spec. */
 export function Route(spec: RouteSpec): MethodDecorator {

@@ -8,12 +8,22 @@ export interface RouteAnswer {
   readonly schema?: z.ZodType;
 }
 
+/** What a route that speaks WebSocket says beyond HTTP. */
+export interface SocketSpec {
+  /** The subprotocol that is spoken where the client offers any. */
+  readonly protocol: string;
+  /** What the hub sends, each message a text of JSON. */
+  readonly messages: z.ZodType;
+  /** Why the hub closes. */
+  readonly closes: Readonly<Record<number, string>>;
+}
+
 /**
  * One route as data. The controller takes its method and path from here, callers are checked and requests are validated
  * by it, and the OpenAPI document is made of it, so none of them can drift from the others.
  */
 export interface RouteSpec {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** With `:name` parameters; `:provider` must be a known provider. */
   readonly path: string;
   readonly summary: string;
@@ -26,9 +36,13 @@ export interface RouteSpec {
   readonly caller?: 'bearer' | 'session';
   readonly query?: z.ZodObject;
   readonly body?: z.ZodObject;
+  /** Of its body, where that may be larger than the bodies of other routes. */
+  readonly bodyLimitBytes?: number;
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** Problems beyond those that every route of its kind may answer with. */
   readonly problems?: readonly ProblemCode[];
+  /** It is a GET that asks to go on as a WebSocket, from a page of the hub's own origins or from no page at all. */
+  readonly socket?: SocketSpec;
   /** `page`: for browsers: HTML, forms instead of JSON, any query. */
   readonly kind: 'api' | 'page';
   /**

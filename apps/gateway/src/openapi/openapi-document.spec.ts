@@ -107,6 +107,29 @@ describe('the OpenAPI document', () => {
     expect(statuses).toEqual(expect.arrayContaining(['400', '413', '415', '422']));
   });
 
+  it('tells of a WebSocket what follows the upgrade', () => {
+    const message = z.strictObject({ seq: z.int(), thing }).meta({ id: 'Message' });
+    const follow = defineRoute({
+      method: 'GET',
+      path: '/live',
+      summary: 'News',
+      scope: 'integrations:read',
+      kind: 'api',
+      socket: { protocol: 'things.v1', messages: message, closes: { 4000: 'enough' } },
+      answers: { 101: { description: 'It is open.' } },
+    });
+    const operation = at([follow], 'paths', '/live', 'get') as Json;
+    expect(operation['x-websocket']).toEqual({
+      subprotocol: 'things.v1',
+      messages: { $ref: '#/components/schemas/Message' },
+      closes: { 4000: 'enough' },
+    });
+    expect(operation['description']).toMatch(/^Needs the scope `integrations:read`\. Speaks WebSocket .*`things\.v1`/);
+    expect(Object.keys(operation['responses'] as Json)).toEqual(expect.arrayContaining(['101', '403', '422', '426']));
+    expect(Object.keys(at([follow], 'components', 'schemas') as Json)).toEqual(['Problem', 'Message', 'Thing']);
+    expect(JSON.stringify(operation)).not.toContain('$defs');
+  });
+
   it('answers people with pages, and keeps what a route says of itself', () => {
     const responses = at([page], 'paths', '/pages/{provider}', 'post', 'responses') as Json;
     expect(Object.keys(responses)).toEqual(['200', '404', '413', '415', '429', '500', '503']);

@@ -1,7 +1,7 @@
-import { PROBLEMS, type ProblemCode } from '@hub/domain';
+import { PROBLEMS, type CallerScope, type ProblemCode } from '@hub/domain';
 import { z } from 'zod';
 import { sessionCookieName } from '../console-session/session-cookie';
-import type { RouteSpec } from '../http/route';
+import type { RouteSpec, SocketSpec } from '../http/route';
 
 /** A part of an OpenAPI document. */
 export type Json = { readonly [key: string]: unknown };
@@ -77,7 +77,8 @@ function operation(route: RouteSpec): Json {
     operationId: operationId(route),
     summary: route.summary,
     ...(isForCallers(route) && { security: security(route) }),
-    ...(route.scope !== null && { description: `Needs the scope \`${route.scope}\`.` }),
+    ...(route.scope !== null && { description: description(route, route.scope) }),
+    ...(route.socket && { 'x-websocket': socketPart(route.socket) }),
     parameters: [...pathParameters(route), ...queryParameters(route)],
     ...(route.body && {
       requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
@@ -95,6 +96,22 @@ function security({ method, caller }: RouteSpec): Json[] {
   const session = method === 'GET' ? { session: [] } : { session: [], csrf: [] };
   if (caller === 'session') return [session];
   return caller === 'bearer' ? [{ bearer: [] }] : [{ bearer: [] }, session];
+}
+
+function description({ socket }: RouteSpec, scope: CallerScope): string {
+  const needs = `Needs the scope \`${scope}\`.`;
+  if (!socket) return needs;
+  return [
+    `${needs} Speaks WebSocket (RFC 6455): a GET with \`Upgrade: websocket\`, refused by an HTTP answer like every other.`,
+    `Pages, which can set no header, offer the subprotocols \`${socket.protocol}\` and \`bearer.<JWT>\`; the answer picks \`${socket.protocol}\`.`,
+    'A page of another origin than those of the hub and of the allowed return URLs is refused.',
+    '`x-websocket` has the messages, and the codes by which the hub closes.',
+  ].join(' ');
+}
+
+/** OpenAPI has no words for what follows an upgrade, and lets others be added (§4.9, *Specification Extensions*). */
+function socketPart({ protocol, messages, closes }: SocketSpec): Json {
+  return { subprotocol: protocol, messages: jsonSchema(messages, 'output'), closes };
 }
 
 function operationId({ method, path }: RouteSpec): string {
@@ -162,7 +179,8 @@ function problems(route: RouteSpec): Json {
 }
 
 /** Also where no body is taken, one may be sent. */
-function invalidRequestStatuses({ method }: RouteSpec): number[] {
+function invalidRequestStatuses({ method, socket }: RouteSpec): number[] {
+  if (socket) return [400, 422, 426];
   return method === 'GET' ? [400, 422] : [400, 413, 415, 422];
 }
 
@@ -181,7 +199,10 @@ function errorPages({ method, path, answers: usual }: RouteSpec): Json {
 
 /** Every schema that has a name of its own (zod's `meta({ id })`), to be told once. */
 function namedSchemas(routes: readonly RouteSpec[]): Json {
-  const schemas = routes.flatMap((route) => Object.values(route.answers).flatMap(({ schema }) => schema ?? []));
+  const schemas = routes.flatMap(({ answers, socket }) => [
+    ...Object.values(answers).flatMap(({ schema }) => schema ?? []),
+    ...(socket ? [socket.messages] : []),
+  ]);
   return Object.assign({}, ...schemas.map((schema) => rawSchema(schema, 'output').$defs)) as Json;
 }
 

@@ -6,6 +6,8 @@ import { readToken } from './tokens.routes';
 type Outcome = NonNullable<AttributesOf<'tokenReadDuration'>['hub.outcome']>;
 
 const MS_IN_SECOND = 1_000;
+/** Of deploy/alerts: 99 of 100 reads take no longer. */
+const OBJECTIVE_MS = 100;
 
 /** Problems that are no fault of the hub or of a provider. Any other is an error. */
 const OUTCOMES: Readonly<Partial<Record<ProblemCode, Outcome>>> = {
@@ -18,12 +20,23 @@ const OUTCOMES: Readonly<Partial<Record<ProblemCode, Outcome>>> = {
   unknown_provider: 'denied',
 };
 
-/** Records a request that has been answered, if it was a token read. One whose caller has gone was answered to nobody. */
-export function recordTokenRead(request: HubRequest, reply: HubReply): void {
-  if (specOf(request) !== readToken || request.arrivedMs === undefined || !reply.raw.writableFinished) return;
-  measure('tokenReadDuration', (performance.now() - request.arrivedMs) / MS_IN_SECOND, {
+/** Has a request recorded once it is over, answered or not, if it is a token read. */
+export function watchTokenRead(request: HubRequest, reply: HubReply): void {
+  if (specOf(request) !== readToken) return;
+  const arrivedMs = performance.now();
+  reply.raw.once('close', () => recordTokenRead(request, reply, performance.now() - arrivedMs));
+}
+
+/**
+ * A caller who leaves after the objective's time was kept waiting too long: when reads are so slow that nobody waits for
+ * them, all of them end so. One who leaves sooner was answered to nobody, and counts not at all.
+ */
+function recordTokenRead(request: HubRequest, reply: HubReply, tookMs: number): void {
+  const isAnswered = reply.raw.writableFinished;
+  if (!isAnswered && tookMs <= OBJECTIVE_MS) return;
+  measure('tokenReadDuration', tookMs / MS_IN_SECOND, {
     'hub.source': request.waitedForRefresh ? 'after_refresh' : 'stored',
-    'hub.outcome': outcomeOf(request.problem),
+    'hub.outcome': isAnswered ? outcomeOf(request.problem) : 'error',
   });
 }
 

@@ -12,6 +12,7 @@ import {
   type Integration,
   type IntegrationId,
   type OrgId,
+  type SyncedMetadata,
 } from '@hub/domain';
 import type { MetadataReading } from '@hub/providers';
 import type { JobOutcome, Work } from '@hub/queues';
@@ -111,10 +112,15 @@ export class SyncService {
 
   private changeAfter(reading: MetadataReading, current: Integration, now: Date): Change {
     const { syncEveryMs } = this.config;
-    if (reading.ok) return afterSync(reading, now, syncEveryMs, Math.random());
+    if (reading.ok) return afterSync(newest(reading, current), now, syncEveryMs, Math.random());
     const change = afterSyncFailure(current, reading.failure, now, syncEveryMs);
     return reading.failure.code === 'internal' ? tellOfSeal(change, reading.failure.reason) : change;
   }
+}
+
+/** What others have learnt since it was read, such as deliveries of their hook, stands. */
+function newest(reading: MetadataReading & { readonly ok: true }, { metadata }: Integration): SyncedMetadata {
+  return reading.onlyFillsIn ? { ...reading, metadata: { ...reading.metadata, ...metadata } } : reading;
 }
 
 /** How spans name what a reading failed by. */

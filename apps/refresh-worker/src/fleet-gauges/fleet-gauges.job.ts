@@ -2,9 +2,9 @@ import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { FleetFiguresRepository, type FleetFigures, type ProviderFigures } from '@hub/database';
 import { ProviderRegistry } from '@hub/providers';
 import { HubLogger, observe, type GaugeName, type GaugeReading } from '@hub/telemetry';
+import { RecentFigures } from '@hub/worker';
 import { Inject, Injectable } from '@nestjs/common';
 import { NO_FIGURES } from './no-figures';
-import { RecentFigures } from './recent-figures';
 
 /** Figures of one provider, as the series of a gauge. */
 type Series<Name extends GaugeName> = (figures: ProviderFigures, provider: string) => GaugeReading<Name>[];

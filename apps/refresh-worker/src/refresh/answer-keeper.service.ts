@@ -200,8 +200,8 @@ export class AnswerKeeper {
 
   /** @param dataKey what the grant is sealed under, where the database may have been set back since */
   private async commit(answer: SpooledAnswer, dataKey: SpooledAnswer['dataKey']): Promise<Settlement> {
-    const { epoch, claimedStatus, answeredAt, rescoped } = answer;
-    const change = afterGranted({ status: claimedStatus }, answer, answeredAt, Math.random(), rescoped);
+    const { epoch, claimedStatus, answeredAt } = answer;
+    const change = afterGranted({ status: claimedStatus }, answer, answeredAt, Math.random());
     const fence = { ...storedOnce(answer), epoch, dataKey };
     const settled = await within(COMMIT_MS, this.leases.settle(fence, change, WORKER), 'the commit took too long');
     if (settled.kind === 'saved') this.journal.note(answer);

@@ -10,7 +10,6 @@ import {
   type EventDraft,
   type Failure,
   type RefreshState,
-  type ScopeChange,
   type SealedGrant,
 } from '@hub/domain';
 import type { RefreshRetry } from '@hub/providers';
@@ -64,19 +63,14 @@ export const HELD_REASON = 'refused_with_many_others';
 /** Manners by which the old refresh token stays good after a lost answer: then a refusal has another reason. */
 const HARMLESS: ReadonlySet<RefreshRetry> = new Set(['nonRotating', 'idempotent']);
 
-/**
- * What a grant means for the integration.
- *
- * @param rescoped what it may do otherwise than the one before
- */
+/** What a grant means for the integration. */
 export function afterGranted(
   integration: Pick<RefreshState, 'status'>,
   { grant, doubt }: Pick<Extract<RefreshAnswer, { kind: 'granted' }>, 'grant' | 'doubt'>,
   now: Date,
   chance: number,
-  rescoped?: ScopeChange,
 ): Change {
-  return told(afterRefresh(integration, grant, now, chance, rescoped), doubt, 'granted');
+  return told(afterRefresh(integration, grant, now, chance), doubt, 'granted');
 }
 
 /**

@@ -2,7 +2,7 @@ import { presetExchanges, ProviderRegistry } from '@hub/providers';
 import { JobConsumer, type JobOutcome, type Work } from '@hub/queues';
 import { tellSpan } from '@hub/telemetry';
 import { LaneTurns } from '@hub/worker';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { presetRefreshes } from './refresh-metrics';
 import { RefreshService, type RefreshOutcome } from './refresh.service';
 
@@ -17,7 +17,7 @@ const EARLY_MS = 15 * 60_000;
 
 /** Takes refreshes from the queues. */
 @Injectable()
-export class RefreshConsumer {
+export class RefreshConsumer implements OnApplicationBootstrap {
   private readonly turns = new LaneTurns();
 
   constructor(
@@ -26,10 +26,13 @@ export class RefreshConsumer {
     private readonly refreshes: RefreshService,
   ) {}
 
-  start(): void {
+  onApplicationBootstrap(): void {
     const providers = this.providers.all().map(({ definition }) => definition.id);
     presetRefreshes(providers);
     presetExchanges(providers, ['refresh', 'revoke']);
+  }
+
+  start(): void {
     const lanes = this.providers
       .all()
       .map(({ definition: { id } }) => ({ provider: id, perSecond: this.perSecond(id) }));

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { HubDatabase, type Lease, type NoLease, RefreshLeaseRepository, type Settlement } from '@hub/database';
-import { scopeChange, type Change, type Integration, type IntegrationId, type OrgId } from '@hub/domain';
+import { type Change, type Integration, type IntegrationId, type OrgId } from '@hub/domain';
 import { JobProducer, type Work } from '@hub/queues';
 import { failSpan, inSpan } from '@hub/telemetry';
 import { SingleFlight } from '@hub/worker';
@@ -144,7 +144,6 @@ export class RefreshService {
 
   private async keep(held: HeldLease, answer: Extract<RefreshAnswer, { kind: 'granted' }>): Promise<RefreshOutcome> {
     const { orgId, integrationId, epoch, integration } = held.lease;
-    const rescoped = scopeChange(integration.scope, answer.grant.scope);
     const spooled: SpooledAnswer = {
       orgId,
       integrationId,
@@ -157,7 +156,6 @@ export class RefreshService {
       dataKey: answer.dataKey,
       answeredAt: held.now(),
       doubt: answer.doubt,
-      ...(rescoped && { rescoped }),
     };
     const kept = await inSpan('token.commit', {}, () => this.answers.keep(spooled));
     // only now: nothing may stand between an answer and its commit

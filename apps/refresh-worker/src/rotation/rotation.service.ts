@@ -11,7 +11,7 @@ import {
 } from '@hub/database';
 import type { Actor, OrgId } from '@hub/domain';
 import { HubLogger } from '@hub/telemetry';
-import { KeyRefused, KeyUnavailable, OpenFailed, tokenCell, TokenVault, type WrappedDataKey } from '@hub/token-vault';
+import { KeyRefused, KeyUnavailable, OpenFailed, TokenVault, type WrappedDataKey } from '@hub/token-vault';
 import { Injectable } from '@nestjs/common';
 
 const WORKER: Actor = { type: 'worker', id: 'refresh-worker' };
@@ -128,7 +128,6 @@ export class RotationService {
       const anew = await this.sealedAnew(orgId, cells);
       unopened += cells.length - anew.length;
       await this.rotations.reseal(orgId, anew);
-      if (cells.length < BATCH) return unopened;
       await sleep(PAUSE_MS);
     }
   }
@@ -137,10 +136,10 @@ export class RotationService {
   private async sealedAnew(orgId: OrgId, cells: readonly SealedCell[]): Promise<ResealedCell[]> {
     const anew: ResealedCell[] = [];
     for (const cell of cells) {
-      const { place, id, provider, integrationId, sealed } = cell;
+      const { place, id, provider, cellRow, sealed } = cell;
       const column = RESEALED_COLUMNS[place];
       if (!column) throw new Error(`there is no column ${place}`);
-      const at = tokenCell({ orgId, provider, id: integrationId }, column.column);
+      const at = { ...column.cell, orgId, provider, rowId: cellRow };
       try {
         anew.push({ ...cell, anew: await this.vault.seal(at, await this.vault.open(at, sealed)) });
       } catch (error) {

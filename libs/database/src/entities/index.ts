@@ -1,6 +1,7 @@
 import { AuditCheckpointEntity, AuditEventEntity, AuditHeadEntity } from './audit-event.entity';
 import { ConsoleLinkEntity, ConsoleSessionEntity } from './console-session.entity';
 import { DataKeyEntity } from './data-key.entity';
+import { DeliveryEntity, DeliverySettingsEntity } from './delivery.entity';
 import { FlowEntity } from './flow.entity';
 import { ForgottenOrgEntity } from './forgotten-org.entity';
 import { IntegrationEntity } from './integration.entity';
@@ -16,6 +17,8 @@ export {
   ConsoleLinkEntity,
   ConsoleSessionEntity,
   DataKeyEntity,
+  DeliveryEntity,
+  DeliverySettingsEntity,
   FlowEntity,
   ForgottenOrgEntity,
   IntegrationEntity,
@@ -33,6 +36,8 @@ export const ENTITIES = [
   ConsoleLinkEntity,
   ConsoleSessionEntity,
   DataKeyEntity,
+  DeliveryEntity,
+  DeliverySettingsEntity,
   FlowEntity,
   ForgottenOrgEntity,
   IntegrationEntity,

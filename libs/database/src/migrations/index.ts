@@ -41,7 +41,12 @@ import { PutBackDataKeys1795393820000 } from './1795393820000-put-back-data-keys
 import { KeepLateGrantsOnce1795393900000 } from './1795393900000-keep-late-grants-once';
 import { NoteEpochsOfConnects1795393910000 } from './1795393910000-note-epochs-of-connects';
 import { ReadFleetFigures1795394000000 } from './1795394000000-read-fleet-figures';
+import { CreateDeliveries1795395000000 } from './1795395000000-create-deliveries';
+import { CancelDeliveries1795395010000 } from './1795395010000-cancel-deliveries';
+import { CountWhatKeysOpenOfDeliveries1795395020000 } from './1795395020000-count-what-keys-open-of-deliveries';
+import { FollowEvents1795395100000 } from './1795395100000-follow-events';
 import { CreateConsoleSessions1795395200000 } from './1795395200000-create-console-sessions';
+import { ReadDeliveryFigures1795395400000 } from './1795395400000-read-delivery-figures';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -88,5 +93,10 @@ export const MIGRATIONS = [
   KeepLateGrantsOnce1795393900000,
   NoteEpochsOfConnects1795393910000,
   ReadFleetFigures1795394000000,
+  CreateDeliveries1795395000000,
+  CancelDeliveries1795395010000,
+  CountWhatKeysOpenOfDeliveries1795395020000,
+  FollowEvents1795395100000,
   CreateConsoleSessions1795395200000,
+  ReadDeliveryFigures1795395400000,
 ];

@@ -13,5 +13,6 @@ export function readHookStatus({ known }: Pick<MetadataContext, 'known'>): Promi
       lastDeliveryAt: textField(known, 'lastDeliveryAt') ?? null,
     },
     account: null,
+    onlyFillsIn: true,
   });
 }

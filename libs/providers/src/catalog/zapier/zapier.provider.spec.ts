@@ -86,12 +86,44 @@ describe('the account behind a webhook URL', () => {
   });
 });
 
+describe('the pace of sends', () => {
+  const paces = (path: string) => provider.sendPaces(`https://hooks.zapier.com/hooks/${path}`);
+  const inFiveMinutes = ({ burst, everyMs }: { burst: number; everyMs: number }): number => burst + 300_000 / everyMs;
+
+  it('is ten in a second for a URL, and below ten thousand in five minutes for a user', () => {
+    const [ofUrl, ofUser] = paces('catch/123456/abcdef/');
+    expect(ofUrl).toMatchObject({ burst: 1, everyMs: 100 });
+    expect(inFiveMinutes(ofUser!)).toBeLessThanOrEqual(10_000);
+    expect(inFiveMinutes(ofUser!)).toBeGreaterThan(9_000);
+  });
+
+  it('is shared by all hooks of a user, of either form, and by nobody else', () => {
+    const keys = ['catch/1/a/', 'catch/1/b/silent/', 'standard/1/abc/', 'catch/2/a/'].map(
+      (path) => paces(path)[1]!.key,
+    );
+    expect(new Set(keys.slice(0, 3)).size).toBe(1);
+    expect(keys[3]).not.toBe(keys[0]);
+    expect(paces('catch/1/a/')[0]!.key).not.toBe(paces('catch/1/b/')[0]!.key);
+  });
+
+  it.each(['catch/abc123/', 'catch/123/', 'catch/123/silent/'])('of an old URL %s is its own, and slow', (path) => {
+    const [, old] = paces(path);
+    expect(inFiveMinutes(old!)).toBeLessThanOrEqual(1_000);
+    expect(old!.key).toMatch(/^old-url-/);
+  });
+
+  it('names nothing of the URL', () => {
+    expect(JSON.stringify(paces('catch/7654321/qwertz/'))).not.toMatch(/7654321|qwertz/);
+  });
+});
+
 describe('the metadata of a webhook', () => {
   it('begin with nothing known', async () => {
     expect(await provider.metadata({ known: {} })).toEqual({
       ok: true,
       metadata: { webhookStatus: 'unverified', lastDeliveryAt: null },
       account: null,
+      onlyFillsIn: true,
     });
   });
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { failure, type Account, type Failure } from '@hub/domain';
-import { defineProvider, type WireAnswer } from '../../provider-definition';
+import { defineProvider, type SendPace, type WireAnswer } from '../../provider-definition';
 import { readUnusable } from '../../wire-failure';
 import { readHookStatus } from './zapier.metadata';
 
@@ -8,6 +8,17 @@ const HOOK_ORIGIN = 'https://hooks.zapier.com';
 const HOOK_PATH =
   /^\/hooks\/(?:catch\/\d+\/[A-Za-z0-9]+|catch\/[A-Za-z0-9]+|standard\/\d+\/[A-Za-z0-9]+)(?:\/silent)?\/?$/;
 const LONGEST_URL = 512;
+/** The user's number in a URL, which all of the user's hooks share; the oldest URLs have none. */
+const HOOK_USER = /^https:\/\/[^/]+\/hooks\/(?:catch|standard)\/(\d+)\/(?!silent\/?$)/;
+
+/**
+ * Below the limits of https://help.zapier.com/hc/en-us/articles/29972220283789-Webhooks-by-Zapier-rate-limits, of which
+ * several editions are about: 30 in a second for each URL, 10,000 in five minutes for each user; of a URL without a user
+ * 1,000 in five minutes. Burst and intervals together stay below these in any stretch of that length.
+ */
+const PACE_OF_URL = { burst: 1, everyMs: 100 };
+const PACE_OF_USER = { burst: 1_000, everyMs: 34 };
+const PACE_OF_OLD_URL = { burst: 100, everyMs: 334 };
 
 /** A pasted catch-hook URL: no OAuth. https://help.zapier.com/hc/en-us/articles/8496288690317-Trigger-Zaps-from-webhooks */
 export const provider = defineProvider({
@@ -32,6 +43,7 @@ export const provider = defineProvider({
   endpoints: { apiBaseUrl: HOOK_ORIGIN },
   refresh: { mode: 'recheck', retry: 'none' },
   accountOfWebhook,
+  sendPaces,
   readDelivery,
   metadata: readHookStatus,
 });
@@ -55,9 +67,25 @@ function accountOfWebhook(webhookUrl: string): Account {
       .at(-1) ?? '';
   const shown = Math.min(4, Math.floor(hook.length / 2));
   return {
-    id: createHash('sha256').update(webhookUrl).digest('hex').slice(0, 32),
+    id: hashed(webhookUrl),
     label: `hooks.zapier.com …${hook.slice(hook.length - shown)}`,
   };
+}
+
+/** The URL's own pace, and that of the user whose hook it is. */
+function sendPaces(webhookUrl: string): SendPace[] {
+  const user = HOOK_USER.exec(webhookUrl)?.[1];
+  const url = hashed(webhookUrl);
+  return [
+    { key: `url-${url}`, ...PACE_OF_URL },
+    user === undefined
+      ? { key: `old-url-${url}`, ...PACE_OF_OLD_URL }
+      : { key: `user-${hashed(user)}`, ...PACE_OF_USER },
+  ];
+}
+
+function hashed(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
 
 /**

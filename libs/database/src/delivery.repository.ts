@@ -1,0 +1,610 @@
+import {
+  CLOSED_CIRCUIT,
+  circuitWaitMs,
+  isHalfOpen,
+  MOST_PENDING,
+  type Actor,
+  type Circuit,
+  type DeliveryChange,
+  type DeliverySituation,
+  type DeliverySource,
+  type DeliveryState,
+  type FailureCode,
+  type IntegrationId,
+  type OrgId,
+  type ProviderId,
+  type Sealed,
+  type Status,
+} from '@hub/domain';
+import type { EntityManager } from 'typeorm';
+import { appendEvents } from './audit.repository';
+import { lockSettings, type SettingsOwner } from './delivery-settings.repository';
+import type { HubDatabase } from './hub-database';
+import { patchAssignments } from './integration-row';
+import { affected, selectOne } from './statements';
+
+/** Something to be delivered. `data` is sealed for the cell `deliveries.data` of the row `id`. */
+export interface NewDelivery {
+  /** Of the row: drawn by the hub, never by a caller. */
+  readonly id: string;
+  /** By which the receiver knows it: the same one is taken once for each integration. A UUID in lower case. */
+  readonly eventId: string;
+  readonly type: string;
+  readonly data: Sealed;
+  readonly source: DeliverySource;
+  /** When it happened; absent: now. */
+  readonly at?: Date;
+}
+
+/** What came of accepting: taken, or known already; or why not. */
+export type Accepted =
+  | {
+      readonly kind: 'accepted';
+      readonly seq: number;
+      /** It waits for a new URL, since the hook is gone. */
+      readonly waits: boolean;
+    }
+  | { readonly kind: 'known' }
+  /** As many are waiting as an integration may have. */
+  | { readonly kind: 'full' }
+  | { readonly kind: 'not_connected' };
+
+/** A delivery that a worker has claimed: what it sends, where to, and by what it signs. */
+export interface DeliveryClaim {
+  readonly id: string;
+  readonly orgId: OrgId;
+  readonly integrationId: IntegrationId;
+  readonly provider: ProviderId;
+  /** Of this claim: a write of an older one is refused. */
+  readonly epoch: number;
+  readonly eventId: string;
+  readonly seq: number;
+  readonly type: string;
+  readonly at: Date;
+  readonly source: DeliverySource;
+  /** Sealed for `deliveries.data` of this row. */
+  readonly data: Sealed;
+  /** Sealed for `integrations.access_token` of the integration. */
+  readonly webhookUrl: Sealed;
+  /** Sealed for `delivery_settings.secret` of the integration: the one that signs first, then that of before a rotation. */
+  readonly secrets: readonly Sealed[];
+  readonly failedAttempts: number;
+  /** The circuit has opened, and this send is its trial. */
+  readonly isTrial: boolean;
+  /** Which connect the URL is of, to the microsecond. */
+  readonly connectedAt: string;
+}
+
+/** What came of a claim. Spans are by the database's clock. */
+export type ClaimOutcome =
+  | { readonly kind: 'claimed'; readonly claim: DeliveryClaim }
+  /** There is no such delivery, or it has ended. */
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'not_due'; readonly inMs: number }
+  /** Somebody is at it. */
+  | { readonly kind: 'leased'; readonly forMs: number }
+  /** So many sends to this receiver are under way that this one has to wait. */
+  | { readonly kind: 'busy' }
+  /** The circuit before the receiver stands open. */
+  | { readonly kind: 'circuit_open'; readonly inMs: number }
+  /** The hook is gone: it waits until a new URL is connected. */
+  | { readonly kind: 'waits' };
+
+/** A line of the delivery log: never what was sent. */
+export interface DeliveryLine {
+  readonly id: string;
+  readonly eventId: string;
+  readonly integrationId: string;
+  readonly seq: number;
+  readonly type: string;
+  readonly at: Date;
+  readonly source: DeliverySource;
+  readonly state: DeliveryState;
+  /** Failed tries in a row; of a dead letter since it was last replayed. */
+  readonly failedAttempts: number;
+  readonly nextAttemptAt: Date | null;
+  readonly failure: { readonly code: FailureCode; readonly at: Date } | null;
+  /** The status that the receiver answered with last. */
+  readonly lastStatus: number | null;
+  /** Since when it is no longer pending. */
+  readonly endedAt: Date | null;
+}
+
+/** A place in the log: just behind the line of that row. Microseconds, which a Date cannot hold. */
+export interface DeliveryPlace {
+  readonly createdUs: number;
+  readonly id: string;
+}
+
+export interface DeliveryPage {
+  readonly deliveries: readonly DeliveryLine[];
+  /** Where the next, older page begins; `null` at the end. */
+  readonly next: DeliveryPlace | null;
+}
+
+/** How long the log is kept, and how many lines of each integration at most. */
+const KEPT_DAYS = 30;
+const KEPT_LINES = 100_000;
+
+/**
+ * Webhook sends: taken in, claimed, settled, logged. Locks are always taken in the order integration, settings, delivery,
+ * and the trail's head last.
+ */
+export class DeliveryRepository {
+  constructor(private readonly database: HubDatabase) {}
+
+  /**
+   * Takes in something to be delivered, once. While the hook is gone it waits.
+   *
+   * @param owner  the integration, and a fresh secret that is kept if it has none yet
+   */
+  async accept(owner: SettingsOwner, delivery: NewDelivery): Promise<Accepted> {
+    return this.database.withOrg(owner.orgId, async (manager) => {
+      const status = await statusOf(manager, owner.integrationId);
+      if (status === undefined) return { kind: 'not_connected' };
+      const { nextSeq } = await lockSettings(manager, owner);
+      const { known, pending } = await selectOne<{ known: boolean; pending: number }>(
+        manager,
+        `select exists (select from public.deliveries where org_id = $1 and integration_id = $2 and event_id = $3) as known,
+           (select count(*) from (select from public.deliveries where integration_id = $2 and state = 'pending' limit $4) waiting)::int as pending`,
+        [owner.orgId, owner.integrationId, delivery.eventId, MOST_PENDING],
+      );
+      if (known) return { kind: 'known' };
+      if (pending >= MOST_PENDING) return { kind: 'full' };
+      const waits = status === 'reauth_required';
+      await insert(manager, owner, [{ ...delivery, seq: nextSeq }], waits);
+      await manager.query('update public.delivery_settings set next_seq = $2 where id = $1', [
+        owner.integrationId,
+        nextSeq + 1,
+      ]);
+      return { kind: 'accepted', seq: nextSeq, waits };
+    });
+  }
+
+  /**
+   * Takes in events of the org's own trail and moves the cursor on, in one transaction: whoever does it twice doubles none.
+   *
+   * @param from   the cursor as it was read: if somebody else has moved it, nothing is done
+   * @param to     the `seq` up to which the trail was looked at
+   * @param events those of it that are wanted, in the order of the trail; their `eventId` is the event's own
+   * @returns the rows that were taken in; `undefined` if the cursor was moved meanwhile, or the integration or its settings are gone
+   */
+  async acceptFromTrail(
+    owner: Omit<SettingsOwner, 'secret'>,
+    { from, to, events }: { from: number; to: number; events: readonly NewDelivery[] },
+  ): Promise<{ readonly taken: readonly string[] } | undefined> {
+    return this.database.withOrg(owner.orgId, async (manager) => {
+      const status = await statusOf(manager, owner.integrationId);
+      if (status === undefined) return undefined;
+      const [settings]: { nextSeq: number; outboxSeq: number }[] = await manager.query(
+        'select next_seq as "nextSeq", outbox_seq as "outboxSeq" from public.delivery_settings where id = $1 for update',
+        [owner.integrationId],
+      );
+      if (settings?.outboxSeq !== from) return undefined;
+      const { nextSeq } = settings;
+      const numbered = events.map((event, place) => ({ ...event, seq: nextSeq + place }));
+      const taken = await insert(manager, owner, numbered, status === 'reauth_required');
+      await manager.query('update public.delivery_settings set next_seq = $2, outbox_seq = $3 where id = $1', [
+        owner.integrationId,
+        nextSeq + events.length,
+        to,
+      ]);
+      return { taken };
+    });
+  }
+
+  /**
+   * Claims a delivery that is due, so that nobody else sends it meanwhile. Of a circuit that lets a trial through, the first
+   * claim is the trial, and keeps others away for as long as its lease.
+   *
+   * @param atOnce sends to the same receiver that may be under way together
+   */
+  async claim(
+    orgId: OrgId,
+    id: string,
+    { leaseMs, atOnce }: { leaseMs: number; atOnce: number },
+  ): Promise<ClaimOutcome> {
+    return this.database.withOrg(orgId, async (manager): Promise<ClaimOutcome> => {
+      const [found]: { integration_id: IntegrationId }[] = await manager.query(
+        "select integration_id from public.deliveries where id = $1 and state = 'pending'",
+        [id],
+      );
+      if (!found) return { kind: 'ended' };
+      const [hook]: HookRow[] = await manager.query(
+        'select status, access_token, connected_at::text as connected_at from public.integrations where id = $1 for key share',
+        [found.integration_id],
+      );
+      const [settings]: SettingsRow[] = await manager.query(
+        `select secret, case when previous_until > now() then previous_secret end as previous_secret, failures, open_until
+         from public.delivery_settings where id = $1 for update`,
+        [found.integration_id],
+      );
+      const [row]: ClaimRow[] = await manager.query(
+        `select *, clock_timestamp() as now, extract(epoch from next_attempt_at - clock_timestamp())::float8 * 1000 as due_in_ms,
+           extract(epoch from lease_until - clock_timestamp())::float8 * 1000 as leased_for_ms,
+           (select count(*)::int from public.deliveries o
+            where o.integration_id = $2 and o.lease_until > clock_timestamp() and o.id <> $1) as under_way
+         from (select ${CLAIMED} from public.deliveries where id = $1 and state = 'pending' for update) d`,
+        [id, found.integration_id],
+      );
+      // what is disconnected meanwhile has cancelled it
+      if (!row || !hook || !settings) return { kind: 'ended' };
+      if (row.leased_for_ms !== null && row.leased_for_ms > 0) return { kind: 'leased', forMs: row.leased_for_ms };
+      if (hook.status === 'reauth_required') {
+        await manager.query('update public.deliveries set next_attempt_at = null, lease_until = null where id = $1', [
+          id,
+        ]);
+        return { kind: 'waits' };
+      }
+      if (row.due_in_ms === null) return { kind: 'waits' };
+      if (row.due_in_ms > 0) return { kind: 'not_due', inMs: row.due_in_ms };
+      const circuit = { failures: settings.failures, openUntil: settings.open_until };
+      const waitMs = circuitWaitMs(circuit, row.now);
+      if (waitMs > 0) return { kind: 'circuit_open', inMs: waitMs };
+      if (row.under_way >= atOnce) return { kind: 'busy' };
+      const isTrial = isHalfOpen(circuit);
+      if (isTrial)
+        await manager.query(
+          'update public.delivery_settings set open_until = clock_timestamp() + make_interval(secs => $2) where id = $1',
+          [found.integration_id, leaseMs / 1000],
+        );
+      const { epoch } = await selectOneUpdated(
+        manager,
+        `update public.deliveries set epoch = epoch + 1, lease_until = clock_timestamp() + make_interval(secs => $2)
+         where id = $1 returning epoch`,
+        [id, leaseMs / 1000],
+      );
+      return { kind: 'claimed', claim: toClaim(orgId, row, hook, settings, { epoch, isTrial }) };
+    });
+  }
+
+  /** The next of an integration that is due and that nobody is at, in the order in which they were taken; `undefined`: there is none. */
+  async nextDue(
+    orgId: OrgId,
+    integrationId: IntegrationId,
+  ): Promise<{ readonly id: string; readonly epoch: number } | undefined> {
+    const [next] = await this.database.withOrg(orgId, (manager) =>
+      manager.query<{ id: string; epoch: number }[]>(
+        `select id, epoch from public.deliveries
+         where integration_id = $1 and state = 'pending' and next_attempt_at <= clock_timestamp()
+           and (lease_until is null or lease_until <= clock_timestamp())
+         order by seq limit 1`,
+        [integrationId],
+      ),
+    );
+    return next;
+  }
+
+  /**
+   * Writes what came of a send, with its events, unless the claim is over or the delivery has ended meanwhile.
+   *
+   * @param decide gets all of it as it stands, locked until the change is written, and the database's time
+   * @returns what was written; `undefined` if nothing was
+   */
+  async settle(
+    claim: DeliveryClaim,
+    decide: (situation: DeliverySituation, at: Date) => DeliveryChange,
+    actor: Actor,
+  ): Promise<DeliveryChange | undefined> {
+    const { orgId, id, integrationId, provider } = claim;
+    return this.database.withOrg(orgId, async (manager) => {
+      const [integration]: IntegrationRow[] = await manager.query(
+        `select status, metadata, failed_refreshes, connected_at::text as connected_at
+         from public.integrations where id = $1 for no key update`,
+        [integrationId],
+      );
+      const [settings]: Pick<SettingsRow, 'failures' | 'open_until'>[] = await manager.query(
+        'select failures, open_until from public.delivery_settings where id = $1 for update',
+        [integrationId],
+      );
+      const [row]: { failed_attempts: number; now: Date }[] = await manager.query(
+        `select failed_attempts, date_trunc('milliseconds', clock_timestamp()) as now
+         from public.deliveries where id = $1 and epoch = $2 and state = 'pending' for update`,
+        [id, claim.epoch],
+      );
+      if (!integration || !settings || !row) return undefined;
+      const situation = situationOf(claim, integration, settings, row);
+      const change = decide(situation, row.now);
+      await writeDelivery(manager, id, change, row.now);
+      await writeCircuit(manager, integrationId, situation.circuit, change.circuit);
+      if (Object.keys(change.integration).length > 0) {
+        const set = patchAssignments(change.integration, 2);
+        await manager.query(`update public.integrations set ${set.sql.join(', ')} where id = $1`, [
+          integrationId,
+          ...set.values,
+        ]);
+      }
+      await appendEvents(
+        manager,
+        change.events.map((event) => ({ ...event, provider, integrationId, actor })),
+      );
+      return change;
+    });
+  }
+
+  /**
+   * Gives a claim back without a try: nothing was sent, and nothing is counted.
+   *
+   * @param againInMs when it is due again
+   * @returns false if the claim was over
+   */
+  async release(claim: DeliveryClaim, againInMs: number): Promise<boolean> {
+    return this.database.withOrg(claim.orgId, async (manager) => {
+      if (claim.isTrial)
+        await manager.query(
+          'update public.delivery_settings set open_until = now() where id = $1 and open_until > now()',
+          [claim.integrationId],
+        );
+      const count = await affected(
+        manager,
+        `update public.deliveries set lease_until = null, next_attempt_at = now() + make_interval(secs => $3)
+         where id = $1 and epoch = $2 and state = 'pending'`,
+        [claim.id, claim.epoch, againInMs / 1000],
+      );
+      return count === 1;
+    });
+  }
+
+  /**
+   * A page of the delivery log, newest first.
+   *
+   * @param after only lines behind this place; absent: from the newest
+   */
+  async log(
+    orgId: OrgId,
+    options: {
+      provider: ProviderId;
+      state?: DeliveryState | undefined;
+      after?: DeliveryPlace | undefined;
+      limit: number;
+    },
+  ): Promise<DeliveryPage> {
+    const { provider, state = null, after, limit } = options;
+    const rows: LineRow[] = await this.database.withOrg(orgId, (manager) =>
+      manager.query(
+        `select id, event_id, integration_id, seq, type, at, source, state, failed_attempts, next_attempt_at, failure_code,
+           last_failed_at, last_status, ended_at, (extract(epoch from created_at) * 1000000)::bigint as created_us
+         from public.deliveries
+         where org_id = $1 and provider = $2 and ($3::text is null or state = $3)
+           and ($4::bigint is null or (created_at, id) < (timestamptz 'epoch' + $4::bigint * interval '1 microsecond', $5::uuid))
+         order by created_at desc, id desc limit $6`,
+        [orgId, provider, state, after?.createdUs ?? null, after?.id ?? null, limit + 1],
+      ),
+    );
+    const shown = rows.slice(0, limit);
+    const last = rows.length > limit ? shown.at(-1) : undefined;
+    return { deliveries: shown.map(toLine), next: last ? { createdUs: last.created_us, id: last.id } : null };
+  }
+
+  /** Removes what the log keeps no longer, a batch at a time. @returns how many lines */
+  async prune(limit: number): Promise<number> {
+    return this.database.asSystem('the delivery log of all orgs', async (manager) => {
+      const { pruned } = await selectOne<{ pruned: number }>(
+        manager,
+        'select hub.prune_deliveries(make_interval(days => $1), $2, $3) as pruned',
+        [KEPT_DAYS, KEPT_LINES, limit],
+      );
+      return pruned;
+    });
+  }
+}
+
+/** Has what waits for a new URL of this integration sent, now that there is one; the circuit before the old one is forgotten. */
+export async function sendWhatWaits(manager: EntityManager, integrationId: IntegrationId): Promise<void> {
+  await manager.query('update public.delivery_settings set failures = $2, open_until = $3 where id = $1', [
+    integrationId,
+    CLOSED_CIRCUIT.failures,
+    CLOSED_CIRCUIT.openUntil,
+  ]);
+  await manager.query(
+    "update public.deliveries set next_attempt_at = now() where integration_id = $1 and state = 'pending' and next_attempt_at is null",
+    [integrationId],
+  );
+}
+
+/** How the integration stands; it stays until the end of the transaction. @returns `undefined` if it is gone */
+async function statusOf(manager: EntityManager, id: IntegrationId): Promise<Status | undefined> {
+  const [row] = await manager.query<{ status: Status }[]>(
+    'select status from public.integrations where id = $1 for key share',
+    [id],
+  );
+  return row?.status;
+}
+
+/** @returns the ids of the rows that are new */
+async function insert(
+  manager: EntityManager,
+  { orgId, integrationId, provider }: Omit<SettingsOwner, 'secret'>,
+  deliveries: readonly (NewDelivery & { readonly seq: number })[],
+  waits: boolean,
+): Promise<string[]> {
+  const rows: { id: string }[] = await manager.query(
+    `insert into public.deliveries (id, org_id, integration_id, provider, event_id, seq, type, at, data, source, next_attempt_at)
+     select d.id, $1, $2, $3, d.event_id, d.seq, d.type, coalesce(d.at, date_trunc('milliseconds', clock_timestamp())), d.data,
+       d.source, case when $4 then null else now() end
+     from unnest($5::uuid[], $6::uuid[], $7::bigint[], $8::text[], $9::timestamptz[], $10::text[], $11::text[])
+       as d (id, event_id, seq, type, at, data, source)
+     on conflict (org_id, integration_id, event_id) do nothing returning id`,
+    [
+      orgId,
+      integrationId,
+      provider,
+      waits,
+      deliveries.map(({ id }) => id),
+      deliveries.map(({ eventId }) => eventId),
+      deliveries.map(({ seq }) => seq),
+      deliveries.map(({ type }) => type),
+      deliveries.map(({ at }) => at ?? null),
+      deliveries.map(({ data }) => data),
+      deliveries.map(({ source }) => source),
+    ],
+  );
+  return rows.map(({ id }) => id);
+}
+
+const CLAIMED =
+  'id, integration_id, provider, event_id, seq, type, at, source, data, failed_attempts, next_attempt_at, lease_until';
+
+interface HookRow {
+  status: Status;
+  access_token: Sealed;
+  connected_at: string;
+}
+
+interface SettingsRow {
+  secret: Sealed;
+  previous_secret: Sealed | null;
+  failures: number;
+  open_until: Date | null;
+}
+
+interface ClaimRow {
+  id: string;
+  integration_id: IntegrationId;
+  provider: ProviderId;
+  event_id: string;
+  seq: number;
+  type: string;
+  at: Date;
+  source: DeliverySource;
+  data: Sealed;
+  failed_attempts: number;
+  now: Date;
+  due_in_ms: number | null;
+  leased_for_ms: number | null;
+  under_way: number;
+}
+
+interface IntegrationRow {
+  status: Status;
+  metadata: Record<string, unknown>;
+  failed_refreshes: number;
+  connected_at: string;
+}
+
+interface LineRow {
+  id: string;
+  event_id: string;
+  integration_id: string;
+  seq: number;
+  type: string;
+  at: Date;
+  source: DeliverySource;
+  state: DeliveryState;
+  failed_attempts: number;
+  next_attempt_at: Date | null;
+  failure_code: FailureCode | null;
+  last_failed_at: Date | null;
+  last_status: number | null;
+  ended_at: Date | null;
+  created_us: number;
+}
+
+function toClaim(
+  orgId: OrgId,
+  row: ClaimRow,
+  hook: HookRow,
+  { secret, previous_secret: previous }: SettingsRow,
+  { epoch, isTrial }: { epoch: number; isTrial: boolean },
+): DeliveryClaim {
+  return {
+    id: row.id,
+    orgId,
+    integrationId: row.integration_id,
+    provider: row.provider,
+    epoch,
+    eventId: row.event_id,
+    seq: row.seq,
+    type: row.type,
+    at: row.at,
+    source: row.source,
+    data: row.data,
+    webhookUrl: hook.access_token,
+    secrets: previous === null ? [secret] : [secret, previous],
+    failedAttempts: row.failed_attempts,
+    isTrial,
+    connectedAt: hook.connected_at,
+  };
+}
+
+function situationOf(
+  { eventId, seq, type, isTrial, connectedAt }: DeliveryClaim,
+  integration: IntegrationRow,
+  settings: Pick<SettingsRow, 'failures' | 'open_until'>,
+  row: { failed_attempts: number },
+): DeliverySituation {
+  return {
+    delivery: { eventId, seq, type, failedAttempts: row.failed_attempts },
+    integration: {
+      status: integration.status,
+      failedRefreshes: integration.failed_refreshes,
+      metadata: integration.metadata,
+    },
+    circuit: { failures: settings.failures, openUntil: settings.open_until },
+    isTrial,
+    isSameHook: integration.connected_at === connectedAt,
+  };
+}
+
+async function writeDelivery(
+  manager: EntityManager,
+  id: string,
+  { delivery }: DeliveryChange,
+  at: Date,
+): Promise<void> {
+  const { state, nextAttemptAt, failedAttempts, failure, lastStatus } = delivery;
+  await manager.query(
+    `update public.deliveries set state = $2, next_attempt_at = $3, failed_attempts = $4, lease_until = null,
+       failure_code = $5, last_status = coalesce($6, last_status),
+       first_failed_at = case when $7::timestamptz is null then first_failed_at else coalesce(first_failed_at, $7) end,
+       last_failed_at = coalesce($7, last_failed_at), data = case when $2 = 'delivered' then null else data end,
+       ended_at = case when $2 = 'pending' then null else $8::timestamptz end
+     where id = $1`,
+    [id, state, nextAttemptAt, failedAttempts, failure?.code ?? null, lastStatus, failure?.at ?? null, at],
+  );
+}
+
+async function writeCircuit(
+  manager: EntityManager,
+  integrationId: IntegrationId,
+  before: Circuit,
+  after: Circuit,
+): Promise<void> {
+  if (before.failures === after.failures && before.openUntil?.getTime() === after.openUntil?.getTime()) return;
+  await manager.query('update public.delivery_settings set failures = $2, open_until = $3 where id = $1', [
+    integrationId,
+    after.failures,
+    after.openUntil,
+  ]);
+}
+
+async function selectOneUpdated(
+  manager: EntityManager,
+  sql: string,
+  parameters: readonly unknown[],
+): Promise<{ epoch: number }> {
+  const [[row]] = await manager.query<[{ epoch: number }[], number]>(sql, [...parameters]);
+  if (row === undefined) throw new Error('the claimed delivery is gone');
+  return row;
+}
+
+function toLine(row: LineRow): DeliveryLine {
+  return {
+    id: row.id,
+    eventId: row.event_id,
+    integrationId: row.integration_id,
+    seq: row.seq,
+    type: row.type,
+    at: row.at,
+    source: row.source,
+    state: row.state,
+    failedAttempts: row.failed_attempts,
+    nextAttemptAt: row.next_attempt_at,
+    failure:
+      row.failure_code === null || row.last_failed_at === null
+        ? null
+        : { code: row.failure_code, at: row.last_failed_at },
+    lastStatus: row.last_status,
+    endedAt: row.ended_at,
+  };
+}
