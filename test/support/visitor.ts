@@ -13,6 +13,10 @@ export interface VisitorOptions {
 const WIDE = { width: 1280, height: 800 };
 /** As narrow as WCAG 2.2 asks a page to be usable without scrolling sideways (1.4.10). */
 const NARROW = { width: 320, height: 640 };
+const LOOKS = [
+  { look: 'wide and light', viewport: WIDE, colorScheme: 'light' },
+  { look: 'narrow and dark', viewport: NARROW, colorScheme: 'dark' },
+] as const;
 const NAME_LENGTH = 120;
 /** A busy machine is slow; what is not there by then never comes. */
 const PATIENCE_MS = 20_000;
@@ -46,7 +50,8 @@ export class Visitor {
     context.setDefaultTimeout(PATIENCE_MS);
     const visitor = new Visitor(context, await context.newPage(), pictures);
     context.on('console', (message) => {
-      if (message.type() === 'error') visitor.complaints.push(`${message.page()?.url() ?? ''}: ${message.text()}`);
+      if (message.type() !== 'error') return;
+      visitor.complaints.push(`${message.page()?.url() ?? ''}: ${message.text()} (${message.location().url})`);
     });
     context.on('weberror', (problem) => visitor.complaints.push(String(problem.error().stack)));
     return visitor;
@@ -86,7 +91,8 @@ export class Visitor {
   }
 
   /**
-   * Holds the page against WCAG 2.2 AA, light and dark, wide and narrow, with a picture of each, and leaves it as it was.
+   * Holds the page against WCAG 2.2 AA as it looks wide and light, and narrow and dark, with a picture of each, and leaves
+   * it as it was.
    *
    * @param name of the pictures
    * @throws Error with what is wrong, and where
@@ -94,20 +100,15 @@ export class Visitor {
   async looksAt(name: string, page = this.page): Promise<void> {
     const before = page.viewportSize() ?? WIDE;
     const faults: string[] = [];
-    for (const [width, viewport] of [
-      ['wide', WIDE],
-      ['narrow', NARROW],
-    ] as const) {
+    for (const { look, viewport, colorScheme } of LOOKS) {
       await page.setViewportSize(viewport);
-      for (const colorScheme of ['light', 'dark'] as const) {
-        await page.emulateMedia({ colorScheme });
-        for (const fault of await accessibilityFaults(page)) faults.push(`${width}, ${colorScheme}: ${fault}`);
-        await this.pictureOf(`${name} ${width} ${colorScheme}`, page);
-      }
+      await page.emulateMedia({ colorScheme });
+      for (const fault of await accessibilityFaults(page)) faults.push(`${look}: ${fault}`);
       const excess = await page.evaluate<number>(
         'document.documentElement.scrollWidth - document.documentElement.clientWidth',
       );
-      if (excess > 0) faults.push(`${width}: it scrolls sideways by ${excess} px`);
+      if (excess > 0) faults.push(`${look}: it scrolls sideways by ${excess} px`);
+      await this.pictureOf(`${name} ${look}`, page);
     }
     await page.emulateMedia({ colorScheme: null });
     await page.setViewportSize(before);

@@ -245,12 +245,12 @@ describe('deliveries', () => {
     await page.visitor.looksAt('a new signing secret');
     await dialog.getByRole('button', { name: 'Make a new one' }).click();
     await section.getByText('The secret before signs as well until').waitFor();
-    expect(await secret.innerText()).not.toBe(first);
-    await section.getByRole('button', { name: 'Hide' }).click();
-    expect(await page.page.content()).not.toContain('whsec_');
-    await page.page.reload();
-    await section.getByRole('button', { name: 'Show the secret' }).waitFor();
-    expect(await page.page.content()).not.toContain('whsec_');
+    expect((await secret.innerText()) === first).toBe(false); // neither shows in the output
+    for (const hide of [() => section.getByRole('button', { name: 'Hide' }).click(), () => page.page.reload()]) {
+      await hide();
+      await section.getByRole('button', { name: 'Show the secret' }).waitFor();
+      expect((await page.page.content()).includes('whsec_')).toBe(false);
+    }
   });
 });
 
@@ -359,7 +359,7 @@ describe('the page', () => {
     );
     const all = [...(await Promise.all(texts)), kept, await page.page.content()].join('\n');
     expect(all).toContain(account.name);
-    expect(tokens.filter((token) => all.includes(token))).toEqual([]);
+    expect(tokens.filter((token) => all.includes(token)).length).toBe(0); // how many, and not which
     expect(await page.page.evaluate('document.cookie')).toBe('');
   });
 });
