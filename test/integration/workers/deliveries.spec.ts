@@ -303,27 +303,12 @@ describe('while the key provider is away', () => {
   });
 });
 
-describe('the pace', () => {
-  it('of a URL is ten sends in a second, also where two workers send to it', async () => {
-    const user = '77';
-    const one = await stand.hook({ user });
-    const second = await deliveryWorker(stand.base.settings.deliveryConfig());
-    try {
-      await deliver(one, await one.post());
-      const ids = await Promise.all(Array.from({ length: 21 }, () => one.post()));
-      const works = await Promise.all(ids.map((id) => one.work(id)));
-      const startedMs = performance.now();
-      await Promise.all([worker.deliveries.deliver(works[0]!), second.deliveries.deliver(works[1]!)]);
-      await eventually('all of them', async () => {
-        const left = (await one.rows()).filter(({ state }) => state === 'pending');
-        if (left[0]) await worker.deliveries.deliver({ ...works[0]!, id: left[0].id });
-        return left.length === 0;
-      });
-      // the first comes at once at the earliest, each other one a tenth of a second behind the one before
-      expect(performance.now() - startedMs).toBeGreaterThan(20 * 100 - 50);
-      expect(await one.received()).toHaveLength(22);
-    } finally {
-      await second.stop();
-    }
-  }, 60_000);
+it('more than ten events for one URL take their time, though there is room for more', async () => {
+  const hook = await stand.hook();
+  const ids = await Promise.all(Array.from({ length: 21 }, () => hook.post()));
+  const startedMs = performance.now();
+  await deliver(hook, ids[0]!);
+  await hook.until('delivered', 21);
+  // the first goes at once, each other one a tenth of a second behind the one before
+  expect(performance.now() - startedMs).toBeGreaterThan(20 * 100 - 50);
 });
