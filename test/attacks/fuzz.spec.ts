@@ -43,7 +43,7 @@ const served = new Set<string>();
 /** All answers, and whether each is a token read. */
 const answers: { readonly text: string; readonly isTokenRead: boolean }[] = [];
 
-/** What works only with more than a request: a flow that is under way, or a dead letter. */
+/** What works only with more than a request: a flow that is under way, a dead letter, a browser's session or link, an upgrade. */
 const NEEDS_MORE = [
   'get /functions/v1/integrations-callback/{provider}',
   'post /functions/v1/integrations-complete',
@@ -51,6 +51,10 @@ const NEEDS_MORE = [
   'get /functions/v1/integrations-confirm/{page}',
   'post /functions/v1/integrations-confirm/{page}',
   'post /functions/v1/integrations/dead-letters/{id}/replay',
+  'get /functions/v1/integrations-session',
+  'delete /functions/v1/integrations-session',
+  'get /functions/v1/integrations-session/{link}',
+  'get /functions/v1/integrations/live',
 ];
 beforeAll(async () => {
   hub = await Stack.start({ env: { RATE_LIMIT_CALLER: 'off', RATE_LIMIT_CONNECTS: 'off' } });
@@ -62,7 +66,7 @@ beforeAll(async () => {
       const { order, choices } = anyone();
       await hub.connect(caller, order, choices);
     }
-  known = { ...GOOD, page: await pages() };
+  known = { ...GOOD, page: await pages(), asset: [...(GOOD['asset'] ?? []), ...(await consoleAssets())] };
   const tokens = await storedTokens(hub);
   expect(tokens.size).toBeGreaterThanOrEqual(2 * OAUTH.length);
   secrets = new Map([...settingSecrets(hub), ...tokens, [CANARY, 'what a caller has sent']]);
@@ -95,6 +99,14 @@ async function pages(): Promise<string[]> {
   const { url } = await new AttackStand(hub).atCallback('notion');
   const parked = (await hub.person().get(url)).headers.get('location') ?? '';
   return [...asking, parked].map((address) => address.split('/').at(-1) ?? '');
+}
+
+/** The console's own files, whose names have their hash. */
+async function consoleAssets(): Promise<string[]> {
+  const html = await (await fetch(`${hub.base}/integrations`)).text();
+  const names = [...html.matchAll(/\/integrations\/assets\/([\w.-]+)/g)].flatMap(([, name]) => name ?? []);
+  expect(names.length).toBeGreaterThan(0);
+  return names;
 }
 
 function operations(): FuzzedOperation[] {

@@ -6,6 +6,9 @@ import fc from 'fast-check';
 
 const lib = join(__dirname, '../../libs/providers');
 const oauth = new ProviderRegistry({}).all().filter(speaksOAuth);
+const webhooks = new ProviderRegistry({})
+  .all()
+  .flatMap(({ definition }) => (definition.authMode === 'webhook_url' ? [definition] : []));
 const each = <T extends { id: string }>(definitions: readonly T[]) =>
   definitions.map((definition) => [definition.id, definition] as const);
 
@@ -77,6 +80,28 @@ describe.each(each(providerCatalog))('the definition of %s', (_id, definition) =
     const { mode, retry } = definition.refresh;
     if (mode === 'recheck') expect(definition.authMode).toBe('webhook_url');
     expect(retry).toMatch(/^(nonRotating|idempotent|grace:[1-9]\d*|probe|none)$/);
+  });
+});
+
+describe.each(each(webhooks))('the webhook of %s', (_id, definition) => {
+  const url = definition.inputs[0]?.example ?? '';
+
+  it('is sent to at a pace, the same whoever asks', () => {
+    const paces = definition.sendPaces(url);
+    expect(paces.length).toBeGreaterThan(0);
+    for (const { burst, everyMs } of paces) {
+      expect(burst).toBeGreaterThanOrEqual(1);
+      expect(everyMs).toBeGreaterThan(0);
+    }
+    expect(definition.sendPaces(url)).toEqual(paces);
+  });
+
+  it('is named by hashes alone where its pace is kept', () => {
+    for (const { key } of definition.sendPaces(url)) {
+      expect(key).toMatch(/^[a-z-]+-[0-9a-f]{32}$/);
+      for (const part of new URL(url).pathname.split('/').filter((text) => text.length > 3))
+        expect(key.replace(/^[a-z-]+-(?=[0-9a-f]{32}$)/, '')).not.toContain(part);
+    }
   });
 });
 

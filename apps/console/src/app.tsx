@@ -40,7 +40,12 @@ export function App() {
         />
         {session.data === undefined && <BeforeSession error={session.error} />}
         {session.data === null && <SignedOut />}
-        {signedIn && (
+        {signedIn && !signedIn.scopes.includes('integrations:read') && (
+          <Note tone="warn" title="You may not see the integrations.">
+            Ask whoever runs your product for the right to do it.
+          </Note>
+        )}
+        {signedIn?.scopes.includes('integrations:read') === true && (
           <Home
             key={`${signedIn.orgId} ${signedIn.sub}`}
             session={signedIn}

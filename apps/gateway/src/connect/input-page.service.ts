@@ -72,7 +72,7 @@ export class InputPageService {
         return this.page(pageSecret, waiting, isStrange, 422, {
           input: input.name,
           text: `This must be ${input.expected}.`,
-          ...(!input.secret && { typed }),
+          ...(!input.secret && isBare(typed) && { typed }),
         });
       }
     }
@@ -173,6 +173,11 @@ export class InputPageService {
 interface Waiting {
   readonly flow: FlowWithSecrets;
   readonly provider: RegisteredProvider;
+}
+
+/** Whether it is no more than a name or a host: what has a path may be somebody's webhook URL, typed into the wrong page. */
+function isBare(typed: string): boolean {
+  return !typed.includes('/');
 }
 
 function textOf(value: unknown): string {

@@ -9,7 +9,7 @@ const HOOK_PATH =
   /^\/hooks\/(?:catch\/\d+\/[A-Za-z0-9]+|catch\/[A-Za-z0-9]+|standard\/\d+\/[A-Za-z0-9]+)(?:\/silent)?\/?$/;
 const LONGEST_URL = 512;
 /** The user's number in a URL, which all of the user's hooks share; the oldest URLs have none. */
-const HOOK_USER = /^https:\/\/[^/]+\/hooks\/(?:catch|standard)\/(\d+)\/(?!silent\/?$)/;
+const HOOK_USER = /^https:\/\/[^/]+\/hooks\/(?:catch|standard)\/(\d+)\/(?!silent\/?$)[^/]/;
 
 /**
  * Below the limits of https://help.zapier.com/hc/en-us/articles/29972220283789-Webhooks-by-Zapier-rate-limits, of which
