@@ -115,10 +115,11 @@ export class Visitor {
     if (faults.length > 0) throw new Error(`${name}, at ${page.url()}:\n${faults.join('\n')}`);
   }
 
-  /** A picture of a whole page. */
+  /** A picture of a whole page, or, under a dialog, of what the window shows. */
   async pictureOf(name: string, page = this.page): Promise<void> {
     const file = `${name.replaceAll(/[^A-Za-z0-9]+/g, '-').slice(0, NAME_LENGTH)}.png`;
-    await page.screenshot({ path: path.join(this.pictures, file), fullPage: true });
+    const hasDialog = (await page.locator('dialog[open]').count()) > 0;
+    await page.screenshot({ path: path.join(this.pictures, file), fullPage: !hasDialog });
   }
 
   leave(): Promise<void> {

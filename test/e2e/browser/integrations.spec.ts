@@ -149,6 +149,7 @@ describe('A grant that was ended at the provider', () => {
       await page.button(provider, 'Refresh now').click();
       await page.shows(provider, 'reauth_required');
       await page.card(provider).getByText('Reconnect: sign in at the provider once more.').waitFor();
+      expect(await page.page.getByText(`${LABELS[provider]} is connected.`).count()).toBe(0);
       if (provider === 'google_drive') await page.visitor.looksAt('sign in again');
       await page.connects(account, 'Reconnect');
       expect((await page.caller.read(provider)).body).toMatchObject({ status: 'connected', createdAt, failure: null });

@@ -53,6 +53,7 @@ it('is over once it is undone', () => {
   const list = (status: Integration['status']) => [{ provider: 'notion', status }] as Integration[];
   const success = { kind: 'success', provider: 'notion' } as const;
   expect(isOver(success, list('not_connected'))).toBe(true);
+  expect(isOver(success, list('reauth_required'))).toBe(true);
   for (const known of [undefined, [], list('connected'), list('refresh_failing')])
     expect(isOver(success, known)).toBe(false);
   expect(isOver({ kind: 'error', code: 'access_denied', provider: 'notion' }, list('not_connected'))).toBe(false);

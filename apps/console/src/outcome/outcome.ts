@@ -65,7 +65,6 @@ export function outcomeMessage(outcome: Outcome, labels: ReadonlyMap<string, str
 /** Whether a success has been undone since: what is not connected any more is not said to be. @param integrations `undefined`: not known yet */
 export function isOver(outcome: Outcome, integrations: readonly Integration[] | undefined): boolean {
   if (outcome.kind !== 'success') return false;
-  return (
-    integrations?.some(({ provider, status }) => provider === outcome.provider && status === 'not_connected') ?? false
-  );
+  const now = integrations?.find(({ provider }) => provider === outcome.provider)?.status;
+  return now === 'not_connected' || now === 'reauth_required';
 }
