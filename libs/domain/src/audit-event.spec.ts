@@ -24,14 +24,21 @@ describe('the events that people follow', () => {
   });
 
   it('are all of an integration’s refreshes, syncs and deliveries', () => {
-    const wanted = EVENT_NAMES.filter((name) => /^(refresh|sync|delivery)\./.test(name));
+    const wanted = EVENT_NAMES.filter((name) =>
+      /^(refresh|sync|delivery)\.(succeeded|completed|failed|in_doubt)$/.test(name),
+    );
+    expect(wanted).toHaveLength(7);
     expect(LIVE_EVENT_NAMES).toEqual(expect.arrayContaining(wanted));
   });
 
-  it.each(['token.read', 'auth.forbidden', 'integration.account_mismatch', 'flow.started', 'key.rotated'])(
-    '%s is none',
-    (name) => {
-      expect(LIVE_EVENT_NAMES).not.toContain(name);
-    },
-  );
+  it.each([
+    'token.read',
+    'auth.forbidden',
+    'integration.account_mismatch',
+    'flow.started',
+    'key.rotated',
+    'delivery.secret_read',
+  ])('%s is none', (name) => {
+    expect(LIVE_EVENT_NAMES).not.toContain(name);
+  });
 });
