@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { ANYONES } from '../support/accounts';
 import { ConsolePage } from '../support/console-page';
+import { LiveClient } from '../support/live-client';
 import { codeOf, parametersOf } from '../support/person';
 import { Stack } from '../support/stack';
 
@@ -190,6 +191,18 @@ describe('the hub of npm start', () => {
     const origin = `http://127.0.0.1:${new URL(hub.base).port}`; // the person may have typed the number
     const headers = { 'x-csrf-token': first.body.csrfToken, origin, 'sec-fetch-site': 'same-origin' };
     expect((await page.call('DELETE', `${LIST}/notion`, { headers })).status).toBe(204);
+  });
+
+  it('opens the socket of its page by whichever name of this machine, and for no other page', async () => {
+    const page = new ConsolePage(hub, hub.person());
+    await page.session();
+    const base = `http://127.0.0.1:${new URL(hub.base).port}`;
+    const cookie = `hub_session_${new URL(hub.publicUrl).port}=${page.cookie}`;
+    const client = await LiveClient.open(base, { headers: { cookie, origin: base } });
+    expect(await client.ready()).toEqual(expect.any(Number));
+    client.break();
+    for (const origin of ['http://127.0.0.1:1', 'https://evil.example', 'null'])
+      await expect(LiveClient.open(base, { headers: { cookie, origin } })).rejects.toMatchObject({ status: 403 });
   });
 
   it('does so again after a sign-out', async () => {

@@ -92,9 +92,10 @@ describe('what an integration wants delivered', () => {
     expect(behind.map(({ name }) => name)).toEqual(['delivery.settings_changed', 'sync.failed', 'sync.completed']);
     expect(await byWorker.trail(owner.orgId, { after: outbox.outboxSeq, limit: 2 })).toEqual(behind.slice(0, 2));
 
-    await byGateway.setEvents(owner, ['sync.completed', 'integration.connected'], ADA);
+    const wanted = ['sync.completed', 'integration.connected'] as const;
+    await byGateway.setEvents(owner, wanted, ADA);
     expect((await outboxOf(owner))?.outboxSeq).toBe(outbox.outboxSeq);
-    await deliveries.acceptFromTrail(owner, { from: outbox.outboxSeq, to: outbox.headSeq + 1, events: [] });
+    await deliveries.acceptFromTrail(owner, { from: outbox.outboxSeq, to: outbox.headSeq + 1, wanted, events: [] });
     expect(await outboxOf(owner)).toBeUndefined();
   });
 

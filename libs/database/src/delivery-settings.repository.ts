@@ -181,12 +181,13 @@ async function settingsOf(manager: EntityManager, integrationId: IntegrationId):
 }
 
 /** Whether the integration is there; it stays until the end of the transaction. */
-async function isThere(manager: EntityManager, id: IntegrationId): Promise<boolean> {
+export async function isThere(manager: EntityManager, id: IntegrationId): Promise<boolean> {
   const rows: unknown[] = await manager.query('select from public.integrations where id = $1 for key share', [id]);
   return rows.length === 1;
 }
 
-function isSame(some: readonly string[], others: readonly string[]): boolean {
+/** Whether these are the same names, in whatever order. */
+export function isSame(some: readonly string[], others: readonly string[]): boolean {
   return [...some].sort().join() === [...others].sort().join();
 }
 

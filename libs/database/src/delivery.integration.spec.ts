@@ -4,6 +4,7 @@ import {
   afterDeliveryFailure,
   failure,
   MOST_PENDING,
+  type DeliveredEvent,
   type DeliveryChange,
   type DeliverySituation,
   type IntegrationId,
@@ -13,9 +14,10 @@ import {
 } from '@hub/domain';
 import { aConnect, ADA, WORKER } from '../../../test/factories/change';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
+import { eventually } from '../../../test/support/eventually';
 import { DeadLetterRepository } from './dead-letter.repository';
-import type { SettingsOwner } from './delivery-settings.repository';
-import { DeliveryRepository, type DeliveryClaim, type NewDelivery } from './delivery.repository';
+import { DeliverySettingsRepository, type SettingsOwner } from './delivery-settings.repository';
+import { DeliveryRepository, sendWhatWaits, type DeliveryClaim, type NewDelivery } from './delivery.repository';
 import { DueRepository } from './due.repository';
 import type { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
@@ -206,7 +208,7 @@ describe('deliveries', () => {
       await accepted(owner);
       const at = new Date('2026-11-22T11:59:59.123Z');
       const event = aDelivery({ type: 'sync.completed', source: 'hub', at });
-      const step = { from: 0, to: 9, events: [event] };
+      const step = { from: 0, to: 9, wanted: [], events: [event] };
       const outcomes = await Promise.all([
         byWorker.acceptFromTrail(owner, step),
         byWorker.acceptFromTrail(owner, { ...step, events: [{ ...event, id: randomUUID() }] }),
@@ -223,10 +225,12 @@ describe('deliveries', () => {
       const owner = await connected();
       await accepted(owner);
       const event = aDelivery({ source: 'hub' });
-      expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 5, events: [event] })).toEqual({ taken: [event.id] });
+      expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 5, wanted: [], events: [event] })).toEqual({
+        taken: [event.id],
+      });
       await database.sql('update public.delivery_settings set outbox_seq = 0 where id = $1', [owner.integrationId]);
       const again = [{ ...event, id: randomUUID() }, aDelivery({ source: 'hub' })];
-      expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 6, events: again })).toEqual({
+      expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 6, wanted: [], events: again })).toEqual({
         taken: [again[1]?.id],
       });
     });
@@ -234,8 +238,22 @@ describe('deliveries', () => {
     it('move the cursor on where none of them is wanted', async () => {
       const owner = await connected();
       await accepted(owner);
-      expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 40, events: [] })).toEqual({ taken: [] });
+      expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 40, wanted: [], events: [] })).toEqual({ taken: [] });
       expect(await settings(owner)).toMatchObject({ outbox_seq: 40, next_seq: 2 });
+    });
+
+    it('leave the cursor where it is if the org wants others by now, so that none of those is left out', async () => {
+      const owner = await connected();
+      const wants = (...events: DeliveredEvent[]) =>
+        new DeliverySettingsRepository(gateway).setEvents(owner, events, ADA);
+      await wants('sync.completed');
+      const from = Number((await settings(owner))?.['outbox_seq']);
+      const step = { from, to: from + 9, events: [aDelivery({ source: 'hub' })] };
+      await wants('integration.connected', 'sync.completed');
+      expect(await byWorker.acceptFromTrail(owner, { ...step, wanted: ['sync.completed'] })).toBeUndefined();
+      expect(await settings(owner)).toMatchObject({ outbox_seq: from, next_seq: 1 });
+      const wanted = ['sync.completed', 'integration.connected'] as const;
+      expect(await byWorker.acceptFromTrail(owner, { ...step, wanted })).toEqual({ taken: [step.events[0]?.id] });
     });
   });
 
@@ -448,6 +466,36 @@ describe('deliveries', () => {
       expect(await hook(owner)).toMatchObject({ status: 'connected' });
       expect((await claimed(owner, delivery)).failedAttempts).toBe(0);
       expect(await namesOf(owner)).toEqual([]);
+    });
+
+    it('and are taken in or claimed just as a new URL is connected are sent there', async () => {
+      const owner = await connected();
+      const before = await accepted(owner);
+      await sent(owner, fails(gone, 410));
+      const late = aDelivery();
+      const fromTrail = aDelivery({ source: 'hub' });
+      const beside = await gateway.withOrg(owner.orgId, async (manager) => {
+        await manager.query("update public.integrations set status = 'connected' where id = $1", [owner.integrationId]);
+        await sendWhatWaits(manager, owner.integrationId);
+        const under = [
+          byGateway.accept(owner, late),
+          byWorker.acceptFromTrail(owner, { from: 0, to: 1, wanted: [], events: [fromTrail] }),
+          byWorker.claim(owner.orgId, before.id, LEASE),
+        ];
+        await eventually('three that wait for the connect', async () => {
+          const [found] = await database.sql<{ waiting: number }>(
+            "select count(*)::int as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+          );
+          return found?.waiting === under.length;
+        });
+        return under; // behind the commit they go on
+      });
+      expect(await Promise.all(beside)).toEqual([
+        expect.objectContaining({ kind: 'accepted', waits: false }),
+        { taken: [fromTrail.id] },
+        expect.objectContaining({ kind: 'claimed' }),
+      ]);
+      for (const { id } of [late, fromTrail]) expect((await row(id))['next_attempt_at']).toEqual(expect.any(Date));
     });
 
     it('and replayed too early wait as well', async () => {

@@ -1,10 +1,12 @@
 import {
   CLOSED_CIRCUIT,
   circuitWaitMs,
+  isDeliveredEvent,
   isHalfOpen,
   MOST_PENDING,
   type Actor,
   type Circuit,
+  type DeliveredEvent,
   type DeliveryChange,
   type DeliverySituation,
   type DeliverySource,
@@ -18,7 +20,7 @@ import {
 } from '@hub/domain';
 import type { EntityManager } from 'typeorm';
 import { appendEvents } from './audit.repository';
-import { lockSettings, type SettingsOwner } from './delivery-settings.repository';
+import { isSame, isThere, lockSettings, type SettingsOwner } from './delivery-settings.repository';
 import type { HubDatabase } from './hub-database';
 import { patchAssignments } from './integration-row';
 import { affected, selectOne } from './statements';
@@ -140,18 +142,17 @@ export class DeliveryRepository {
    */
   async accept(owner: SettingsOwner, delivery: NewDelivery): Promise<Accepted> {
     return this.database.withOrg(owner.orgId, async (manager) => {
-      const status = await statusOf(manager, owner.integrationId);
-      if (status === undefined) return { kind: 'not_connected' };
+      if (!(await isThere(manager, owner.integrationId))) return { kind: 'not_connected' };
       const { nextSeq } = await lockSettings(manager, owner);
-      const { known, pending } = await selectOne<{ known: boolean; pending: number }>(
+      const { known, pending, waits } = await selectOne<{ known: boolean; pending: number; waits: boolean }>(
         manager,
         `select exists (select from public.deliveries where org_id = $1 and integration_id = $2 and event_id = $3) as known,
-           (select count(*) from (select from public.deliveries where integration_id = $2 and state = 'pending' limit $4) waiting)::int as pending`,
+           (select count(*) from (select from public.deliveries where integration_id = $2 and state = 'pending' limit $4) waiting)::int as pending,
+           ${WAITS} as waits from public.integrations where id = $2`,
         [owner.orgId, owner.integrationId, delivery.eventId, MOST_PENDING],
       );
       if (known) return { kind: 'known' };
       if (pending >= MOST_PENDING) return { kind: 'full' };
-      const waits = status === 'reauth_required';
       await insert(manager, owner, [{ ...delivery, seq: nextSeq }], waits);
       await manager.query('update public.delivery_settings set next_seq = $2 where id = $1', [
         owner.integrationId,
@@ -166,24 +167,35 @@ export class DeliveryRepository {
    *
    * @param from   the cursor as it was read: if somebody else has moved it, nothing is done
    * @param to     the `seq` up to which the trail was looked at
+   * @param wanted the names that were looked for: if the org wants others by now, nothing is done
    * @param events those of it that are wanted, in the order of the trail; their `eventId` is the event's own
-   * @returns the rows that were taken in; `undefined` if the cursor was moved meanwhile, or the integration or its settings are gone
+   * @returns the rows that were taken in; `undefined` if the cursor was moved or other events are wanted meanwhile, or the
+   *          integration or its settings are gone
    */
   async acceptFromTrail(
     owner: Omit<SettingsOwner, 'secret'>,
-    { from, to, events }: { from: number; to: number; events: readonly NewDelivery[] },
+    {
+      from,
+      to,
+      wanted,
+      events,
+    }: { from: number; to: number; wanted: readonly DeliveredEvent[]; events: readonly NewDelivery[] },
   ): Promise<{ readonly taken: readonly string[] } | undefined> {
     return this.database.withOrg(owner.orgId, async (manager) => {
-      const status = await statusOf(manager, owner.integrationId);
-      if (status === undefined) return undefined;
-      const [settings]: { nextSeq: number; outboxSeq: number }[] = await manager.query(
-        'select next_seq as "nextSeq", outbox_seq as "outboxSeq" from public.delivery_settings where id = $1 for update',
+      if (!(await isThere(manager, owner.integrationId))) return undefined;
+      const [settings]: { nextSeq: number; outboxSeq: number; events: string[] }[] = await manager.query(
+        'select next_seq as "nextSeq", outbox_seq as "outboxSeq", events from public.delivery_settings where id = $1 for update',
         [owner.integrationId],
       );
-      if (settings?.outboxSeq !== from) return undefined;
+      if (settings?.outboxSeq !== from || !isSame(settings.events.filter(isDeliveredEvent), wanted)) return undefined;
+      const { waits } = await selectOne<{ waits: boolean }>(
+        manager,
+        `select ${WAITS} as waits from public.integrations where id = $1`,
+        [owner.integrationId],
+      );
       const { nextSeq } = settings;
       const numbered = events.map((event, place) => ({ ...event, seq: nextSeq + place }));
-      const taken = await insert(manager, owner, numbered, status === 'reauth_required');
+      const taken = await insert(manager, owner, numbered, waits);
       await manager.query('update public.delivery_settings set next_seq = $2, outbox_seq = $3 where id = $1', [
         owner.integrationId,
         nextSeq + events.length,
@@ -211,7 +223,7 @@ export class DeliveryRepository {
       );
       if (!found) return { kind: 'ended' };
       const [hook]: HookRow[] = await manager.query(
-        'select status, access_token, connected_at::text as connected_at from public.integrations where id = $1 for key share',
+        'select access_token, connected_at::text as connected_at from public.integrations where id = $1 for key share',
         [found.integration_id],
       );
       const [settings]: SettingsRow[] = await manager.query(
@@ -223,14 +235,15 @@ export class DeliveryRepository {
         `select *, clock_timestamp() as now, extract(epoch from next_attempt_at - clock_timestamp())::float8 * 1000 as due_in_ms,
            extract(epoch from lease_until - clock_timestamp())::float8 * 1000 as leased_for_ms,
            (select count(*)::int from public.deliveries o
-            where o.integration_id = $2 and o.lease_until > clock_timestamp() and o.id <> $1) as under_way
+            where o.integration_id = $2 and o.lease_until > clock_timestamp() and o.id <> $1) as under_way,
+           (select ${WAITS} from public.integrations where id = $2) as hook_is_gone
          from (select ${CLAIMED} from public.deliveries where id = $1 and state = 'pending' for update) d`,
         [id, found.integration_id],
       );
       // what is disconnected meanwhile has cancelled it
       if (!row || !hook || !settings) return { kind: 'ended' };
       if (row.leased_for_ms !== null && row.leased_for_ms > 0) return { kind: 'leased', forMs: row.leased_for_ms };
-      if (hook.status === 'reauth_required') {
+      if (row.hook_is_gone) {
         await manager.query('update public.deliveries set next_attempt_at = null, lease_until = null where id = $1', [
           id,
         ]);
@@ -402,14 +415,11 @@ export async function sendWhatWaits(manager: EntityManager, integrationId: Integ
   );
 }
 
-/** How the integration stands; it stays until the end of the transaction. @returns `undefined` if it is gone */
-async function statusOf(manager: EntityManager, id: IntegrationId): Promise<Status | undefined> {
-  const [row] = await manager.query<{ status: Status }[]>(
-    'select status from public.integrations where id = $1 for key share',
-    [id],
-  );
-  return row?.status;
-}
+/**
+ * Whether what is for an integration waits for a new URL. It is asked once the settings are locked, by a statement of its
+ * own: a connect has them locked as well before it sends what waits, so that whoever comes just then does not wait for ever.
+ */
+const WAITS = "status = 'reauth_required'";
 
 /** @returns the ids of the rows that are new */
 async function insert(
@@ -446,7 +456,6 @@ const CLAIMED =
   'id, integration_id, provider, event_id, seq, type, at, source, data, failed_attempts, next_attempt_at, lease_until';
 
 interface HookRow {
-  status: Status;
   access_token: Sealed;
   connected_at: string;
 }
@@ -473,6 +482,7 @@ interface ClaimRow {
   due_in_ms: number | null;
   leased_for_ms: number | null;
   under_way: number;
+  hook_is_gone: boolean;
 }
 
 interface IntegrationRow {

@@ -168,6 +168,15 @@ describe('a delivery that its receiver has not taken', () => {
 });
 
 describe('a hook that is gone', () => {
+  it('stays gone, whatever a send says that was under way then', () => {
+    const metadata = { webhookStatus: 'gone', lastDeliveryAt: null };
+    const situation = aSituation({ integration: { status: 'reauth_required', failedRefreshes: 1, metadata } });
+    expect(afterDeliveryFailure(situation, down, NOON, 503).integration).toEqual({ metadata });
+    expect(afterDelivery(situation, NOON, 200).integration).toEqual({
+      metadata: { webhookStatus: 'gone', lastDeliveryAt: NOON.toISOString() },
+    });
+  });
+
   it('ends the delivery and asks for a new URL', () => {
     const situation = aSituation({ failedAttempts: 1, circuit: { failures: 5, openUntil: NOON } });
     expect(afterDeliveryFailure(situation, gone, NOON, 410)).toEqual({

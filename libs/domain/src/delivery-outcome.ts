@@ -144,7 +144,9 @@ function told(
   webhookStatus: WebhookStatus,
   more: Readonly<Record<string, unknown>> = {},
 ): IntegrationPatch {
-  return { metadata: { ...integration.metadata, webhookStatus, ...more } };
+  // a send that was under way as the hook was given up says nothing new about it
+  const isGivenUp = integration.status === 'reauth_required' && webhookStatus !== 'gone';
+  return { metadata: { ...integration.metadata, ...(isGivenUp ? {} : { webhookStatus }), ...more } };
 }
 
 function failed(

@@ -204,7 +204,13 @@ describe('jobs that ran out of tries', () => {
     for (let tries = 0; tries < 5; tries += 1) await page.caller.refresh('google_drive');
     const letter = page.page.getByRole('listitem').filter({ hasText: 'Refresh of Google Drive: 5 tries' });
     await letter.waitFor();
+    const kinds = page.page.getByRole('region', { name: 'Failed jobs' }).getByLabel('Show');
+    await kinds.selectOption('deliveries');
+    await page.page.getByText('There is none of these.').waitFor();
+    await kinds.selectOption('refreshes');
+    await letter.waitFor();
     await page.visitor.looksAt('failed jobs');
+    await kinds.selectOption('all');
     await heal();
     await letter.getByRole('button', { name: /^Try again/ }).click();
     await page.page.getByText('Nothing has run out of tries.').waitFor();

@@ -1,9 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { useId } from 'react';
 import { Note } from '../look/note';
+import { ProblemNote } from '../look/problem-note';
 import { clockTime, isPast } from '../look/times';
 import { useNow } from '../look/use-now';
 import { read } from '../wire/hub-api.client';
+import { HubProblem, isSignedOut, isUnreachable } from '../wire/problem';
 import type { DeliverySettings, ProviderCard } from '../wire/wire';
 import { DeliveryLog } from './delivery-log';
 import { EventChoice } from './event-choice';
@@ -17,7 +19,7 @@ export function Deliveries({ card, mayWrite }: { readonly card: ProviderCard; re
     queryKey: ['deliveries', 'settings', card.provider],
     queryFn: ({ signal }) => read<DeliverySettings>(`/integrations/${card.provider}/delivery-settings`, signal),
   });
-  if (!settings.data) return null; // a hub without deliveries, or not known yet: nothing is missed
+  if (!settings.data) return isTold(settings.error) ? <ProblemNote error={settings.error} /> : null;
   const { events, pausedUntil } = settings.data;
   return (
     <section aria-labelledby={id} className="deliveries">
@@ -36,4 +38,10 @@ export function Deliveries({ card, mayWrite }: { readonly card: ProviderCard; re
       <DeliveryLog card={card} />
     </section>
   );
+}
+
+/** What the rest of the page does not tell: not that nobody is there or signed in, nor that there is no hook (any more). */
+function isTold(error: unknown): boolean {
+  if (isUnreachable(error) || isSignedOut(error)) return false;
+  return error instanceof HubProblem && error.status !== 404;
 }

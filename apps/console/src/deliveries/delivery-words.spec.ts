@@ -25,13 +25,36 @@ it.each([
     aDelivery({ failedAttempts: 2, failure: FAILURE, lastStatus: 503 }),
     'in 4 minutes',
     'warn',
-    'Tried again in 4 minutes, after 2 tries: the provider cannot be reached just now (HTTP 503)',
+    'Tried again in 4 minutes, after 2 tries: the receiver did not answer, or had a fault of its own (HTTP 503)',
   ],
   [
     aDelivery({ state: 'dead', failedAttempts: 5, failure: FAILURE }),
     null,
     'bad',
-    'Failed after 5 tries: the provider cannot be reached just now',
+    'Failed after 5 tries: the receiver did not answer, or had a fault of its own',
+  ],
+  [
+    aDelivery({
+      state: 'dead',
+      failedAttempts: 1,
+      failure: { ...FAILURE, code: 'provider_misconfigured' },
+      lastStatus: 413,
+    }),
+    null,
+    'bad',
+    'Failed after 1 try: the receiver refused this very message (HTTP 413)',
+  ],
+  [
+    aDelivery({ state: 'dead', failedAttempts: 1, failure: { ...FAILURE, code: 'invalid_grant' }, lastStatus: 410 }),
+    null,
+    'bad',
+    'Failed after 1 try: the webhook is gone (HTTP 410)',
+  ],
+  [
+    aDelivery({ state: 'dead', failedAttempts: 5, failure: { ...FAILURE, code: 'internal' } }),
+    null,
+    'bad',
+    'Failed after 5 tries: something went wrong in the hub',
   ],
   [aDelivery({ state: 'cancelled' }), null, 'idle', 'Cancelled: it was disconnected'],
 ] as const)('says how delivery %# stands', (delivery, next, tone, words) => {

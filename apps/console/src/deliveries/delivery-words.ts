@@ -11,6 +11,20 @@ export const OFFERED_EVENTS = [
   ['sync.completed', 'details were read; this comes every hour for each integration'],
 ] as const;
 
+/** What went wrong with a send, where a receiver means something else by it than a provider does by a sign-in. */
+const SEND_WORDS: Readonly<Record<string, string>> = {
+  invalid_grant: 'the webhook is gone',
+  provider_misconfigured: 'the receiver refused this very message',
+  provider_unavailable: 'the receiver did not answer, or had a fault of its own',
+  bad_provider_response: 'the receiver did not take it',
+  rate_limited: 'the receiver asked for fewer messages',
+};
+
+/** Why a delivery was not taken, as the end of a sentence. @param code of its failure */
+export function sendWords(code: string): string {
+  return (Object.hasOwn(SEND_WORDS, code) ? SEND_WORDS[code] : undefined) ?? problemWords(code).what;
+}
+
 /** How a delivery stands. @param next words for when it is tried again; `null` where it is not */
 export function deliveryWords(
   delivery: Delivery,
@@ -20,7 +34,7 @@ export function deliveryWords(
   if (state === 'delivered') return { tone: 'good', words: 'Delivered' };
   if (state === 'cancelled') return { tone: 'idle', words: 'Cancelled: it was disconnected' };
   const why =
-    failure === null ? '' : `: ${problemWords(failure.code).what}${lastStatus === null ? '' : ` (HTTP ${lastStatus})`}`;
+    failure === null ? '' : `: ${sendWords(failure.code)}${lastStatus === null ? '' : ` (HTTP ${lastStatus})`}`;
   const tries = counted(failedAttempts, 'try', 'tries');
   if (state === 'dead') return { tone: 'bad', words: `Failed after ${tries}${why}` };
   if (next === null) return { tone: 'warn', words: 'Waits for a new URL' };

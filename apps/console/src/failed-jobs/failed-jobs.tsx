@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
-import { useRef } from 'react';
+import { useRef, useState } from 'react';
 import { counted } from '../look/amounts';
 import { Moment } from '../look/moment';
 import { ProblemNote } from '../look/problem-note';
@@ -9,28 +9,37 @@ import { letterWords, reasonWords } from './letter-words';
 
 const KEY = ['dead-letters'] as const;
 
-/** Which letters are tried again: one by its id, or all. */
-type Replay = { readonly id: string } | 'all';
+/** Which letters are tried again: one by its id, or all that are shown. */
+type Replay = { readonly id: string } | 'shown';
+
+const KINDS = [
+  ['', 'all'],
+  ['refresh', 'refreshes'],
+  ['sync', 'syncs'],
+  ['delivery', 'deliveries'],
+  ['revocation', 'access given back'],
+] as const;
 
 /** Jobs that ran out of tries, and how to start them again. */
 export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] }) {
   const client = useQueryClient();
   const heading = useRef<HTMLHeadingElement>(null);
+  const [kind, setKind] = useState('');
+  const ofKind = kind !== '' && { kind };
   const list = useInfiniteQuery({
-    queryKey: KEY,
-    queryFn: ({ pageParam, signal }) =>
-      read<DeadLetterPage>(
-        `/integrations/dead-letters?limit=50${pageParam === null ? '' : `&cursor=${encodeURIComponent(pageParam)}`}`,
-        signal,
-      ),
+    queryKey: [...KEY, kind],
+    queryFn: ({ pageParam, signal }) => {
+      const query = new URLSearchParams({ limit: '50', ...ofKind, ...(pageParam !== null && { cursor: pageParam }) });
+      return read<DeadLetterPage>(`/integrations/dead-letters?${query.toString()}`, signal);
+    },
     initialPageParam: null as string | null,
     getNextPageParam: ({ nextCursor }) => nextCursor,
     refetchInterval: 60_000,
   });
   const replay = useMutation({
     mutationFn: (what: Replay) =>
-      what === 'all'
-        ? change<{ replayed: number }>('POST', '/integrations/dead-letters/replay', {})
+      what === 'shown'
+        ? change<{ replayed: number }>('POST', '/integrations/dead-letters/replay', { ...ofKind })
         : change<{ replayed: number }>('POST', `/integrations/dead-letters/${what.id}/replay`),
     onSettled: () => {
       heading.current?.focus(); // the line with its button may go
@@ -40,7 +49,7 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
   const letters = list.data?.pages.flatMap((page) => page.deadLetters);
   const isOf = (letter: DeadLetter): boolean => {
     const asked = replay.isPending ? replay.variables : undefined;
-    return asked === 'all' || (asked !== undefined && asked.id === letter.id);
+    return asked === 'shown' || (asked !== undefined && asked.id === letter.id);
   };
   return (
     <section aria-labelledby="failed-jobs" aria-busy={list.isPending}>
@@ -49,13 +58,23 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
           Failed jobs
           {letters !== undefined && letters.length > 0 && ` (${letters.length}${list.hasNextPage ? '+' : ''})`}
         </h2>
+        <label>
+          <span>Show</span>
+          <select value={kind} onChange={(event) => setKind(event.target.value)}>
+            {KINDS.map(([value, words]) => (
+              <option key={value} value={value}>
+                {words}
+              </option>
+            ))}
+          </select>
+        </label>
         {letters !== undefined && letters.length > 1 && (
           <button
             type="button"
             aria-disabled={replay.isPending}
-            onClick={() => replay.isPending || replay.mutate('all')}
+            onClick={() => replay.isPending || replay.mutate('shown')}
           >
-            Try all again
+            {kind === '' ? 'Try all again' : 'Try these again'}
           </button>
         )}
       </div>
@@ -65,7 +84,9 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
       </p>
       {replay.isError && <ProblemNote error={replay.error} />}
       {list.isError && letters === undefined && <ProblemNote error={list.error} />}
-      {letters?.length === 0 && <p className="blank">Nothing has run out of tries.</p>}
+      {letters?.length === 0 && (
+        <p className="blank">{kind === '' ? 'Nothing has run out of tries.' : 'There is none of these.'}</p>
+      )}
       {letters !== undefined && letters.length > 0 && (
         <ul className="letters">
           {letters.map((letter) => (

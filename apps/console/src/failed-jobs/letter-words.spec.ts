@@ -6,5 +6,8 @@ it.each(DEAD_LETTER_KINDS)('says what a job of the kind %s was to do', (kind) =>
 });
 
 it('says why it failed', () => {
-  expect(reasonWords({ reason: 'provider_unavailable' })).toBe('The provider cannot be reached just now.');
+  expect(reasonWords({ kind: 'sync', reason: 'provider_unavailable' })).toBe(
+    'The provider cannot be reached just now.',
+  );
+  expect(reasonWords({ kind: 'delivery', reason: 'invalid_grant' })).toBe('The webhook is gone.');
 });

@@ -1,3 +1,4 @@
+import { sendWords } from '../deliveries/delivery-words';
 import { problemWords, sentence } from '../outcome/problem-words';
 import type { DeadLetter } from '../wire/wire';
 
@@ -14,6 +15,6 @@ export function letterWords({ kind }: Pick<DeadLetter, 'kind'>, label: string): 
 }
 
 /** Why it failed last, as a sentence. */
-export function reasonWords({ reason }: Pick<DeadLetter, 'reason'>): string {
-  return sentence(problemWords(reason).what);
+export function reasonWords({ kind, reason }: Pick<DeadLetter, 'kind' | 'reason'>): string {
+  return sentence(kind === 'delivery' ? sendWords(reason) : problemWords(reason).what);
 }

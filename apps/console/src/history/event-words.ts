@@ -6,7 +6,7 @@ import type { TrailEvent } from '../wire/wire';
 const WORDS: Readonly<Record<EventName, string> & Record<string, string>> = {
   'integration.connected': '{it} was connected',
   'integration.disconnected': '{it} was disconnected',
-  'integration.reauth_required': '{it} needs a new sign-in',
+  'integration.reauth_required': '{it} must be connected again',
   'integration.recovered': '{it} works again',
   'integration.reopened': '{it} was opened again by a late answer',
   'integration.account_mismatch': '{it} came back with another account, and was refused',

@@ -52,6 +52,14 @@ it('begins anew where the trail was set back', () => {
   expect(after(ready(7), told(8), closed(1012), ready(3)).seq).toBe(3);
 });
 
+it('begins anew where it was refused again and again, since a page is not told that the trail was set back', () => {
+  const refused = Array.from({ length: 5 }, () => closed(1006));
+  const before = [ready(7), told(8), closed(1006)];
+  expect(after(...before, ...refused.slice(1)).seq).toBe(8);
+  expect(after(...before, ...refused)).toMatchObject({ seq: null, isOver: false });
+  expect(after(...before, ...refused, ready(3)).seq).toBe(3);
+});
+
 it('waits longer from try to try, and never in step with others', () => {
   expect([0, 1, 2, 3, 4, 5, 50].map((failures) => reconnectDelayMs(failures, 1))).toEqual([
     1000, 2000, 4000, 8000, 16000, 30000, 30000,

@@ -27,6 +27,9 @@ const SET_BACK = 1012;
 /** The gateway's word that this client reads too slowly: it may come back at once. */
 const TOO_SLOW = 4408;
 
+/** After so many tries in a row a feed begins anew, and everything is asked for. */
+const FAILURES_TO_BEGIN_ANEW = 5;
+
 /** The feed after an event. A message that was seen before changes nothing. */
 export function afterLiveEvent(feed: LiveFeed, event: LiveEvent): LiveFeed {
   if (event.kind === 'closed') {
@@ -35,7 +38,8 @@ export function afterLiveEvent(feed: LiveFeed, event: LiveEvent): LiveFeed {
     // one that was ready goes on at once and is no failure yet
     const wasReady = feed.phase === 'live';
     const failures = event.code === TOO_SLOW || wasReady ? 0 : feed.failures + 1;
-    return { ...feed, phase: 'away', failures };
+    // no page is told why a socket does not open: the trail may be one from before
+    return { ...feed, phase: 'away', failures, seq: failures < FAILURES_TO_BEGIN_ANEW ? feed.seq : null };
   }
   const { name, seq } = event.message;
   // where the feed begins, the gateway's place counts

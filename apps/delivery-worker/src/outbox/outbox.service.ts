@@ -79,8 +79,8 @@ export class OutboxService {
         read.filter((event) => isWanted(event, wanted, integrationId)),
       );
       const to = read.at(-1)?.seq ?? headSeq;
-      const accepted = await this.deliveries.acceptFromTrail(outbox, { from, to, events });
-      if (!accepted) return; // another worker is at it
+      const accepted = await this.deliveries.acceptFromTrail(outbox, { from, to, wanted, events });
+      if (!accepted) return; // another worker is at it, or other events are wanted by now: the next look reads them anew
       await this.ring(outbox, accepted.taken);
       from = to;
     }
