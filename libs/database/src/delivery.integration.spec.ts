@@ -555,6 +555,19 @@ describe('deliveries', () => {
       expect(until.getTime() - Date.now()).toBeGreaterThan(MINUTE);
     });
 
+    it('stay held back though a trial is given back whose claim is over', async () => {
+      const owner = await opened();
+      const trial = await accepted(owner);
+      await closeIn(owner, '-1 second');
+      const late = await claimed(owner, trial);
+      await closeIn(owner, '-1 second');
+      await database.sql('update public.deliveries set lease_until = now() where id = $1', [trial.id]);
+      await byWorker.settle(await claimed(owner, trial), fails(), WORKER);
+      expect(await byWorker.release(late, 0)).toBe(false);
+      const { open_until: until } = (await settings(owner)) as { open_until: Date };
+      expect(until.getTime() - Date.now()).toBeGreaterThan(MINUTE);
+    });
+
     it('are sent at once where a new URL is connected', async () => {
       const owner = await opened();
       const delivery = await accepted(owner);

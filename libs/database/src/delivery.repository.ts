@@ -345,8 +345,9 @@ export class DeliveryRepository {
     return this.database.withOrg(claim.orgId, async (manager) => {
       if (claim.isTrial)
         await manager.query(
-          'update public.delivery_settings set open_until = now() where id = $1 and open_until > now()',
-          [claim.integrationId],
+          `update public.delivery_settings set open_until = now() where id = $1 and open_until > now()
+             and exists (select from public.deliveries where id = $2 and epoch = $3 and state = 'pending')`,
+          [claim.integrationId, claim.id, claim.epoch],
         );
       const count = await affected(
         manager,
