@@ -19,6 +19,7 @@ import { IntegrationsModule } from './integrations/integrations.module';
 import { LimitsModule } from './limits/limits.module';
 import { LiveStatusModule } from './live-status/live-status.module';
 import { OpenApiModule } from './openapi/openapi.module';
+import { ProxyModule } from './proxy/proxy.module';
 import { TokensModule } from './tokens/tokens.module';
 
 /** The gateway: one module for each feature. */
@@ -40,6 +41,7 @@ export class GatewayModule {
         ConnectModule,
         IntegrationsModule,
         TokensModule,
+        ProxyModule,
         AuditModule,
         DeadLettersModule,
         LiveStatusModule,

@@ -34,6 +34,7 @@ import {
 } from './integrations/integrations.routes';
 import { followLive } from './live-status/live-status.routes';
 import { docsAsset, docsPage, openApiJson } from './openapi/openapi.routes';
+import { PROXY_ROUTES } from './proxy/proxy.routes';
 import { readToken } from './tokens/tokens.routes';
 
 /** Every route of the gateway. What is served and is not here, or is here and not served, stops the start. */
@@ -60,6 +61,7 @@ export const ALL_ROUTES: readonly RouteSpec[] = [
   syncIntegration,
   disconnectIntegration,
   readToken,
+  ...PROXY_ROUTES,
   postEvent,
   listDeliveries,
   readDeliverySettings,

@@ -47,6 +47,7 @@ export const EVENT_NAMES = [
   'grant.malformed',
   'grant.scope_changed',
   'webhook.rejected',
+  'proxy.rejected',
   'console.link_created',
   'console.link_rejected',
   'console.signed_in',

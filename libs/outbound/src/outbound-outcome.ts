@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /** An HTTP answer as far as readers need it. `json` is `undefined` if the body is none. */
 export interface WireAnswer {
   readonly status: number;
@@ -6,6 +8,17 @@ export interface WireAnswer {
   readonly text: string;
   readonly json: unknown;
 }
+
+/** How a streamed call began to be answered, or why it was not. */
+export type StreamedOutcome =
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      /** Lower-case names; what came more than once is a list. */
+      readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+      readonly body: Readable;
+    }
+  | Exclude<OutboundOutcome, { readonly kind: 'answer' }>;
 
 /** Why surely no byte of the request has left. */
 export type NotSentReason =
@@ -59,6 +72,15 @@ export function noAnswerReason(error: unknown): NoAnswerReason {
   const code = codeOf(error);
   if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') return 'closed';
   return code.endsWith('_TIMEOUT') || code === 'ETIMEDOUT' ? 'timeout' : 'connection_lost';
+}
+
+/** How a streamed call failed before its answer began: what no code proves to be unsent may have arrived. */
+export function streamFailure(error: unknown): Exclude<OutboundOutcome, { readonly kind: 'answer' }> {
+  const code = codeOf(error);
+  const isUnsent = Object.hasOwn(NOT_SENT_BY_CODE, code) && code !== 'ETIMEDOUT' && !code.startsWith('UND_ERR_D');
+  return isUnsent
+    ? { kind: 'not_sent', reason: notSentReason(error) }
+    : { kind: 'no_answer', reason: noAnswerReason(error) };
 }
 
 /** An address tried in vain comes as the group of all that were tried: the first one speaks for them. */

@@ -1,8 +1,9 @@
+import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher } from 'undici';
 import type { OutboundRules } from './address-rules';
 import { AnswerCollector } from './answer-collector.client';
 import { guardedConnector } from './guarded-connector.client';
-import type { OutboundOutcome } from './outbound-outcome';
+import { streamFailure, type OutboundOutcome, type StreamedOutcome } from './outbound-outcome';
 
 /** One outbound call. */
 export interface OutboundRequest {
@@ -20,6 +21,22 @@ export interface OutboundRequest {
    * the other side has just closed one cannot tell whether the request arrived.
    */
   readonly freshConnection?: boolean;
+}
+
+/** One outbound call whose bodies are streamed. */
+export interface StreamedRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Scheme, host and port, nothing behind them. */
+  readonly origin: string;
+  /** Path and query, sent as they are written. */
+  readonly path: string;
+  /** All but those of the connection, which undici sets. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | Readable | null;
+  /** From now to the head of the answer, the request's own body included, in milliseconds. */
+  readonly answerWithinMs: number;
+  /** Ends the call at any time, also while the answer's body is read. */
+  readonly signal: AbortSignal;
 }
 
 export const USUAL_DEADLINE_MS = 15_000;
@@ -77,8 +94,42 @@ export class OutboundClient {
     return collector.outcome;
   }
 
+  /**
+   * Sends one request and gives its answer's body on as it comes, no faster than it is read. It says nothing of how the
+   * body ends: its stream fails. What may change something has a connection of its own. Never throws.
+   */
+  async stream(request: StreamedRequest): Promise<StreamedOutcome> {
+    const { origin, path, method, headers, body, answerWithinMs, signal } = request;
+    if (!isBelow(origin, path)) return { kind: 'not_sent', reason: 'bad_request' };
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), answerWithinMs);
+    const agent = method === 'GET' || method === 'HEAD' ? this.kept : this.fresh;
+    try {
+      const answer = await agent.request({
+        origin,
+        path,
+        method,
+        headers: { 'user-agent': USER_AGENT, ...headers },
+        body,
+        headersTimeout: answerWithinMs,
+        signal: AbortSignal.any([signal, late.signal]),
+      });
+      return { kind: 'answer', status: answer.statusCode, headers: answer.headers, body: answer.body };
+    } catch (error) {
+      return late.signal.aborted ? { kind: 'no_answer', reason: 'timeout' } : streamFailure(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Lets running calls end, then closes all connections. */
   async close(): Promise<void> {
     await Promise.all([this.kept.close(), this.fresh.close()]);
   }
+}
+
+function isBelow(origin: string, path: string): boolean {
+  if (!path.startsWith('/') || !URL.canParse(origin + path)) return false;
+  const url = new URL(origin + path);
+  return url.origin === origin && url.username === '' && url.password === '';
 }

@@ -146,6 +146,18 @@ export const METRICS = {
     },
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
   },
+  proxyDuration: {
+    name: 'hub.proxy.duration',
+    kind: 'histogram',
+    unit: 's',
+    meaning:
+      "a call through the proxy from its arrival to the last byte of its answer; `cut`: caller or provider left before its end",
+    attributes: {
+      'hub.provider': 'provider',
+      'hub.outcome': ['answered', 'replayed', 'unauthorized', 'problem', 'cut'],
+    },
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  },
   flowStarts: {
     name: 'hub.flow.starts',
     kind: 'counter',

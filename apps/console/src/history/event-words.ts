@@ -49,6 +49,7 @@ const WORDS: Readonly<Record<EventName, string> & Record<string, string>> = {
   'grant.malformed': 'The sign-in of {it} could not be read',
   'grant.scope_changed': 'The rights at {it} changed',
   'webhook.rejected': 'A webhook URL was refused',
+  'proxy.rejected': 'A call through the proxy to {it} was refused',
   'console.link_created': 'A link to this page was made',
   'console.link_rejected': 'A link to this page was refused',
   'console.signed_in': 'Somebody signed in to this page',

@@ -14,6 +14,7 @@ import { allowedMethods } from './allowed-methods';
 import type { HubReply, HubRequest } from './hub-request';
 import { ownOrigins } from './own-origins';
 import { problemBytes, problemOfStatus } from './problem-document';
+import { takeRelayedBodies } from './relayed-body';
 import type { RequestChecks } from './request-checks.service';
 import type { RouteSpec } from './route';
 import { securityHeaders } from './security-headers';
@@ -47,6 +48,7 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
   server.removeContentTypeParser('text/plain');
   takeEmptyJson(server);
   takeLargeBodies(server);
+  takeRelayedBodies(server);
   endConnectionsAtClose(server);
   takeUpgrades(server);
   await server.register(cookie);

@@ -16,6 +16,8 @@ export interface HubRequest extends FastifyRequest {
   problem?: ProblemCode;
   /** It is a token read that was not answered from the store at once. */
   waitedForRefresh?: boolean;
+  /** The media type of a body that is given on, where the request names one. */
+  relayedType?: string;
   input?: { params: Record<string, string>; query: Record<string, unknown>; body: unknown };
 }
 

@@ -11,6 +11,7 @@ import { LimitsService } from '../limits/limits.service';
 import { specOf, type HubRequest } from './hub-request';
 import { ownOrigins } from './own-origins';
 import { parseQuery, singleValues, doubledNames } from './query-string';
+import { relayBody } from './relayed-body';
 import type { RouteSpec } from './route';
 import { validated } from './validation';
 
@@ -43,7 +44,8 @@ export class RequestChecks {
     if (spec.limit === 'guesses') await this.limits.refuseGuesser('link', request.ip);
     if (spec.caller === 'session') await this.identifyBrowser(request, spec);
     else if (spec.scope !== null) request.caller = await this.checkCaller(request, spec, spec.scope);
-    this.telling(request, spec, () => checkMediaType(request, spec));
+    if (spec.relays) relayBody(request);
+    else this.telling(request, spec, () => checkMediaType(request, spec));
   }
 
   private async checkCaller(
@@ -136,6 +138,10 @@ export class RequestChecks {
   private validate(request: HubRequest, spec: RouteSpec): void {
     const params = { ...(request.params as Record<string, string>) };
     if (params['provider'] !== undefined) this.checkProvider(params['provider']);
+    if (spec.relays) {
+      request.input = { params, query: {}, body: undefined };
+      return;
+    }
     request.input = {
       params,
       query: this.checkQuery(request, spec),

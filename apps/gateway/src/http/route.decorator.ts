@@ -12,8 +12,10 @@ import type { HubRequest } from './hub-request';
 
 const METHODS = {
   GET: RequestMethod.GET,
+  HEAD: RequestMethod.HEAD,
   POST: RequestMethod.POST,
   PUT: RequestMethod.PUT,
+  PATCH: RequestMethod.PATCH,
   DELETE: RequestMethod.DELETE,
 } as const;
 

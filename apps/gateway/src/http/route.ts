@@ -23,8 +23,8 @@ export interface SocketSpec {
  * by it, and the OpenAPI document is made of it, so none of them can drift from the others.
  */
 export interface RouteSpec {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** With `:name` parameters; `:provider` must be a known provider. */
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** With `:name` parameters; `:provider` must be a known provider. A `*` at its end stands for any rest. */
   readonly path: string;
   readonly summary: string;
   /** What the caller's token, or the session, must hold; `null`: no caller is asked for. */
@@ -38,6 +38,8 @@ export interface RouteSpec {
   readonly body?: z.ZodObject;
   /** Of its body, where that may be larger than the bodies of other routes. */
   readonly bodyLimitBytes?: number;
+  /** Query and body are given on as they come, of any media type, and the answers are those of somebody else. */
+  readonly relays?: true;
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** Problems beyond those that every route of its kind may answer with. */
   readonly problems?: readonly ProblemCode[];

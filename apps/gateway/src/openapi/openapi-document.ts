@@ -38,7 +38,7 @@ const PROBLEM_SCHEMA: Json = {
 export function openApiDocument(routes: readonly RouteSpec[], publicUrl: string): Json {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
-    const path = route.path.replace(/:(\w+)/g, '{$1}');
+    const path = route.path.replace(/:(\w+)/g, '{$1}').replace(/\*$/, '{path}');
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route) };
   }
   return {
@@ -80,11 +80,29 @@ function operation(route: RouteSpec): Json {
     ...(route.scope !== null && { description: description(route, route.scope) }),
     ...(route.socket && { 'x-websocket': socketPart(route.socket) }),
     parameters: [...pathParameters(route), ...queryParameters(route)],
+    ...(route.relays && isWithBody(route) && { requestBody: { content: { '*/*': {} } } }),
     ...(route.body && {
       requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
     }),
-    responses: { ...answers(route), ...problems(route) },
+    responses: { ...answers(route), ...problems(route), ...(route.relays && { default: RELAYED }) },
   };
+}
+
+/** What a route that relays answers beside its own problems. */
+const RELAYED: Json = {
+  description:
+    'Any status: the answer of the provider, with the header `hub-answer: provider`. Problems of the hub itself, whatever their status, have no such header.',
+  headers: {
+    'hub-answer': {
+      description:
+        '`provider`; `provider; replayed` after a 401 that a refresh has mended; `provider; not-replayed=<reason>` with a 401 that was not tried again: `body_too_large`, `token_is_new`, `no_newer_token`.',
+      schema: { type: 'string' },
+    },
+  },
+};
+
+function isWithBody({ method }: RouteSpec): boolean {
+  return method !== 'GET' && method !== 'HEAD';
 }
 
 function isForCallers({ scope, caller }: RouteSpec): boolean {
@@ -116,14 +134,14 @@ function socketPart({ protocol, messages, closes }: SocketSpec): Json {
 
 function operationId({ method, path }: RouteSpec): string {
   return `${method.toLowerCase()}${path
-    .split(/[/:_.-]+/)
+    .split(/[/:_.*-]+/)
     .filter(Boolean)
     .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
     .join('')}`;
 }
 
 function pathParameters({ path }: RouteSpec): Json[] {
-  return [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+  return [...path.replace(/\*$/, ':path').matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: 'path',
     required: true,
@@ -181,7 +199,7 @@ function problems(route: RouteSpec): Json {
 /** Also where no body is taken, one may be sent. */
 function invalidRequestStatuses({ method, socket }: RouteSpec): number[] {
   if (socket) return [400, 422, 426];
-  return method === 'GET' ? [400, 422] : [400, 413, 415, 422];
+  return method === 'GET' || method === 'HEAD' ? [400, 422] : [400, 413, 415, 422];
 }
 
 /** People are answered with a page whatever goes wrong. */

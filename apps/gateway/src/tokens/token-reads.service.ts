@@ -12,6 +12,8 @@ interface Reads {
   readonly integrationId: IntegrationId;
   readonly provider: string;
   readonly sub: string;
+  /** The token was not handed out: the proxy put it into a call. */
+  readonly via?: 'proxy';
   count: number;
 }
 
@@ -28,7 +30,7 @@ export class TokenReadsService implements OnApplicationShutdown {
   ) {}
 
   record(read: Omit<Reads, 'count'>): void {
-    const key = `${read.integrationId} ${read.sub}`;
+    const key = keyOf(read);
     const known = this.gathered.get(key);
     if (known) known.count += 1;
     else this.gathered.set(key, { ...read, count: 1 });
@@ -78,7 +80,7 @@ export class TokenReadsService implements OnApplicationShutdown {
   }
 
   private putBack(read: Reads): void {
-    const key = `${read.integrationId} ${read.sub}`;
+    const key = keyOf(read);
     const known = this.gathered.get(key);
     if (known) known.count += read.count;
     else this.gathered.set(key, read);
@@ -93,12 +95,16 @@ export class TokenReadsService implements OnApplicationShutdown {
   }
 }
 
+function keyOf({ integrationId, via, sub }: Omit<Reads, 'count'>): string {
+  return `${integrationId} ${via ?? ''} ${sub}`;
+}
+
 function toEntry(read: Reads): AuditEntry {
   return {
     name: 'token.read',
     provider: read.provider,
     integrationId: read.integrationId,
     actor: { type: 'user', id: read.sub },
-    detail: { count: read.count },
+    detail: { count: read.count, ...(read.via && { via: read.via }) },
   };
 }

@@ -10,5 +10,6 @@ import { TokensService } from './tokens.service';
   imports: [ProvidersModule, IntegrationsModule],
   controllers: [TokensController],
   providers: [TokensService, TokenReadsService],
+  exports: [TokensService],
 })
 export class TokensModule {}

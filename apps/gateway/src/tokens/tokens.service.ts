@@ -21,8 +21,15 @@ export interface TokenAnswer {
   readonly account: { id: string; label: string } | null;
 }
 
+/** A token as the proxy puts it into a call. */
+export interface LentToken extends Pick<TokenRow, 'id' | 'issuedAt' | 'readAt'> {
+  readonly accessToken: string;
+}
+
 /** When to ask again for a token whose provider is away, if the schedule does not tell. */
 const ASK_AGAIN_SECONDS = 5;
+/** Left for a call that is about to be made with the token. */
+const LENT_TTL_SECONDS = 60;
 /** Of the pool's ten connections: the others are for connects, callbacks and what is written. */
 const READS_AT_ONCE = 6;
 /** Below the five seconds after which the pool itself gives up. */
@@ -55,10 +62,41 @@ export class TokensService {
     onRefresh?: () => void,
   ): Promise<TokenAnswer> {
     const provider = this.oauthProvider(providerName);
+    const token = await this.valid(caller, provider, minTtlSeconds, arrivedMs, onRefresh);
+    return {
+      accessToken: await this.open(caller, provider, token),
+      tokenType: 'Bearer',
+      expiresAt: token.expiresAt?.toISOString() ?? null,
+      scope: token.scope,
+      provider,
+      account: token.account,
+    };
+  }
+
+  /** The same token for a call of the hub's own in the caller's name; it is recorded as read by the proxy. */
+  async lend(
+    caller: Caller,
+    providerName: string,
+    arrivedMs: number,
+    onRefresh?: () => void,
+  ): Promise<LentToken> {
+    const provider = this.oauthProvider(providerName);
+    const token = await this.valid(caller, provider, LENT_TTL_SECONDS, arrivedMs, onRefresh);
+    const { id, issuedAt, readAt } = token;
+    return { id, issuedAt, readAt, accessToken: await this.open(caller, provider, token, 'proxy') };
+  }
+
+  private async valid(
+    caller: Caller,
+    provider: ProviderId,
+    minTtlSeconds: number,
+    arrivedMs: number,
+    onRefresh?: () => void,
+  ): Promise<TokenRow> {
     const token = await this.find(caller.orgId, provider);
     switch (judge(token, minTtlSeconds)) {
       case 'serve':
-        return this.serve(caller, provider, token);
+        return token;
       case 'refresh_first':
         onRefresh?.();
         return this.refreshFirst(caller, provider, token, arrivedMs);
@@ -90,7 +128,7 @@ export class TokensService {
     provider: ProviderId,
     token: TokenRow,
     arrivedMs: number,
-  ): Promise<TokenAnswer> {
+  ): Promise<TokenRow> {
     let demand: DemandOutcome;
     let after: TokenRow;
     try {
@@ -99,47 +137,31 @@ export class TokensService {
     } catch (error) {
       if (error instanceof HubError || !isLiveStill(token, performance.now() - arrivedMs)) throw error;
       this.logger.failure('hub.token.served_unrefreshed', error, { org: caller.orgId, provider });
-      return this.serve(caller, provider, token);
+      return token;
     }
-    return this.serveAfter(demand, caller, provider, after);
+    return validAfter(demand, after);
   }
 
-  private async serveAfter(
-    demand: DemandOutcome,
-    caller: Caller,
-    provider: ProviderId,
-    token: TokenRow,
-  ): Promise<TokenAnswer> {
-    switch (judgeAfterRefresh(token)) {
-      case 'serve':
-        return this.serve(caller, provider, token);
-      case 'reauth_required':
-        throw reauthRequired(token);
-      case 'dead':
-        throw new HubError(
-          'provider_unavailable',
-          'The token has expired and the provider gives no new one at the moment.',
-          {
-            retryAfterSeconds: askAgainIn(demand, token),
-          },
-        );
-    }
+  private async open(caller: Caller, provider: ProviderId, token: TokenRow, via?: 'proxy'): Promise<string> {
+    const cell = tokenCell({ orgId: caller.orgId, provider, id: token.id }, 'access_token');
+    const accessToken = await this.vault.open(cell, token.accessToken);
+    this.reads.record({ orgId: caller.orgId, integrationId: token.id, provider, sub: caller.sub, ...(via && { via }) });
+    return accessToken.reveal();
   }
+}
 
-  private async serve(caller: Caller, provider: ProviderId, token: TokenRow): Promise<TokenAnswer> {
-    const accessToken = await this.vault.open(
-      tokenCell({ orgId: caller.orgId, provider, id: token.id }, 'access_token'),
-      token.accessToken,
-    );
-    this.reads.record({ orgId: caller.orgId, integrationId: token.id, provider, sub: caller.sub });
-    return {
-      accessToken: accessToken.reveal(),
-      tokenType: 'Bearer',
-      expiresAt: token.expiresAt?.toISOString() ?? null,
-      scope: token.scope,
-      provider,
-      account: token.account,
-    };
+function validAfter(demand: DemandOutcome, token: TokenRow): TokenRow {
+  switch (judgeAfterRefresh(token)) {
+    case 'serve':
+      return token;
+    case 'reauth_required':
+      throw reauthRequired(token);
+    case 'dead':
+      throw new HubError(
+        'provider_unavailable',
+        'The token has expired and the provider gives no new one at the moment.',
+        { retryAfterSeconds: askAgainIn(demand, token) },
+      );
   }
 }
 
