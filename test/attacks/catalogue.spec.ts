@@ -57,8 +57,6 @@ const ATTACKS: Readonly<Record<number, string>> = {
 /** Why no file of this folder tries it, or where it is tried instead. */
 const REASONS: Readonly<Record<number, string>> = {
   40: 'tried in test/e2e/logs.spec.ts and by the proof `canaries`',
-  45: 'the proxy is not built yet',
-  46: 'the proxy is not built yet',
 };
 
 const here = path.resolve('test/attacks');

@@ -1,0 +1,140 @@
+import { connect } from 'node:net';
+import { ANYONES, type Account } from '../support/accounts';
+import type { Caller } from '../support/caller';
+import { Stack } from '../support/stack';
+import { AttackStand } from './support/attack-stand';
+
+/** Attacks 45 and 46 of the catalogue: paths and headers by which the proxy could be led elsewhere, or give something away. */
+let hub: Stack;
+let stand: AttackStand;
+let caller: Caller;
+let account: Account;
+beforeAll(async () => {
+  hub = await Stack.start();
+  stand = new AttackStand(hub);
+  caller = hub.as();
+  account = ANYONES.notion();
+  await hub.connect(caller, account.order, account.choices);
+  await hub.event(caller, 'sync.completed');
+});
+afterAll(() => hub.stop());
+
+const PROXY = '/functions/v1/integrations/notion/proxy';
+const ECHO = `${PROXY}/v1/sandbox/echo`;
+
+async function callsOf(): Promise<number> {
+  return (await hub.sandbox.log({ provider: 'notion', account: account.name, calls: true })).filter(
+    ({ kind }) => kind === 'call',
+  ).length;
+}
+
+/** Writes a request as it stands. @returns the whole answer, head and body */
+async function written(lines: readonly string[], body = ''): Promise<string> {
+  const url = new URL(hub.base);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(url.port), url.hostname);
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    socket.once('error', reject).once('close', () => resolve(text));
+    socket.write(`${[...lines, 'connection: close', '', ''].join('\r\n')}${body}`);
+  });
+}
+
+describe('a path', () => {
+  it.each([
+    '/..',
+    '/../token',
+    '/v1/../../../x',
+    '/v1/./users',
+    '/%2e%2e/token',
+    '/.%2E/x',
+    '/%252e%252e/x',
+    '/v1%2fusers',
+    '/v1%5c..%5cx',
+    '/v1\\..\\x',
+    '/\\evil.example',
+    '//evil.example/v1',
+    '///evil.example/v1',
+    '/https://evil.example/v1',
+    '/http:evil.example',
+    '/@evil.example/v1',
+    '/user:pass@evil.example/v1',
+    '/v1/users%00',
+    '/v1%0d%0ahost:evil.example',
+  ])('%s is 422, and nobody is called', async (rest) => {
+    const [calls, seq] = [await callsOf(), await hub.lastSeq(caller)];
+    const answer = await stand.raw('GET', PROXY + rest, { authorization: await caller.authorization() });
+    expect(answer.status).toBe(422);
+    expect(JSON.parse(answer.text)).toMatchObject({ code: 'invalid_request' });
+    expect(answer.headers['hub-answer']).toBeUndefined();
+    await hub.event(caller, 'proxy.rejected', { after: seq, provider: 'notion' });
+    expect(await callsOf()).toBe(calls);
+  });
+
+  it('that is an absolute URL is no route', async () => {
+    const authorization = await caller.authorization();
+    const answer = await written([
+      `GET http://evil.example${ECHO} HTTP/1.1`,
+      'host: evil.example',
+      `authorization: ${authorization}`,
+    ]);
+    expect(answer).toMatch(/^HTTP\/1.1 4\d\d /);
+  });
+
+  it('of another org’s connection leads nowhere', async () => {
+    const calls = await callsOf();
+    expect((await hub.as().get(ECHO)).status).toBe(404);
+    expect(await callsOf()).toBe(calls);
+  });
+});
+
+describe('headers of the caller', () => {
+  it('that prove, address or frame are not passed on', async () => {
+    const authorization = await caller.authorization();
+    const answer = await stand.raw('GET', ECHO, {
+      authorization,
+      host: 'evil.example',
+      cookie: 'hub_session=stolen',
+      connection: 'close, x-secret-hop',
+      'x-secret-hop': 'here',
+      'proxy-authorization': 'Basic eDp5',
+      te: 'trailers',
+      forwarded: 'for=1.2.3.4;host=evil.example',
+      'x-forwarded-host': 'evil.example',
+      'x-forwarded-for': '10.9.8.7',
+      'x-http-method-override': 'DELETE',
+      origin: 'https://evil.example',
+      'x-own': 'kept',
+    });
+    expect(answer.status).toBe(200);
+    const { headers, method } = JSON.parse(answer.text) as { headers: Record<string, string>; method: string };
+    expect(method).toBe('GET');
+    expect(headers['host']).toBe(new URL(hub.sandbox.base).host);
+    expect(headers['x-own']).toBe('kept');
+    expect(headers['authorization']).not.toBe(authorization);
+    const others = ['cookie', 'x-secret-hop', 'proxy-authorization', 'te', 'forwarded', 'origin', 'x-http-method-override'];
+    for (const name of [...others, 'x-forwarded-host', 'x-forwarded-for']) expect(headers).not.toHaveProperty([name]);
+  });
+
+  it('with a length and chunks at once are refused, and nobody is called', async () => {
+    const calls = await callsOf();
+    const authorization = await caller.authorization();
+    const answer = await written(
+      [
+        `POST ${ECHO} HTTP/1.1`,
+        'host: localhost',
+        `authorization: ${authorization}`,
+        'content-length: 4',
+        'transfer-encoding: chunked',
+      ],
+      '0\r\n\r\n',
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(await callsOf()).toBe(calls);
+  });
+
+  it('with the console’s cookie alone open nothing', async () => {
+    const answer = await stand.raw('GET', ECHO, { cookie: 'hub_session=x; __Host-hub_session=x' });
+    expect(answer.status).toBe(401);
+  });
+});
