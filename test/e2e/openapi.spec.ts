@@ -127,7 +127,7 @@ describe('every operation of the document', () => {
         await caller.request(method.toUpperCase(), filled, { headers: { authorization: '' } });
         await caller.with({ scopes: [] }).request(method.toUpperCase(), filled);
         await caller.request(method.toUpperCase(), `${filled}?surprise=1`);
-        if (method === 'get') continue;
+        if (method === 'get' || method === 'head') continue;
         await caller.request(method.toUpperCase(), filled, { raw: '{' });
         await caller.request(method.toUpperCase(), filled, { raw: 'x', headers: { 'content-type': 'text/plain' } });
         await caller.request(method.toUpperCase(), filled, { raw: JSON.stringify('x'.repeat(70_000)) });
