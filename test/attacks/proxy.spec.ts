@@ -112,7 +112,15 @@ describe('headers of the caller', () => {
     expect(headers['host']).toBe(new URL(hub.sandbox.base).host);
     expect(headers['x-own']).toBe('kept');
     expect(headers['authorization']).not.toBe(authorization);
-    const others = ['cookie', 'x-secret-hop', 'proxy-authorization', 'te', 'forwarded', 'origin', 'x-http-method-override'];
+    const others = [
+      'cookie',
+      'x-secret-hop',
+      'proxy-authorization',
+      'te',
+      'forwarded',
+      'origin',
+      'x-http-method-override',
+    ];
     for (const name of [...others, 'x-forwarded-host', 'x-forwarded-for']) expect(headers).not.toHaveProperty([name]);
   });
 

@@ -151,7 +151,7 @@ export const METRICS = {
     kind: 'histogram',
     unit: 's',
     meaning:
-      "a call through the proxy from its arrival to the last byte of its answer; `cut`: caller or provider left before its end",
+      'a call through the proxy from its arrival to the last byte of its answer; `cut`: caller or provider left before its end',
     attributes: {
       'hub.provider': 'provider',
       'hub.outcome': ['answered', 'replayed', 'unauthorized', 'problem', 'cut'],

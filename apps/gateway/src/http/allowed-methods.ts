@@ -6,11 +6,9 @@ export function allowedMethods(routes: readonly Pick<RouteSpec, 'method' | 'path
 }
 
 function pattern(path: string): RegExp {
-  const segments = path
-    .split('/')
-    .map((segment) => {
-      if (segment === '*') return '.*';
-      return segment.startsWith(':') ? '[^/]+' : segment.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    });
+  const segments = path.split('/').map((segment) => {
+    if (segment === '*') return '.*';
+    return segment.startsWith(':') ? '[^/]+' : segment.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  });
   return new RegExp(`^${segments.join('/')}$`);
 }

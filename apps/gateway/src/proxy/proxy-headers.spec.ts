@@ -27,9 +27,35 @@ describe('headers that are sent', () => {
 
   it('have nothing of the caller’s proofs, addresses and connection, nor what Connection names', () => {
     const names = fc.constantFrom(
-      ...['host', 'cookie', 'authorization', 'proxy-authorization', 'forwarded', 'via', 'x-real-ip', 'origin', 'referer'],
-      ...['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-anything', 'sec-fetch-site', 'sec-websocket-key', 'expect'],
-      ...['te', 'trailer', 'transfer-encoding', 'upgrade', 'keep-alive', 'content-length', 'x-csrf-token', 'traceparent'],
+      ...[
+        'host',
+        'cookie',
+        'authorization',
+        'proxy-authorization',
+        'forwarded',
+        'via',
+        'x-real-ip',
+        'origin',
+        'referer',
+      ],
+      ...[
+        'x-forwarded-for',
+        'x-forwarded-host',
+        'x-forwarded-anything',
+        'sec-fetch-site',
+        'sec-websocket-key',
+        'expect',
+      ],
+      ...[
+        'te',
+        'trailer',
+        'transfer-encoding',
+        'upgrade',
+        'keep-alive',
+        'content-length',
+        'x-csrf-token',
+        'traceparent',
+      ],
       ...['x-request-id', 'hub-answer', 'x-http-method-override', 'x-secret-hop'],
     );
     fc.assert(

@@ -129,7 +129,8 @@ export function headersToTell(headers: RawHeaders): Record<string, string | stri
   return Object.fromEntries(
     Object.entries(headers).flatMap(([raw, value]) => {
       const name = raw.toLowerCase();
-      const isTold = value !== undefined && !NOT_TOLD.has(name) && !isUnder(name, NOT_TOLD_PREFIXES) && !named.has(name);
+      const isTold =
+        value !== undefined && !NOT_TOLD.has(name) && !isUnder(name, NOT_TOLD_PREFIXES) && !named.has(name);
       return isTold ? [[name, value] as const] : [];
     }),
   );

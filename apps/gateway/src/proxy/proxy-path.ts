@@ -7,7 +7,8 @@ export interface ProxyTarget {
 }
 
 /** The rest of a path as it was sent, or why it is none that is passed on (fixed words). */
-export type RestReading = { readonly ok: true; readonly rest: string } | { readonly ok: false; readonly reason: string };
+export type RestReading =
+  { readonly ok: true; readonly rest: string } | { readonly ok: false; readonly reason: string };
 
 const QUERY = /^[\x21-\x22\x24-\x7e]*$/;
 /** RFC 3986 §3.3, and the slash between segments. */

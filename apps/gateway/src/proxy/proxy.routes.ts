@@ -26,11 +26,4 @@ export const proxyPut = relays('PUT');
 export const proxyPatch = relays('PATCH');
 export const proxyDelete = relays('DELETE');
 
-export const PROXY_ROUTES: readonly RouteSpec[] = [
-  proxyGet,
-  proxyHead,
-  proxyPost,
-  proxyPut,
-  proxyPatch,
-  proxyDelete,
-];
+export const PROXY_ROUTES: readonly RouteSpec[] = [proxyGet, proxyHead, proxyPost, proxyPut, proxyPatch, proxyDelete];

@@ -110,11 +110,7 @@ export class ProxyService {
   }
 
   /** A token with the address that it is for: a reconnect in between may be to another shop, and must not mix them. */
-  private async lend(
-    caller: Caller,
-    provider: RegisteredProvider<OAuthProvider>,
-    arrivedMs: number,
-  ): Promise<Lent> {
+  private async lend(caller: Caller, provider: RegisteredProvider<OAuthProvider>, arrivedMs: number): Promise<Lent> {
     for (let look = 0; look < LOOKS; look += 1) {
       const lent = await this.tokens.lend(caller, provider.definition.id, arrivedMs);
       const inputs = provider.definition.inputs.length === 0 ? {} : await this.inputsOf(caller.orgId, provider, lent);

@@ -74,12 +74,7 @@ export class TokensService {
   }
 
   /** The same token for a call of the hub's own in the caller's name; it is recorded as read by the proxy. */
-  async lend(
-    caller: Caller,
-    providerName: string,
-    arrivedMs: number,
-    onRefresh?: () => void,
-  ): Promise<LentToken> {
+  async lend(caller: Caller, providerName: string, arrivedMs: number, onRefresh?: () => void): Promise<LentToken> {
     const provider = this.oauthProvider(providerName);
     const token = await this.valid(caller, provider, LENT_TTL_SECONDS, arrivedMs, onRefresh);
     const { id, issuedAt, readAt } = token;
