@@ -109,7 +109,7 @@ describe('a call', () => {
   it('hands the provider’s refusals on, and tells them from its own', async () => {
     const { caller } = await connected('notion');
     const theirs = await caller.get(through('notion', '/v1/nothing/here'));
-    expect([theirs.status, theirs.headers.get('hub-answer')]).toEqual([404, 'provider']);
+    expect([theirs.status, theirs.headers.get('hub-answer')]).toEqual([400, 'provider']);
     const own = await hub.as().get(through('notion', '/v1/nothing/here'));
     expect([own.status, codeOf(own), own.headers.get('hub-answer')]).toEqual([404, 'not_connected', null]);
   });

@@ -114,6 +114,8 @@ export class OutboundClient {
         headersTimeout: answerWithinMs,
         signal: AbortSignal.any([signal, late.signal]),
       });
+      // whoever reads it hears of its end; without a reader it must not be an error that nobody catches
+      answer.body.on('error', () => undefined);
       return { kind: 'answer', status: answer.statusCode, headers: answer.headers, body: answer.body };
     } catch (error) {
       return late.signal.aborted ? { kind: 'no_answer', reason: 'timeout' } : streamFailure(error);

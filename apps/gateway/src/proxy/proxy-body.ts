@@ -24,7 +24,11 @@ export async function takeBody(stream: Readable | undefined, headers: RawHeaders
   if (length !== undefined && Number(length) > MOST_BYTES) throw bodyTooLarge();
   if (length !== undefined && Number(length) <= KEPT_BYTES) {
     const chunks: Buffer[] = [];
-    for await (const chunk of stream) chunks.push(chunk as Buffer);
+    try {
+      for await (const chunk of stream) chunks.push(chunk as Buffer);
+    } catch (error) {
+      throw new HubError('invalid_request', 'The body did not arrive whole.', { status: 400, cause: error });
+    }
     return { kind: 'kept', bytes: Buffer.concat(chunks) };
   }
   return passing(stream, length);
@@ -46,7 +50,8 @@ function passing(source: Readable, length: string | undefined): ProxyBody {
     },
   });
   // a caller that leaves ends the call by its signal; the source's own error has no more to say
-  source.once('error', (error) => counted.destroy(error));
+  counted.on('error', () => undefined); // told by the call's end, if there is a call by then
+  source.on('error', (error) => counted.destroy(error));
   source.once('close', () => {
     if (!source.readableEnded) counted.destroy(new Error('the caller has left'));
   });

@@ -113,7 +113,7 @@ export class ProxyController {
       void reply.send(body);
       return;
     }
-    body.once('error', () => undefined).resume(); // nothing is in it
+    body.resume(); // nothing is in it
     void reply.send();
   }
 }
