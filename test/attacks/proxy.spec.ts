@@ -63,10 +63,15 @@ describe('a path', () => {
     '/v1%0d%0ahost:evil.example',
   ])('%s is 422, and nobody is called', async (rest) => {
     const [calls, seq] = [await callsOf(), await hub.lastSeq(caller)];
-    const answer = await stand.raw('GET', PROXY + rest, { authorization: await caller.authorization() });
-    expect(answer.status).toBe(422);
-    expect(JSON.parse(answer.text)).toMatchObject({ code: 'invalid_request' });
-    expect(answer.headers['hub-answer']).toBeUndefined();
+    // by hand: every client that parses an address mends such paths before they leave
+    const answer = await written([
+      `GET ${PROXY}${rest} HTTP/1.1`,
+      'host: localhost',
+      `authorization: ${await caller.authorization()}`,
+    ]);
+    expect(answer).toMatch(/^HTTP\/1.1 422 /);
+    expect(answer).toContain('"code":"invalid_request"');
+    expect(answer.toLowerCase()).not.toContain('hub-answer');
     await hub.event(caller, 'proxy.rejected', { after: seq, provider: 'notion' });
     expect(await callsOf()).toBe(calls);
   });
