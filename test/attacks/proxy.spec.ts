@@ -1,6 +1,8 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { ANYONES, type Account } from '../support/accounts';
 import type { Caller } from '../support/caller';
+import { HttpStandIn } from '../support/http-stand-in';
 import { Stack } from '../support/stack';
 import { AttackStand } from './support/attack-stand';
 
@@ -149,5 +151,55 @@ describe('headers of the caller', () => {
   it('with the console’s cookie alone open nothing', async () => {
     const answer = await stand.raw('GET', ECHO, { cookie: 'hub_session=x; __Host-hub_session=x' });
     expect(answer.status).toBe(401);
+  });
+});
+
+describe('a hostile provider', () => {
+  let redirectsTo = '';
+  const arrived: string[] = [];
+  const provider = new HttpStandIn(({ path }, response) => {
+    arrived.push(path);
+    response.writeHead(path === '/v1/moved' ? 302 : 200, {
+      'content-type': 'text/plain',
+      'set-cookie': 'hub_session=planted',
+      'access-control-allow-origin': '*',
+      'clear-site-data': '"*"',
+      'hub-answer': 'forged',
+      ...(path === '/v1/moved' && { location: redirectsTo }),
+    });
+    response.end('hello');
+  });
+  beforeAll(async () => {
+    await provider.start();
+    const file = hub.environment['PROVIDER_ENDPOINTS_FILE'] ?? '';
+    const endpoints = JSON.parse(await readFile(file, 'utf8')) as Record<string, object>;
+    const notion = { ...endpoints['notion'], apiBaseUrl: provider.url };
+    await writeFile(`${file}.hostile`, JSON.stringify({ ...endpoints, notion }));
+    await hub.restart('gateway', { PROVIDER_ENDPOINTS_FILE: `${file}.hostile` });
+  });
+  afterAll(() => provider.stop());
+
+  it('plants no cookie and opens nothing to pages', async () => {
+    const { status, headers, text } = await caller.get(`${PROXY}/v1/planted`);
+    expect([status, text, headers.get('hub-answer')]).toEqual([200, 'hello', 'provider']);
+    for (const name of ['set-cookie', 'access-control-allow-origin', 'clear-site-data'])
+      expect(headers.get(name)).toBeNull();
+  });
+
+  it('leads nobody elsewhere, neither the hub nor the caller', async () => {
+    redirectsTo = `${hub.sandbox.base}/admin/ready`;
+    const { status, headers } = await caller.get(`${PROXY}/v1/moved`);
+    expect([status, headers.get('location'), headers.get('hub-answer')]).toEqual([302, null, 'provider']);
+    redirectsTo = '/v1/planted?a=b';
+    const within = await caller.get(`${PROXY}/v1/moved`);
+    expect([within.status, within.headers.get('location')]).toEqual([302, `${PROXY}/v1/planted?a=b`]);
+    expect(arrived.filter((path) => path.includes('a=b'))).toEqual([]);
+  });
+
+  it('that has gone is told as such: nothing was sent', async () => {
+    await provider.stop();
+    const answer = await caller.request<{ code: string; sent: boolean }>('POST', `${PROXY}/v1/x`, { raw: '{}' });
+    expect([answer.status, answer.body.code, answer.body.sent]).toEqual([503, 'provider_unavailable', false]);
+    expect(answer.headers.get('hub-answer')).toBeNull();
   });
 });
