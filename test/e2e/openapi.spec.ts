@@ -41,7 +41,7 @@ describe('the document', () => {
     for (const { path, method, operation } of operations()) {
       expect(path).toMatch(/^\//);
       expect(path).not.toContain(':');
-      expect(['get', 'post', 'put', 'delete']).toContain(method);
+      expect(['get', 'head', 'post', 'put', 'patch', 'delete']).toContain(method);
       expect(operation.summary).not.toBe('');
       expect(Object.keys(operation.responses).length).toBeGreaterThan(0);
       for (const [status, { description }] of Object.entries(operation.responses)) {
