@@ -82,16 +82,16 @@ export class ProxyController {
     const provider = request.input?.params['provider'] ?? '';
     const end = new AbortController();
     const timer = setTimeout(() => end.abort(), LONGEST_MS);
-    let answer: ProxyAnswer | undefined;
+    const seen: { answer?: ProxyAnswer } = {};
     reply.raw.once('close', () => {
       clearTimeout(timer);
       if (!reply.raw.writableFinished) end.abort();
       measure('proxyDuration', (performance.now() - arrivedMs) / MS_IN_SECOND, {
         'hub.provider': provider,
-        'hub.outcome': reply.raw.writableFinished ? outcomeOf(answer) : 'cut',
+        'hub.outcome': reply.raw.writableFinished ? outcomeOf(seen.answer) : 'cut',
       });
     });
-    answer = await this.proxy.relay(caller, {
+    seen.answer = await this.proxy.relay(caller, {
       method: request.method as StreamedRequest['method'],
       provider,
       url: request.raw.url ?? '',
@@ -102,7 +102,7 @@ export class ProxyController {
       arrivedMs,
       signal: end.signal,
     });
-    this.answer(answer, request, reply);
+    this.answer(seen.answer, request, reply);
   }
 
   /** The hub's own headers stand already, and none of the provider's goes over them. */
