@@ -19,7 +19,7 @@ const SEED = Number(process.env['HUB_FUZZ_SEED'] ?? randomInt(2 ** 31));
 const MOST_RUNS = Number(process.env['HUB_FUZZ_RUNS'] ?? 60);
 const LEAST_RUNS = 12;
 /** More of these for an operation that has not once answered with what it is for. */
-const MOST_MORE = 300;
+const MOST_MORE = 1_000;
 const ABOUT_MS = 30_000;
 const AT_ONCE = 8;
 /** A forced refresh may wait for ten seconds. Not a measure of speed: whoever has not answered by then never will. */

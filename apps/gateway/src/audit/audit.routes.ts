@@ -1,8 +1,6 @@
 import { z } from 'zod';
+import { pageLimit } from '../http/paging';
 import { defineRoute } from '../http/route';
-
-const MOST_EVENTS = 200;
-const USUAL_EVENTS = 50;
 
 export const listAudit = defineRoute({
   method: 'GET',
@@ -17,12 +15,7 @@ export const listAudit = defineRoute({
       .transform(Number)
       .optional()
       .meta({ description: 'nextCursor of the page before' }),
-    limit: z
-      .string()
-      .regex(/^\d{1,3}$/, 'must be a whole number')
-      .transform(Number)
-      .refine((limit) => limit >= 1 && limit <= MOST_EVENTS, `must be 1 to ${MOST_EVENTS}`)
-      .default(USUAL_EVENTS),
+    limit: pageLimit,
     provider: z.string().max(64).optional(),
   }),
   answers: {

@@ -1,10 +1,8 @@
 import { DEAD_LETTER_KINDS } from '@hub/domain';
 import { z } from 'zod';
+import { pageCursor, pageLimit } from '../http/paging';
 import { defineRoute } from '../http/route';
 import { placeOf } from './dead-letter-cursor';
-
-const MOST_LETTERS = 200;
-const USUAL_LETTERS = 50;
 
 const time = z.iso.datetime({ precision: 3 });
 const kind = z.enum(DEAD_LETTER_KINDS);
@@ -37,22 +35,8 @@ export const listDeadLetters = defineRoute({
   scope: 'operations',
   kind: 'api',
   query: z.strictObject({
-    cursor: z
-      .string()
-      .transform((cursor, context) => {
-        const place = placeOf(cursor);
-        if (place) return place;
-        context.addIssue('must be a nextCursor of an earlier answer');
-        return z.NEVER;
-      })
-      .optional()
-      .meta({ description: 'nextCursor of the page before' }),
-    limit: z
-      .string()
-      .regex(/^\d{1,3}$/, 'must be a whole number')
-      .transform(Number)
-      .refine((limit) => limit >= 1 && limit <= MOST_LETTERS, `must be 1 to ${MOST_LETTERS}`)
-      .default(USUAL_LETTERS),
+    cursor: pageCursor(placeOf),
+    limit: pageLimit,
     kind: kind.optional(),
     provider: provider.optional(),
   }),

@@ -1,5 +1,7 @@
 import { DELIVERED_EVENTS, DELIVERY_STATES } from '@hub/domain';
 import { z } from 'zod';
+import { isFitForPages } from '../callers/caller';
+import { pageCursor, pageLimit } from '../http/paging';
 import { defineRoute } from '../http/route';
 import { placeOf } from './delivery-cursor';
 import { deliverySchema } from './delivery-view';
@@ -8,10 +10,6 @@ import { refusalOfData } from './posted-event';
 const LONGEST_TYPE = 64;
 /** Escapes and blanks may make more of a body than its data is. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
-const MOST_LINES = 200;
-const USUAL_LINES = 50;
-/** What stands in logs and tables tells no lies there. */
-const UNFIT_FOR_TYPE = /[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/u;
 
 const time = z.iso.datetime({ precision: 3 });
 
@@ -34,7 +32,7 @@ export const postEvent = defineRoute({
       .string()
       .min(1, 'must not be empty')
       .max(LONGEST_TYPE, `must be at most ${LONGEST_TYPE} characters`)
-      .refine((type) => !UNFIT_FOR_TYPE.test(type), 'must hold no control characters'),
+      .refine(isFitForPages, 'must hold no control characters'),
     data: z
       .record(z.string(), z.unknown())
       .superRefine((data, context) => {
@@ -61,22 +59,8 @@ export const listDeliveries = defineRoute({
   scope: 'integrations:read',
   kind: 'api',
   query: z.strictObject({
-    cursor: z
-      .string()
-      .transform((cursor, context) => {
-        const place = placeOf(cursor);
-        if (place) return place;
-        context.addIssue('must be a nextCursor of an earlier answer');
-        return z.NEVER;
-      })
-      .optional()
-      .meta({ description: 'nextCursor of the page before' }),
-    limit: z
-      .string()
-      .regex(/^\d{1,3}$/, 'must be a whole number')
-      .transform(Number)
-      .refine((limit) => limit >= 1 && limit <= MOST_LINES, `must be 1 to ${MOST_LINES}`)
-      .default(USUAL_LINES),
+    cursor: pageCursor(placeOf),
+    limit: pageLimit,
     state: z.enum(DELIVERY_STATES).optional(),
   }),
   answers: {

@@ -12,7 +12,7 @@ import { ALL_ROUTES } from '../routes';
 import { watchTokenRead } from '../tokens/token-read-metrics';
 import { allowedMethods } from './allowed-methods';
 import type { HubReply, HubRequest } from './hub-request';
-import { ownOrigins } from './own-origins';
+import { allowedOrigins } from './allowed-origins';
 import { problemBytes, problemOfStatus } from './problem-document';
 import { takeRelayedBodies } from './relayed-body';
 import type { RequestChecks } from './request-checks.service';
@@ -155,7 +155,7 @@ export async function addChecks(server: FastifyInstance, checks: RequestChecks, 
     return refusal && answerProblem(refusal, request, reply, headers);
   });
   await server.register(cors, {
-    origin: [...ownOrigins(config)],
+    origin: [...allowedOrigins(config)],
     credentials: true,
     methods: ['GET', 'POST', 'PUT', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type'],

@@ -9,7 +9,7 @@ import { RequestCallers } from '../callers/request-callers.service';
 import { SessionChecks } from '../console-session/session-checks.service';
 import { LimitsService } from '../limits/limits.service';
 import { specOf, type HubRequest } from './hub-request';
-import { ownOrigins } from './own-origins';
+import { allowedOrigins } from './allowed-origins';
 import { parseQuery, singleValues, doubledNames } from './query-string';
 import { relayBody } from './relayed-body';
 import type { RouteSpec } from './route';
@@ -28,7 +28,7 @@ export class RequestChecks {
     private readonly limits: LimitsService,
     private readonly sessions: SessionChecks,
   ) {
-    this.origins = ownOrigins(config);
+    this.origins = allowedOrigins(config);
   }
 
   /** Counts what is answered before anything is asked about its caller. @throws HubError `rate_limited` */

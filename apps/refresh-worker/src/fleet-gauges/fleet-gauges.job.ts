@@ -1,8 +1,8 @@
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { FleetFiguresRepository, type FleetFigures, type ProviderFigures } from '@hub/database';
 import { ProviderRegistry } from '@hub/providers';
-import { HubLogger, observe, type GaugeName, type GaugeReading } from '@hub/telemetry';
-import { RecentFigures } from '@hub/worker';
+import { HubLogger, type GaugeName, type GaugeReading } from '@hub/telemetry';
+import { FigureGauges } from '@hub/worker';
 import { Inject, Injectable } from '@nestjs/common';
 import { NO_FIGURES } from './no-figures';
 
@@ -20,8 +20,7 @@ const STATUSES = ['connected', 'refresh_failing', 'reauth_required'] as const;
  */
 @Injectable()
 export class FleetGaugesJob {
-  private readonly figures: RecentFigures<FleetFigures>;
-  private readonly ends: (() => void)[] = [];
+  private readonly gauges: FigureGauges<FleetFigures>;
 
   constructor(
     @Inject(HUB_CONFIG) config: HubConfig,
@@ -29,7 +28,7 @@ export class FleetGaugesJob {
     fleet: FleetFiguresRepository,
     logger: HubLogger,
   ) {
-    this.figures = new RecentFigures(
+    this.gauges = new FigureGauges(
       () => fleet.read(config.syncEveryMs),
       (error) => logger.failure('hub.figures.unread', error),
     );
@@ -56,25 +55,25 @@ export class FleetGaugesJob {
     this.perProvider('syncStaleness', ({ syncStaleness }, provider) => [one(syncStaleness, provider)]);
     this.perProvider('syncOverdue', ({ syncOverdue }, provider) => [one(syncOverdue, provider)]);
     this.perProvider('revocationOldestAge', ({ oldestGrant }, provider) => [one(oldestGrant, provider)]);
-    this.observe('failingStreak', ({ worst }) =>
+    this.gauges.observe('failingStreak', ({ worst }) =>
       worst.map(({ id, orgId, provider, failures }) => ({
         value: failures,
         attributes: { 'hub.provider': provider, 'hub.org.id': orgId, 'hub.integration.id': id },
       })),
     );
-    this.observe('deadLetters', ({ providers }) =>
+    this.gauges.observe('deadLetters', ({ providers }) =>
       KINDS.map((kind) => ({
         value: providers.reduce((sum, { deadLetters }) => sum + deadLetters[kind], 0),
         attributes: { 'hub.kind': kind },
       })),
     );
-    this.observe('queueOldestJobAge', ({ providers }) =>
+    this.gauges.observe('queueOldestJobAge', ({ providers }) =>
       KINDS.map((kind) => ({
         value: Math.max(0, ...providers.map(({ oldest }) => oldest[kind])),
         attributes: { 'messaging.destination.name': QUEUES[kind] },
       })),
     );
-    this.observe('keyRotationRemaining', ({ rotations }) =>
+    this.gauges.observe('keyRotationRemaining', ({ rotations }) =>
       (['waiting', 'resealing', 'retiring'] as const).map((state) => ({
         value: rotations[state],
         attributes: { 'hub.state': state },
@@ -84,25 +83,16 @@ export class FleetGaugesJob {
 
   /** The gauges have no value any more. */
   stop(): void {
-    for (const end of this.ends.splice(0)) end();
+    this.gauges.stop();
   }
 
   private perProvider<Name extends GaugeName>(name: Name, series: Series<Name>): void {
-    this.observe(name, ({ providers }) => {
+    this.gauges.observe(name, ({ providers }) => {
       const known = new Map(providers.map((figures) => [figures.provider, figures]));
       return this.providers
         .all()
         .flatMap(({ definition: { id } }) => series(known.get(id) ?? { ...NO_FIGURES, provider: id }, id));
     });
-  }
-
-  private observe<Name extends GaugeName>(name: Name, read: (figures: FleetFigures) => GaugeReading<Name>[]): void {
-    this.ends.push(
-      observe(name, async () => {
-        const figures = await this.figures.now();
-        return figures ? read(figures) : [];
-      }),
-    );
   }
 }
 

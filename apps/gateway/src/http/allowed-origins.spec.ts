@@ -1,7 +1,7 @@
-import { ownOrigins } from './own-origins';
+import { allowedOrigins } from './allowed-origins';
 
 it('are those of the hub and of every allowed return URL, without their paths', () => {
-  const origins = ownOrigins({
+  const origins = allowedOrigins({
     publicUrl: 'https://hub.example',
     redirectAllowList: ['https://app.example', 'https://app.example/integrations', 'http://localhost:3000/x?y=1'],
   });
