@@ -49,8 +49,8 @@ export interface LimitsConfig {
   readonly caller: Rate | null;
 }
 
-/** How many sockets of live status are open at once; `null`: as many as come. */
-export interface LiveSocketsConfig {
+/** How many of a thing are open at once; `null`: as many as come. */
+export interface PlacesConfig {
   /** Of one org, at each gateway. */
   readonly ofOrg: number | null;
   /** At each gateway. */
@@ -84,7 +84,10 @@ export interface HubConfig extends KeyProviderSettings {
   readonly redirectAllowList: readonly string[];
   readonly trustProxy: readonly string[];
   readonly limits: LimitsConfig;
-  readonly liveSockets: LiveSocketsConfig;
+  /** Sockets of live status. */
+  readonly liveSockets: PlacesConfig;
+  /** Calls through the proxy. */
+  readonly proxyCalls: PlacesConfig;
   /** `null` in apps that answer no callers. */
   readonly auth: AuthConfig | null;
   readonly tokenKeys: readonly TokenKey[];
@@ -155,6 +158,10 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     liveSockets: {
       ofOrg: reader.countOrOff('LIVE_SOCKETS_ORG'),
       ofGateway: reader.countOrOff('LIVE_SOCKETS_GATEWAY'),
+    },
+    proxyCalls: {
+      ofOrg: reader.countOrOff('PROXY_CALLS_ORG'),
+      ofGateway: reader.countOrOff('PROXY_CALLS_GATEWAY'),
     },
     auth: needs.callers ? readAuth(reader) : null,
     tokenKeys: parseTokenKeys(reader.text('TOKEN_KEYS'), mistakes),

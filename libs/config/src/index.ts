@@ -11,7 +11,7 @@ export {
   type BearerSettings,
   type HubConfig,
   type LimitsConfig,
-  type LiveSocketsConfig,
+  type PlacesConfig,
   type LogLevel,
   type OutboundConfig,
 } from './hub-config';

@@ -72,6 +72,16 @@ export const SETTINGS = [
     default: '5000',
   },
   {
+    name: 'PROXY_CALLS_ORG',
+    meaning: 'calls through the proxy that an org may have under way at each gateway, or `off`',
+    default: '50',
+  },
+  {
+    name: 'PROXY_CALLS_GATEWAY',
+    meaning: 'calls through the proxy that a gateway holds under way at once, or `off`',
+    default: '500',
+  },
+  {
     name: 'TOKEN_KEYS',
     meaning: '`id:base64` of 32 random bytes each, comma separated; the first wraps data keys, all unwrap',
     default: null,

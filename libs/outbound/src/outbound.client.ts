@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { pipeline, Readable, Transform } from 'node:stream';
 import { Agent, type Dispatcher } from 'undici';
 import type { OutboundRules } from './address-rules';
 import { AnswerCollector } from './answer-collector.client';
@@ -33,7 +33,7 @@ export interface StreamedRequest {
   /** All but those of the connection, which undici sets. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | Readable | null;
-  /** From now to the head of the answer, the request's own body included, in milliseconds. */
+  /** To the head of the answer, from now or from the last bytes of the request's body that were given on, in milliseconds. */
   readonly answerWithinMs: number;
   /** Ends the call at any time, also while the answer's body is read. */
   readonly signal: AbortSignal;
@@ -60,9 +60,9 @@ export class OutboundClient {
 
   /**
    * @param rules       which hosts beyond the public ones may be called
-   * @param connections to one origin at once
+   * @param connections to one origin at once; `null`: as many as are asked for
    */
-  constructor(rules: OutboundRules, connections = CONNECTIONS) {
+  constructor(rules: OutboundRules, connections: number | null = CONNECTIONS) {
     const pool = { ...POOL, connections, connect: guardedConnector(rules) };
     this.kept = new Agent({ ...pool, keepAliveTimeout: 4_000, keepAliveMaxTimeout: 30_000 });
     // Zero pipelining: every request closes its connection.
@@ -95,14 +95,20 @@ export class OutboundClient {
   }
 
   /**
-   * Sends one request and gives its answer's body on as it comes, no faster than it is read. It says nothing of how the
-   * body ends: its stream fails. What may change something has a connection of its own. Never throws.
+   * Sends one request and gives its answer's body on as it comes, no faster than it is read; the request's body goes no
+   * faster than it is taken. What may change something has a connection of its own. Never throws. How the answer's body
+   * ends is told by its stream alone: it fails where the answer was cut.
    */
   async stream(request: StreamedRequest): Promise<StreamedOutcome> {
     const { origin, path, method, headers, body, answerWithinMs, signal } = request;
     if (!isBelow(origin, path)) return { kind: 'not_sent', reason: 'bad_request' };
+    if (this.kept.closed) return { kind: 'not_sent', reason: 'closed' };
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), answerWithinMs);
+    let isAnswered = false;
+    const moves = (): void => {
+      if (!isAnswered) timer.refresh();
+    };
     const agent = method === 'GET' || method === 'HEAD' ? this.kept : this.fresh;
     try {
       const answer = await agent.request({
@@ -110,8 +116,8 @@ export class OutboundClient {
         path,
         method,
         headers: { 'user-agent': USER_AGENT, ...headers },
-        body,
-        headersTimeout: answerWithinMs,
+        body: body instanceof Readable ? telling(body, moves) : body,
+        headersTimeout: 0, // undici's own would count from the start of a long body
         signal: AbortSignal.any([signal, late.signal]),
       });
       // whoever reads it hears of its end; without a reader it must not be an error that nobody catches
@@ -120,6 +126,7 @@ export class OutboundClient {
     } catch (error) {
       return late.signal.aborted ? { kind: 'no_answer', reason: 'timeout' } : streamFailure(error);
     } finally {
+      isAnswered = true;
       clearTimeout(timer);
     }
   }
@@ -134,4 +141,17 @@ function isBelow(origin: string, path: string): boolean {
   if (!path.startsWith('/') || !URL.canParse(origin + path)) return false;
   const url = new URL(origin + path);
   return url.origin === origin && url.username === '' && url.password === '';
+}
+
+/** The same bytes. @param moves called whenever some are given on */
+function telling(body: Readable, moves: () => void): Readable {
+  const told = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      moves();
+      done(null, chunk);
+    },
+  });
+  // either end that fails ends the other; who has asked for the call hears of it by the call
+  pipeline(body, told, () => undefined);
+  return told;
 }

@@ -11,8 +11,9 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { ALL_ROUTES } from '../routes';
 import { watchTokenRead } from '../tokens/token-read-metrics';
 import { allowedMethods } from './allowed-methods';
+import { Arrival, ARRIVAL_MS, LONGEST_ARRIVAL_MS } from './arrival';
+import { corsOf } from './cors';
 import type { HubReply, HubRequest } from './hub-request';
-import { allowedOrigins } from './allowed-origins';
 import { problemBytes, problemOfStatus } from './problem-document';
 import { takeRelayedBodies } from './relayed-body';
 import type { RequestChecks } from './request-checks.service';
@@ -25,16 +26,15 @@ const BODY_LIMIT_BYTES = 64 * 1024;
 const HEADER_LIMIT_BYTES = 16 * 1024;
 /** Providers send long error descriptions: a callback must get through to its own checks. */
 const URL_LIMIT = 12 * 1024;
-const REQUEST_TIMEOUT_MS = 30_000;
 const LONGEST_PARAM = 128;
 
 /** The HTTP server itself: limits, request ids, parsers. Its checks are added by {@link addChecks} once they can be built. */
 export async function fastifyServer(config: HubConfig): Promise<FastifyInstance> {
   const headers = securityHeaders(config);
   const server = fastify({
-    http: { maxHeaderSize: HEADER_LIMIT_BYTES },
+    http: { maxHeaderSize: HEADER_LIMIT_BYTES, headersTimeout: ARRIVAL_MS },
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: LONGEST_ARRIVAL_MS,
     exposeHeadRoutes: false, // a prefetching HEAD must never use up a callback
     routerOptions: { maxParamLength: LONGEST_PARAM },
     genReqId: () => randomUUID(),
@@ -142,11 +142,16 @@ function answerNoRequest(
   );
 }
 
+function answerLate(socket: Socket, headers: Readonly<Record<string, string>>): void {
+  answerNoRequest(Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket, headers);
+}
+
 /** Puts the hub's checks before every route, and CORS between them: it answers preflights itself. */
 export async function addChecks(server: FastifyInstance, checks: RequestChecks, config: HubConfig): Promise<void> {
   const headers = securityHeaders(config);
   server.addHook('onRequest', async (request: HubRequest, reply: HubReply) => {
     request.arrivedMs = performance.now();
+    request.arrival = new Arrival(request.raw, reply.raw, () => answerLate(request.raw.socket, headers));
     watchTokenRead(request, reply);
     if (request.routeOptions.url !== undefined) nameRoute(request.routeOptions.url);
     void reply.headers({ ...headers, 'x-request-id': request.id });
@@ -154,14 +159,7 @@ export async function addChecks(server: FastifyInstance, checks: RequestChecks, 
     const refusal = await refusalOfOptions(request, reply, checks);
     return refusal && answerProblem(refusal, request, reply, headers);
   });
-  await server.register(cors, {
-    origin: [...allowedOrigins(config)],
-    credentials: true,
-    methods: ['GET', 'POST', 'PUT', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type'],
-    exposedHeaders: ['retry-after', 'x-request-id'],
-    maxAge: 600,
-  });
+  await server.register(cors, { delegator: corsOf(config, ALL_ROUTES) });
   // behind CORS: a page of an allowed origin may read why it is refused
   server.addHook('onRequest', async (request: HubRequest, reply: HubReply) => {
     if (request.url.length > URL_LIMIT) {

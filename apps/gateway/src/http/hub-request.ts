@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ProblemCode } from '@hub/domain';
 import type { Caller } from '../callers/caller';
 import type { BrowserSession } from '../console-session/browser-session';
+import type { Arrival } from './arrival';
 import type { RouteSpec } from './route';
 
 /** A request with what the hub's checks have put on it. */
@@ -16,6 +17,8 @@ export interface HubRequest extends FastifyRequest {
   problem?: ProblemCode;
   /** It is a token read that was not answered from the store at once. */
   waitedForRefresh?: boolean;
+  /** Watches that its body arrives in time. */
+  arrival?: Arrival;
   /** The media type of a body that is given on, where the request names one. */
   relayedType?: string;
   input?: { params: Record<string, string>; query: Record<string, unknown>; body: unknown };

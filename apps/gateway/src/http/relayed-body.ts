@@ -9,9 +9,10 @@ export function takeRelayedBodies(server: FastifyInstance): void {
   server.addContentTypeParser(RELAYED_TYPE, (_request, payload, done) => done(null, payload));
 }
 
-/** Before the body is read: keeps any parser from it, and the type it was sent as for who gives it on. */
+/** Before the body is read: keeps any parser from it, and the type it was sent as for who gives it on and watches how it arrives. */
 export function relayBody(request: HubRequest): void {
   const { headers } = request.raw;
   if (headers['content-type'] !== undefined) request.relayedType = headers['content-type'];
   headers['content-type'] = RELAYED_TYPE;
+  request.arrival?.handOver();
 }

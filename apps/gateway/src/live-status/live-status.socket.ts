@@ -17,11 +17,11 @@ import type { HubReply, HubRequest } from '../http/hub-request';
 import type { RouteInput } from '../http/route';
 import { CurrentCaller, Input, Route } from '../http/route.decorator';
 import { asksForUpgrade, takeUpgrade } from '../http/upgrades';
+import { PlaceKeeper } from '../limits/place-keeper';
 import { handshakeProblem, WEBSOCKET_VERSION } from './handshake';
 import { LIVE_CLOSES, toldClose } from './live-closes';
 import { LiveConnection } from './live-connection.socket';
 import { LiveFeed, type Start } from './live-feed.service';
-import { LivePlaces, type Full } from './live-places';
 import { followLive, LIVE_PROTOCOL } from './live-status.routes';
 
 /** So often each client is asked whether it is still there. */
@@ -45,9 +45,7 @@ const SERVER_OPTIONS = {
 export class LiveStatusSocket implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly server = new WebSocketServer(SERVER_OPTIONS);
   private readonly connections = new Set<LiveConnection>();
-  private readonly places: LivePlaces;
-  /** Whose places were all taken already, and told so to the trail. */
-  private readonly told = new Set<string>();
+  private readonly places: PlaceKeeper;
   private isClosing = false;
   private timer: NodeJS.Timeout | undefined;
   private endGauge: (() => void) | undefined;
@@ -56,10 +54,11 @@ export class LiveStatusSocket implements OnApplicationBootstrap, BeforeApplicati
     @Inject(HUB_CONFIG) { liveSockets }: HubConfig,
     private readonly feed: LiveFeed,
     private readonly sessions: SessionsService,
-    private readonly denials: DenialsService,
+    denials: DenialsService,
     private readonly logger: HubLogger,
   ) {
-    this.places = new LivePlaces(liveSockets);
+    const words = { limit: 'live_sockets', what: 'sockets open', askAgainSeconds: ASK_AGAIN_SECONDS } as const;
+    this.places = new PlaceKeeper(liveSockets, words, denials);
   }
 
   onApplicationBootstrap(): void {
@@ -101,28 +100,9 @@ export class LiveStatusSocket implements OnApplicationBootstrap, BeforeApplicati
 
   /** A place is taken for as long as the line stands, whatever comes of it. @throws HubError `rate_limited` if there is none */
   private takePlace(caller: Caller, { raw, ip }: HubRequest): void {
-    const place = this.places.take(caller.orgId);
-    if (typeof place === 'string') throw this.full(place, caller, ip);
-    const giveBack = (): void => {
-      place();
-      this.told.delete(caller.orgId);
-      this.told.delete('ofGateway');
-    };
+    const giveBack = this.places.take(caller, ip);
     if (raw.socket.destroyed) giveBack();
     else raw.socket.once('close', giveBack);
-  }
-
-  private full(full: Full, { orgId, sub }: Caller, address: string): HubError {
-    const key = full === 'ofOrg' ? orgId : full;
-    const limit = full === 'ofOrg' ? 'live_sockets_org' : 'live_sockets_gateway';
-    if (!this.told.has(key)) this.denials.record({ name: 'limit.reached', orgId, sub, address, detail: { limit } });
-    this.told.add(key);
-    count('denials', { 'hub.reason': 'rate_limited' });
-    return new HubError(
-      'rate_limited',
-      full === 'ofOrg' ? 'This org has too many sockets open.' : 'This gateway has too many sockets open.',
-      { retryAfterSeconds: ASK_AGAIN_SECONDS },
-    );
   }
 
   private join(opened: WebSocket, { session, cookies }: HubRequest, { orgId, expiresAt }: Caller, start: Start): void {

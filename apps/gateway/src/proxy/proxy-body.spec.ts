@@ -1,5 +1,6 @@
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KEPT_BYTES, MOST_BYTES, takeBody } from './proxy-body';
 
 function of(...sizes: readonly number[]): Readable {
@@ -25,7 +26,7 @@ describe('a body', () => {
     const body = await takeBody(of(KEPT_BYTES, 1), headers);
     if (body.kind !== 'passing') throw new Error(body.kind);
     expect((await buffer(body.stream)).length).toBe(KEPT_BYTES + 1);
-    expect(body.isTooLarge()).toBe(false);
+    expect(body.fault()).toBeUndefined();
   });
 
   it('that says that it is too long is refused', async () => {
@@ -37,6 +38,40 @@ describe('a body', () => {
     const body = await takeBody(of(MOST_BYTES, 1), { 'transfer-encoding': 'chunked' });
     if (body.kind !== 'passing') throw new Error(body.kind);
     await expect(buffer(body.stream)).rejects.toThrow('too large');
-    expect(body.isTooLarge()).toBe(true);
+    expect(body.fault()).toMatchObject({ code: 'invalid_request', status: 413 });
+  });
+
+  it.each([
+    ['short', { 'content-length': '30' }],
+    ['long', { 'content-length': String(KEPT_BYTES + 1) }],
+  ])('that is %s and stops arriving is waited for no longer than it may be', async (_length, headers) => {
+    const source = new PassThrough();
+    source.write('half');
+    const late = { code: 'invalid_request', status: 408 };
+    const read = async (): Promise<void> => {
+      const body = await takeBody(source, headers, 100);
+      if (body.kind !== 'passing') throw new Error(body.kind);
+      await buffer(body.stream).catch(() => Promise.reject(body.fault() ?? new Error('no fault')));
+    };
+    await expect(read()).rejects.toMatchObject(late);
+  });
+
+  it('that is short and breaks is told as such', async () => {
+    const source = new PassThrough();
+    source.write('half');
+    const asked = takeBody(source, { 'content-length': '30' });
+    source.destroy();
+    await expect(asked).rejects.toMatchObject({ code: 'invalid_request', status: 400 });
+  });
+
+  it('that nobody takes is not the caller’s fault', async () => {
+    const source = new PassThrough();
+    const sent = KEPT_BYTES * 2;
+    source.end(Buffer.alloc(sent));
+    const body = await takeBody(source, { 'content-length': String(sent) }, 50);
+    if (body.kind !== 'passing') throw new Error(body.kind);
+    await sleep(300);
+    expect((await buffer(body.stream)).length).toBe(sent);
+    expect(body.fault()).toBeUndefined();
   });
 });

@@ -6,54 +6,83 @@ import type { RawHeaders } from './proxy-headers';
 export const KEPT_BYTES = 256 * 1024;
 /** The longest body that is passed on. */
 export const MOST_BYTES = 64 * 1024 * 1024;
+/** A caller who is waited for may be silent so long. */
+const SILENT_MS = 30_000;
 
 /** A caller's body: none, kept whole, or passed on as it comes, once. */
 export type ProxyBody =
   | { readonly kind: 'none' }
   | { readonly kind: 'kept'; readonly bytes: Buffer }
-  | { readonly kind: 'passing'; readonly stream: Readable; readonly length: string | undefined; isTooLarge(): boolean };
+  | {
+      readonly kind: 'passing';
+      readonly stream: Readable;
+      readonly length: string | undefined;
+      /** What the caller did wrong with it, if that is why it ended. */
+      fault(): HubError | undefined;
+    };
 
 /**
- * @param stream the request's body, unread
- * @throws HubError `invalid_request` (413) for one that says that it is longer than {@link MOST_BYTES}
+ * @param stream   the request's body, unread
+ * @param silentMs how long nothing may come while it is waited for; a provider that takes nothing does not count
+ * @throws HubError `invalid_request`: 413 for one that says that it is longer than {@link MOST_BYTES}, 408 and 400 for a
+ *                  short one that does not come (whole)
  */
-export async function takeBody(stream: Readable | undefined, headers: RawHeaders): Promise<ProxyBody> {
+export async function takeBody(
+  stream: Readable | undefined,
+  headers: RawHeaders,
+  silentMs = SILENT_MS,
+): Promise<ProxyBody> {
   const length = [headers['content-length']].flat()[0];
   const isEmpty = (length ?? '0') === '0' && headers['transfer-encoding'] === undefined;
   if (stream === undefined || isEmpty) return { kind: 'none' };
   if (length !== undefined && Number(length) > MOST_BYTES) throw bodyTooLarge();
-  if (length !== undefined && Number(length) <= KEPT_BYTES) {
-    const chunks: Buffer[] = [];
-    try {
-      for await (const chunk of stream) chunks.push(chunk as Buffer);
-    } catch (error) {
-      throw new HubError('invalid_request', 'The body did not arrive whole.', { status: 400, cause: error });
-    }
-    return { kind: 'kept', bytes: Buffer.concat(chunks) };
+  const body = passing(stream, length, silentMs);
+  if (length === undefined || Number(length) > KEPT_BYTES) return body;
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of body.stream) chunks.push(chunk as Buffer);
+  } catch (error) {
+    throw body.fault() ?? notWhole(error);
   }
-  return passing(stream, length);
+  return { kind: 'kept', bytes: Buffer.concat(chunks) };
 }
 
-export function bodyTooLarge(): HubError {
-  return new HubError('invalid_request', `The body is too large: the proxy passes on ${MOST_BYTES} bytes at most.`, {
-    status: 413,
-  });
-}
-
-/** Counted on its way: a body of unknown length must end somewhere. */
-function passing(source: Readable, length: string | undefined): ProxyBody {
+/** Counted and watched on its way: a body of unknown length must end somewhere, and a caller who is waited for must go on. */
+function passing(source: Readable, length: string | undefined, silentMs: number): ProxyBody & { kind: 'passing' } {
   let bytes = 0;
+  let fault: HubError | undefined;
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
+      silence.refresh();
       bytes += chunk.length;
-      done(bytes > MOST_BYTES ? new Error('the body is too large') : null, chunk);
+      if (bytes > MOST_BYTES) fault = bodyTooLarge();
+      done(fault ?? null, chunk);
     },
   });
-  // a caller that leaves ends the call by its signal; the source's own error has no more to say
+  const silence = setTimeout(() => {
+    if (counted.writableNeedDrain) return void silence.refresh(); // the other side is waited for
+    counted.destroy((fault = bodyLate()));
+  }, silentMs);
+  counted.once('close', () => clearTimeout(silence));
+  counted.once('finish', () => clearTimeout(silence));
   counted.on('error', () => undefined); // told by the call's end, if there is a call by then
   source.on('error', (error) => counted.destroy(error));
   source.once('close', () => {
     if (!source.readableEnded) counted.destroy(new Error('the caller has left'));
   });
-  return { kind: 'passing', stream: source.pipe(counted), length, isTooLarge: () => bytes > MOST_BYTES };
+  return { kind: 'passing', stream: source.pipe(counted), length, fault: () => fault };
+}
+
+function bodyTooLarge(): HubError {
+  return new HubError('invalid_request', `The body is too large: the proxy passes on ${MOST_BYTES} bytes at most.`, {
+    status: 413,
+  });
+}
+
+function bodyLate(): HubError {
+  return new HubError('invalid_request', 'The body has stopped arriving.', { status: 408 });
+}
+
+function notWhole(cause: unknown): HubError {
+  return new HubError('invalid_request', 'The body did not arrive whole.', { status: 400, cause });
 }

@@ -1,22 +1,49 @@
 import type { Readable } from 'node:stream';
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
+import { HubError } from '@hub/domain';
 import type { StreamedRequest } from '@hub/outbound';
 import { measure } from '@hub/telemetry';
-import { Controller, Req, Res } from '@nestjs/common';
+import { Controller, Inject, Req, Res, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
+import { DenialsService } from '../callers/denials.service';
+import { exposing } from '../http/cors';
 import type { HubReply, HubRequest } from '../http/hub-request';
 import { ArrivedMs, CurrentCaller, Route } from '../http/route.decorator';
+import { PlaceKeeper } from '../limits/place-keeper';
 import { proxyDelete, proxyGet, proxyHead, proxyPatch, proxyPost, proxyPut } from './proxy.routes';
 import { ProxyService, type ProxyAnswer } from './proxy.service';
 
 /** A whole call, its answer's body included. */
 const LONGEST_MS = 10 * 60_000;
 const MS_IN_SECOND = 1_000;
+/** Once the gateway is to stop, calls under way may take so long to end. */
+const STOP_WITHIN_MS = 15_000;
+const ASK_AGAIN_SECONDS = 1;
 /** Statuses whose answers have no body (RFC 9110 §6.4.1). */
-const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
+const BODILESS: ReadonlySet<number> = new Set([204, 304]);
+/** The highest that HTTP knows (RFC 9110 §15); a higher one cannot be passed on. */
+const HIGHEST_STATUS = 599;
 
 @Controller()
-export class ProxyController {
-  constructor(private readonly proxy: ProxyService) {}
+export class ProxyController implements BeforeApplicationShutdown {
+  private readonly places: PlaceKeeper;
+  private readonly underWay = new Set<AbortController>();
+
+  constructor(
+    @Inject(HUB_CONFIG) { proxyCalls }: HubConfig,
+    private readonly proxy: ProxyService,
+    denials: DenialsService,
+  ) {
+    const words = { limit: 'proxy_calls', what: 'calls under way', askAgainSeconds: ASK_AGAIN_SECONDS } as const;
+    this.places = new PlaceKeeper(proxyCalls, words, denials);
+  }
+
+  /** A download may last longer than a stop: what has not ended by then is cut, so that its caller sees it as broken. */
+  beforeApplicationShutdown(): void {
+    setTimeout(() => {
+      for (const end of this.underWay) end.abort();
+    }, STOP_WITHIN_MS).unref();
+  }
 
   @Route(proxyGet)
   get(
@@ -80,17 +107,24 @@ export class ProxyController {
 
   private async relay(caller: Caller, arrivedMs: number, request: HubRequest, reply: HubReply): Promise<void> {
     const provider = request.input?.params['provider'] ?? '';
+    const giveBack = this.places.take(caller, request.ip);
     const end = new AbortController();
     const timer = setTimeout(() => end.abort(), LONGEST_MS);
+    this.underWay.add(end);
     const seen: { answer?: ProxyAnswer } = {};
-    reply.raw.once('close', () => {
+    const close = (): void => {
+      giveBack();
       clearTimeout(timer);
-      if (!reply.raw.writableFinished) end.abort();
+      this.underWay.delete(end);
+      const isWhole = reply.raw.writableFinished;
+      if (!isWhole) end.abort();
       measure('proxyDuration', (performance.now() - arrivedMs) / MS_IN_SECOND, {
         'hub.provider': provider,
-        'hub.outcome': reply.raw.writableFinished ? outcomeOf(seen.answer) : 'cut',
+        'hub.outcome': isWhole ? outcomeOf(seen.answer) : 'cut',
       });
-    });
+    };
+    if (reply.raw.closed) close();
+    else reply.raw.once('close', close);
     seen.answer = await this.proxy.relay(caller, {
       method: request.method as StreamedRequest['method'],
       provider,
@@ -102,12 +136,21 @@ export class ProxyController {
       arrivedMs,
       signal: end.signal,
     });
-    this.answer(seen.answer, request, reply);
+    try {
+      this.answer(seen.answer, request, reply);
+    } catch (error) {
+      seen.answer.body.destroy();
+      throw error;
+    }
   }
 
   /** The hub's own headers stand already, and none of the provider's goes over them. */
   private answer({ status, headers, body, replay }: ProxyAnswer, { method }: HubRequest, reply: HubReply): void {
+    if (status > HIGHEST_STATUS)
+      throw new HubError('bad_provider_response', 'The provider has answered with a status that HTTP does not have.');
     for (const [name, value] of Object.entries(headers)) if (!reply.hasHeader(name)) void reply.header(name, value);
+    if (reply.hasHeader('access-control-allow-origin'))
+      void reply.header('access-control-expose-headers', exposing(['hub-answer', ...Object.keys(headers)]));
     void reply.header('cache-control', 'no-store').header('hub-answer', told(replay)).status(status);
     if (method !== 'HEAD' && !BODILESS.has(status)) {
       void reply.send(body);

@@ -1,16 +1,18 @@
 import type { Readable } from 'node:stream';
+import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { IntegrationRepository } from '@hub/database';
 import { HubError, type OrgId } from '@hub/domain';
 import { OutboundClient, type StreamedOutcome, type StreamedRequest } from '@hub/outbound';
 import { ProviderRegistry, providerId, speaksOAuth, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
 import { DenialsService } from '../callers/denials.service';
 import { DemandService } from '../integrations/demand.service';
 import { TokensService, type LentToken } from '../tokens/tokens.service';
-import { bodyTooLarge, takeBody, type ProxyBody } from './proxy-body';
+import { takeBody, type ProxyBody } from './proxy-body';
 import { headersToSend, headersToTell, type RawHeaders } from './proxy-headers';
 import { locationThroughProxy, readRest, targetOf, type ProxyTarget } from './proxy-path';
+import { VainRefreshes } from './vain-refreshes';
 
 /** A call as it came. */
 export interface ProxyCall {
@@ -29,7 +31,7 @@ export interface ProxyCall {
 }
 
 /** Why a 401 was not tried again. */
-type NotReplayed = 'body_too_large' | 'token_is_new' | 'no_newer_token';
+type NotReplayed = 'body_too_large' | 'refreshed_lately' | 'no_newer_token' | 'account_changed';
 
 /** What the provider answered. */
 export interface ProxyAnswer {
@@ -44,27 +46,34 @@ interface Lent extends LentToken {
   readonly apiBaseUrl: string;
 }
 
-/** From the start of a call to the head of its answer, the caller's body included. */
+/** Left of a token's life for a call that is about to be made with it. */
+const LENT_TTL_SECONDS = 60;
+/** To the head of the answer, from when the call, or the last of its body, was sent. */
 const ANSWER_WITHIN_MS = 60_000;
-/** A token so young is not replaced for a 401: whoever calls what no token may see would spend a refresh each time. */
-const NEW_MS = 60_000;
 const LOOKS = 3;
 const UNAUTHORIZED = 401;
 
 /** Calls a provider's API in the name of a caller, with the org's token put in. */
 @Injectable()
-export class ProxyService {
+export class ProxyService implements OnApplicationShutdown {
+  private readonly vain = new VainRefreshes();
+  /** Of its own: however long callers take over their answers, connects and their codes never wait behind them. */
+  private readonly outbound: OutboundClient;
+
   constructor(
+    @Inject(HUB_CONFIG) config: HubConfig,
     private readonly providers: ProviderRegistry,
     private readonly integrations: IntegrationRepository,
     private readonly tokens: TokensService,
     private readonly demands: DemandService,
-    private readonly outbound: OutboundClient,
     private readonly denials: DenialsService,
-  ) {}
+  ) {
+    this.outbound = new OutboundClient(config.outbound, null);
+  }
 
   /**
-   * @returns the provider's answer, whatever its status; a 401 only after one refresh and one replay, or with the reason why not
+   * @returns the provider's answer, whatever its status; a 401 only after one refresh and one replay, or with the reason why
+   *          not. Its body must be read or destroyed
    * @throws HubError `invalid_request` for a path, a body or a provider that cannot be, `not_connected`, `reauth_required`,
    *                  `provider_unavailable` where no answer came
    */
@@ -72,21 +81,27 @@ export class ProxyService {
     const provider = this.oauthProvider(call.provider);
     const reading = readRest(call.url, call.provider);
     if (!reading.ok) this.reject(caller, call, reading.reason);
-    const lent = await this.lend(caller, provider, call.arrivedMs);
-    const body = await takeBody(call.body, call.headers);
+    const lent = await this.lend(caller, provider, LENT_TTL_SECONDS, call.arrivedMs);
     const target = this.target(caller, call, lent, reading.rest);
-    const first = await this.send(provider, call, lent, target, body);
-    if (first.status !== UNAUTHORIZED) return this.told(first, 'none', call, lent, target);
-    if (body.kind === 'passing') return this.told(first, 'body_too_large', call, lent, target);
+    const body = await takeBody(call.body, call.headers);
+    const first = await this.send(caller, provider, call, lent, target, body);
+    if (first.status !== UNAUTHORIZED) return told(first, 'none', call, lent, target);
     const newer = await this.newerThan(lent, caller, provider).catch((error: unknown) => {
       first.body.destroy();
       throw error;
     });
-    if (typeof newer === 'string') return this.told(first, newer, call, lent, target);
+    if (typeof newer === 'string') return told(first, newer, call, lent, target);
+    if (body.kind === 'passing') return told(first, 'body_too_large', call, lent, target);
     first.body.destroy();
     const newTarget = this.target(caller, call, newer, reading.rest);
-    const second = await this.send(provider, call, newer, newTarget, body);
-    return this.told(second, 'replayed', call, newer, newTarget);
+    const second = await this.send(caller, provider, call, newer, newTarget, body);
+    if (second.status === UNAUTHORIZED) this.vain.add(newer, performance.now());
+    return told(second, 'replayed', call, newer, newTarget);
+  }
+
+  /** Last of all: calls that are under way have been answered, or ended. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.outbound.close();
   }
 
   private oauthProvider(name: string): RegisteredProvider<OAuthProvider> {
@@ -110,9 +125,14 @@ export class ProxyService {
   }
 
   /** A token with the address that it is for: a reconnect in between may be to another shop, and must not mix them. */
-  private async lend(caller: Caller, provider: RegisteredProvider<OAuthProvider>, arrivedMs: number): Promise<Lent> {
+  private async lend(
+    caller: Caller,
+    provider: RegisteredProvider<OAuthProvider>,
+    minTtlSeconds: number,
+    arrivedMs: number,
+  ): Promise<Lent> {
     for (let look = 0; look < LOOKS; look += 1) {
-      const lent = await this.tokens.lend(caller, provider.definition.id, arrivedMs);
+      const lent = await this.tokens.lend(caller, provider.definition.id, minTtlSeconds, arrivedMs);
       const inputs = provider.definition.inputs.length === 0 ? {} : await this.inputsOf(caller.orgId, provider, lent);
       if (inputs) return { ...lent, apiBaseUrl: provider.endpointsFor(inputs).apiBaseUrl };
     }
@@ -132,12 +152,15 @@ export class ProxyService {
   }
 
   private async send(
+    caller: Caller,
     { definition }: RegisteredProvider<OAuthProvider>,
     call: ProxyCall,
-    { accessToken }: Lent,
+    lent: Lent,
     target: ProxyTarget,
     body: ProxyBody,
   ): Promise<Answered> {
+    const { accessToken } = lent;
+    this.tokens.recordLent(caller, definition.id, lent);
     const headers = headersToSend(call.headers, definition.apiHeaders(accessToken), accessToken, call.contentType);
     const length = body.kind === 'passing' ? body.length : undefined;
     const outcome = await this.outbound.stream({
@@ -149,8 +172,8 @@ export class ProxyService {
       signal: call.signal,
     });
     if (outcome.kind === 'answer') return outcome;
-    if (body.kind === 'passing' && body.isTooLarge()) throw bodyTooLarge();
-    throw noAnswer(definition, outcome);
+    const fault = body.kind === 'passing' ? body.fault() : undefined;
+    throw fault ?? noAnswer(definition, outcome);
   }
 
   /** A token that the provider has not refused yet: one that came meanwhile, or that a refresh brings. */
@@ -159,31 +182,40 @@ export class ProxyService {
     caller: Caller,
     provider: RegisteredProvider<OAuthProvider>,
   ): Promise<Lent | NotReplayed> {
-    const now = await this.lend(caller, provider, performance.now());
-    if (now.accessToken !== refused.accessToken) return now;
-    if (now.readAt.getTime() - now.issuedAt.getTime() < NEW_MS) return 'token_is_new';
-    await this.demands.refresh(caller.orgId, providerId(provider.definition), performance.now());
-    const after = await this.lend(caller, provider, performance.now());
-    return after.accessToken === refused.accessToken ? 'no_newer_token' : after;
+    const sinceMs = performance.now(); // a refresh that ends from now on is no other one than is wanted here
+    const now = await this.lend(caller, provider, 0, sinceMs);
+    if (now.accessToken !== refused.accessToken) return ofTheSame(refused, now);
+    if (this.vain.has(refused, performance.now())) return 'refreshed_lately';
+    const { kind } = await this.demands.refresh(caller.orgId, providerId(provider.definition), sinceMs);
+    const after = await this.lend(caller, provider, 0, performance.now());
+    if (after.accessToken !== refused.accessToken) return ofTheSame(refused, after);
+    if (kind === 'settled') this.vain.add(refused, performance.now());
+    return 'no_newer_token';
   }
+}
 
-  private told(
-    answer: Answered,
-    replay: ProxyAnswer['replay'],
-    call: ProxyCall,
-    { apiBaseUrl }: Lent,
-    target: ProxyTarget,
-  ): ProxyAnswer {
-    const [location] = [answer.headers['location']].flat();
-    const through =
-      location === undefined ? undefined : locationThroughProxy(location, target, apiBaseUrl, call.provider);
-    return {
-      status: answer.status,
-      headers: { ...headersToTell(answer.headers), ...(through !== undefined && { location: through }) },
-      body: answer.body,
-      replay,
-    };
-  }
+/** Somebody may have connected another account in between: what was meant for the one is not done to the other. */
+function ofTheSame(refused: Lent, newer: Lent): Lent | NotReplayed {
+  const isSameAccount =
+    newer.account && refused.account ? newer.account.id === refused.account.id : newer.id === refused.id;
+  return isSameAccount && newer.apiBaseUrl === refused.apiBaseUrl ? newer : 'account_changed';
+}
+
+function told(
+  answer: Answered,
+  replay: ProxyAnswer['replay'],
+  call: ProxyCall,
+  { apiBaseUrl }: Lent,
+  target: ProxyTarget,
+): ProxyAnswer {
+  const [location] = [answer.headers['location']].flat();
+  const through = location === undefined ? undefined : locationThroughProxy(location, target, apiBaseUrl, call.provider);
+  return {
+    status: answer.status,
+    headers: { ...headersToTell(answer.headers), ...(through !== undefined && { location: through }) },
+    body: answer.body,
+    replay,
+  };
 }
 
 /** What is wrong with a path, in words. */

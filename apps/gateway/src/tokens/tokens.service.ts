@@ -22,14 +22,12 @@ export interface TokenAnswer {
 }
 
 /** A token as the proxy puts it into a call. */
-export interface LentToken extends Pick<TokenRow, 'id' | 'issuedAt' | 'readAt'> {
+export interface LentToken extends Pick<TokenRow, 'id' | 'issuedAt' | 'account'> {
   readonly accessToken: string;
 }
 
 /** When to ask again for a token whose provider is away, if the schedule does not tell. */
 const ASK_AGAIN_SECONDS = 5;
-/** Left for a call that is about to be made with the token. */
-const LENT_TTL_SECONDS = 60;
 /** Of the pool's ten connections: the others are for connects, callbacks and what is written. */
 const READS_AT_ONCE = 6;
 /** Below the five seconds after which the pool itself gives up. */
@@ -63,8 +61,10 @@ export class TokensService {
   ): Promise<TokenAnswer> {
     const provider = this.oauthProvider(providerName);
     const token = await this.valid(caller, provider, minTtlSeconds, arrivedMs, onRefresh);
+    const accessToken = await this.open(caller, provider, token);
+    this.reads.record({ orgId: caller.orgId, integrationId: token.id, provider, sub: caller.sub });
     return {
-      accessToken: await this.open(caller, provider, token),
+      accessToken,
       tokenType: 'Bearer',
       expiresAt: token.expiresAt?.toISOString() ?? null,
       scope: token.scope,
@@ -73,12 +73,20 @@ export class TokensService {
     };
   }
 
-  /** The same token for a call of the hub's own in the caller's name; it is recorded as read by the proxy. */
-  async lend(caller: Caller, providerName: string, arrivedMs: number, onRefresh?: () => void): Promise<LentToken> {
+  /**
+   * The same token for a call of the hub's own in the caller's name. Nothing is recorded until the call is made:
+   * {@link recordLent}.
+   */
+  async lend(caller: Caller, providerName: string, minTtlSeconds: number, arrivedMs: number): Promise<LentToken> {
     const provider = this.oauthProvider(providerName);
-    const token = await this.valid(caller, provider, LENT_TTL_SECONDS, arrivedMs, onRefresh);
-    const { id, issuedAt, readAt } = token;
-    return { id, issuedAt, readAt, accessToken: await this.open(caller, provider, token, 'proxy') };
+    const token = await this.valid(caller, provider, minTtlSeconds, arrivedMs);
+    const { id, issuedAt, account } = token;
+    return { id, issuedAt, account, accessToken: await this.open(caller, provider, token) };
+  }
+
+  /** Tells the trail that a token was put into a call. */
+  recordLent({ orgId, sub }: Caller, provider: string, { id }: LentToken): void {
+    this.reads.record({ orgId, integrationId: id, provider, sub, via: 'proxy' });
   }
 
   private async valid(
@@ -137,11 +145,9 @@ export class TokensService {
     return validAfter(demand, after);
   }
 
-  private async open(caller: Caller, provider: ProviderId, token: TokenRow, via?: 'proxy'): Promise<string> {
-    const cell = tokenCell({ orgId: caller.orgId, provider, id: token.id }, 'access_token');
-    const accessToken = await this.vault.open(cell, token.accessToken);
-    this.reads.record({ orgId: caller.orgId, integrationId: token.id, provider, sub: caller.sub, ...(via && { via }) });
-    return accessToken.reveal();
+  private async open({ orgId }: Caller, provider: ProviderId, { id, accessToken }: TokenRow): Promise<string> {
+    const cell = tokenCell({ orgId, provider, id }, 'access_token');
+    return (await this.vault.open(cell, accessToken)).reveal();
   }
 }
 

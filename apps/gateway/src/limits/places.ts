@@ -1,15 +1,15 @@
-import type { LiveSocketsConfig } from '@hub/config';
+import type { PlacesConfig } from '@hub/config';
 import type { OrgId } from '@hub/domain';
 
 /** Whose places are all taken. */
-export type Full = keyof LiveSocketsConfig;
+export type Full = keyof PlacesConfig;
 
-/** Counts who has a socket open at this gateway, so that no org takes the places of all, and all no more than there are. */
-export class LivePlaces {
+/** Counts who has something open at this gateway, so that no org takes the places of all, and all no more than there are. */
+export class Places {
   private readonly taken = new Map<OrgId, number>();
   private all = 0;
 
-  constructor(private readonly most: LiveSocketsConfig) {}
+  constructor(private readonly most: PlacesConfig) {}
 
   /** How many are taken. */
   get count(): number {
