@@ -63,6 +63,14 @@ describe('a path', () => {
     '/user:pass@evil.example/v1',
     '/v1/users%00',
     '/v1%0d%0ahost:evil.example',
+    '/v1/users%09x',
+    '/v1/..;/x',
+    '/v1/..;a=b/..;/x',
+    '/%5cevil.example/v1',
+    '/%25252e%25252e/x',
+    '/169.254.169.254:80/latest',
+    '/localhost%3a22/',
+    '/v1/users?a=b#c',
   ])('%s is 422, and nobody is called', async (rest) => {
     const [calls, seq] = [await callsOf(), await hub.lastSeq(caller)];
     // by hand: every client that parses an address mends such paths before they leave
@@ -131,21 +139,43 @@ describe('headers of the caller', () => {
     for (const name of [...others, 'x-forwarded-host', 'x-forwarded-for']) expect(headers).not.toHaveProperty([name]);
   });
 
-  it('with a length and chunks at once are refused, and nobody is called', async () => {
+  it.each([
+    ['a length and chunks at once', ['content-length: 4', 'transfer-encoding: chunked']],
+    ['chunks and a length at once', ['transfer-encoding: chunked', 'content-length: 4']],
+    ['two lengths', ['content-length: 4', 'content-length: 5']],
+    ['two lengths in one', ['content-length: 4, 5']],
+    ['a length with a sign', ['content-length: +4']],
+    ['a length that is none', ['content-length: 0x4']],
+    ['a length below nothing', ['content-length: -1']],
+    ['chunks that are not the last', ['transfer-encoding: chunked, identity']],
+    ['chunks that are none', ['transfer-encoding: xchunked']],
+    ['chunks by a name with a space', ['transfer-encoding : chunked']],
+    ['a header that goes on in the next line', ['x-own: a', ' transfer-encoding: chunked']],
+    ['a line feed alone', ['x-own: a\ntransfer-encoding: chunked']],
+    ['a nought in a value', ['x-own: a\0b']],
+    ['two hosts', ['host: evil.example']],
+  ])('that say %s are refused, and nobody is called', async (_what, lines) => {
     const calls = await callsOf();
     const authorization = await caller.authorization();
+    const smuggled = `GET ${PROXY}/v1/users HTTP/1.1\r\nhost: localhost\r\nauthorization: ${authorization}\r\n\r\n`;
     const answer = await written(
-      [
-        `POST ${ECHO} HTTP/1.1`,
-        'host: localhost',
-        `authorization: ${authorization}`,
-        'content-length: 4',
-        'transfer-encoding: chunked',
-      ],
-      '0\r\n\r\n',
+      [`POST ${ECHO} HTTP/1.1`, 'host: localhost', `authorization: ${authorization}`, ...lines],
+      `0\r\n\r\n${smuggled}`,
     );
     expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(answer.split('HTTP/1.1 ')).toHaveLength(2); // one answer, and not a second one to what was hidden
     expect(await callsOf()).toBe(calls);
+  });
+
+  it('whose body looks like a request send a body', async () => {
+    const calls = await callsOf();
+    const raw = `0\r\n\r\nDELETE /v1/users HTTP/1.1\r\nhost: evil.example\r\n\r\n`;
+    for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {
+      const authorization = await caller.authorization();
+      const answer = await stand.raw('POST', ECHO, { authorization, 'content-type': 'text/plain', ...headers }, raw);
+      expect([answer.status, JSON.parse(answer.text)]).toEqual([200, expect.objectContaining({ body: raw })]);
+    }
+    expect(await callsOf()).toBe(calls + 2);
   });
 
   it('with the console’s cookie alone open nothing', async () => {

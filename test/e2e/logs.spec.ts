@@ -1,8 +1,8 @@
 import type { IntegrationId, OrgId, ProviderId } from '@hub/domain';
 import { tokenCell, TokenVault } from '@hub/token-vault';
-import { ANYONES } from '../support/accounts';
+import { ANYONES, type Account } from '../support/accounts';
 import { AUTH, bearerOf } from '../support/bearer';
-import type { Answer } from '../support/caller';
+import type { Answer, Caller } from '../support/caller';
 import { ConsolePage } from '../support/console-page';
 import { formOn } from '../support/page-form';
 import { parametersOf } from '../support/person';
@@ -89,8 +89,30 @@ async function tourOf(provider: 'shopify' | 'notion' | 'google_drive'): Promise<
     await heal();
   }
   hear(await caller.token(provider, '?minTtl=9999999'));
+  await tourOfProxy(caller, account);
   await caller.disconnect(provider, provider === 'shopify' ? '?uninstall=true' : '');
   await hub.event(caller, 'integration.disconnected');
+}
+
+/** Calls of the provider's API that end well, in a refusal, in a replay, and in none. */
+async function tourOfProxy(caller: Caller, { provider, name }: Account): Promise<void> {
+  const canary = `canary-${provider}-of-a-call`;
+  keep('what is sent to a provider', canary);
+  const path = `/functions/v1/integrations/${provider}/proxy`;
+  const echo = { shopify: '/sandbox/echo', notion: '/v1/sandbox/echo', google_drive: '/drive/sandbox/echo' };
+  const call = (rest: string): Promise<Answer> =>
+    caller.request('POST', `${path}${rest}`, { raw: JSON.stringify({ canary }), headers: { 'x-own': canary } });
+  const rest = `${echo[provider as keyof typeof echo]}?q=${canary}`;
+  await call(rest);
+  hear(await call(`/v1/x%2f${canary}`));
+  await hub.sandbox.expire(provider, name);
+  await call(rest);
+  await rememberTokens(caller.claims.org, provider);
+  for (const kind of ['lost_response', 'drop_before']) {
+    const heal = await hub.sandbox.fault(provider, { on: 'api', kind, account: name });
+    hear(await call(rest));
+    await heal();
+  }
 }
 
 async function tourOfZapier(): Promise<void> {
@@ -238,6 +260,7 @@ it('has met every kind of secret', () => {
       'the secret of bearer tokens',
       'the words of a provider',
       'what a caller sent',
+      'what is sent to a provider',
       "the worker's database password",
     ].sort(),
   );

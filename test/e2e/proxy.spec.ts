@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { ANYONES, type Account } from '../support/accounts';
 import type { Caller } from '../support/caller';
+import { ConsolePage } from '../support/console-page';
 import { codeOf } from '../support/person';
-import { Stack } from '../support/stack';
+import { SITE_URL, Stack } from '../support/stack';
 
 /** Calls to providers' APIs through the hub, with the token put in. */
 let hub: Stack;
@@ -38,14 +39,6 @@ async function connected(provider: OAuthName): Promise<{ caller: Caller; account
 
 function through(provider: string, rest: string): string {
   return `/functions/v1/integrations/${provider}/proxy${rest}`;
-}
-
-/** As if the token had been handed out an hour ago. */
-async function age(caller: Caller): Promise<void> {
-  await hub.database.rows(
-    `update public.integrations set issued_at = now() - interval '30 minutes' where org_id = $1`,
-    [caller.claims.org],
-  );
 }
 
 async function refreshesOf({ provider, name }: Account): Promise<number> {
@@ -114,13 +107,35 @@ describe('a call', () => {
     expect([own.status, codeOf(own), own.headers.get('hub-answer')]).toEqual([404, 'not_connected', null]);
   });
 
-  it('needs tokens:read, and a provider with an API', async () => {
+  it('needs tokens:read', async () => {
     const { caller } = await connected('notion');
     const path = through('notion', ECHO.notion);
     expect((await caller.with({ scopes: ['integrations:read', 'integrations:write'] }).get(path)).status).toBe(403);
     expect((await caller.request('GET', path, { headers: { authorization: '' } })).status).toBe(401);
-    const hook = await caller.get(through('zapier', '/hooks/x'));
-    expect([hook.status, codeOf(hook)]).toEqual([422, 'invalid_request']);
+  });
+
+  it.each([false, true])('of Zapier has no API to go to, connected or not: %s', async (isConnected) => {
+    const caller = hub.as();
+    if (isConnected) await hub.connect(caller, ANYONES.zapier().order);
+    for (const method of ['GET', 'POST', 'DELETE']) {
+      const answer = await caller.request<{ code: string; detail: string; fix: string }>(
+        method,
+        through('zapier', '/hooks/catch/1/a/'),
+        { ...(method === 'POST' && { raw: '{}' }) },
+      );
+      expect([answer.status, answer.body.code, answer.headers.get('hub-answer')]).toEqual([
+        422,
+        'invalid_request',
+        null,
+      ]);
+      expect(answer.body.detail).toContain('webhook URL');
+      expect(answer.body.fix).toContain('/functions/v1/integrations/zapier/events');
+    }
+  });
+
+  it('of a provider that the hub does not know is told as such', async () => {
+    const answer = await hub.as().get(through('acme', '/v1/x'));
+    expect([answer.status, codeOf(answer)]).toEqual([404, 'unknown_provider']);
   });
 
   it('is told in the trail with caller and count', async () => {
@@ -130,12 +145,17 @@ describe('a call', () => {
     const event = await hub.event(caller, 'token.read', { where: ({ actor }) => actor.id === 'billing' });
     expect(event.detail).toMatchObject({ via: 'proxy', count: expect.any(Number) });
   });
+
+  it('takes a long path', async () => {
+    const { caller } = await connected('notion');
+    const answer = await caller.get(through('notion', `/v1/${'x'.repeat(2_000)}/${'y'.repeat(500)}`));
+    expect([answer.status, answer.headers.get('hub-answer')]).toEqual([400, 'provider']); // the sandbox knows no such route
+  });
 });
 
 describe('a 401 of the provider', () => {
   it('is mended by one refresh and one replay, body and all', async () => {
     const { caller, account, token } = await connected('google_drive');
-    await age(caller);
     await hub.sandbox.expire('google_drive', account.name);
     const answer = await caller.request<Echo>('POST', through('google_drive', ECHO.google_drive), { raw: '{"n":2}' });
     expect([answer.status, answer.headers.get('hub-answer')]).toEqual([200, 'provider; replayed']);
@@ -146,18 +166,16 @@ describe('a 401 of the provider', () => {
 
   it('is handed back where it stays, and costs no second refresh', async () => {
     const { caller, account } = await connected('google_drive');
-    await age(caller);
     await hub.sandbox.fault('google_drive', { on: 'api', kind: 'status', status: 401, account: account.name });
     const first = await caller.get(through('google_drive', ECHO.google_drive));
     expect([first.status, first.headers.get('hub-answer')]).toEqual([401, 'provider; replayed']);
     const second = await caller.get(through('google_drive', ECHO.google_drive));
-    expect([second.status, second.headers.get('hub-answer')]).toEqual([401, 'provider; not-replayed=token_is_new']);
+    expect([second.status, second.headers.get('hub-answer')]).toEqual([401, 'provider; not-replayed=refreshed_lately']);
     expect(await refreshesOf(account)).toBe(1);
   });
 
   it('is 409 where the refresh finds that the grant has ended', async () => {
     const { caller, account } = await connected('google_drive');
-    await age(caller);
     await hub.sandbox.revoke('google_drive', account.name);
     const answer = await caller.get(through('google_drive', ECHO.google_drive));
     expect([answer.status, codeOf(answer)]).toEqual([409, 'reauth_required']);
@@ -171,5 +189,53 @@ describe('while the provider is down', () => {
     const answer = await caller.get(through('google_drive', ECHO.google_drive));
     expect([answer.status, codeOf(answer)]).toEqual([503, 'provider_unavailable']);
     expect(answer.body).toMatchObject({ sent: true });
+  });
+});
+
+describe('a page', () => {
+  const path = through('notion', ECHO.notion);
+  const allowed = new URL(SITE_URL).origin;
+
+  function preflight(origin: string, method: string, headers: string): Promise<Response> {
+    return fetch(hub.base + path, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': method, 'access-control-request-headers': headers },
+    });
+  }
+
+  it('of an allowed origin may send any method and header, and read all that comes back', async () => {
+    const { caller } = await connected('notion');
+    for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+      const asked = await preflight(allowed, method, 'authorization, notion-version, x-own');
+      expect([asked.status, asked.headers.get('access-control-allow-origin')]).toEqual([204, allowed]);
+      expect(asked.headers.get('access-control-allow-methods')?.split(', ')).toContain(method);
+      expect(asked.headers.get('access-control-allow-headers')).toBe('authorization, notion-version, x-own');
+    }
+    const answer = await caller.request('PATCH', path, { raw: '{}', headers: { origin: allowed } });
+    expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([200, allowed]);
+    const exposed = answer.headers.get('access-control-expose-headers')?.split(', ');
+    expect(exposed).toEqual(expect.arrayContaining(['hub-answer', 'content-type', 'x-request-id', 'retry-after']));
+  });
+
+  it('of another may not', async () => {
+    const { caller } = await connected('notion');
+    const asked = await preflight('https://evil.example', 'PATCH', 'authorization');
+    expect(asked.headers.get('access-control-allow-origin')).toBeNull();
+    const answer = await caller.request('GET', path, { headers: { origin: 'https://evil.example' } });
+    expect(answer.headers.get('access-control-allow-origin')).toBeNull();
+  });
+
+  it('that is signed in to the console may not either: the proxy takes bearers alone', async () => {
+    const { caller } = await connected('notion');
+    const page = await ConsolePage.signedIn(hub, caller);
+    expect((await page.call('GET', '/functions/v1/integrations')).status).toBe(200);
+    const calls = async (): Promise<number> => (await hub.sandbox.log({ provider: 'notion', calls: true })).length;
+    const before = await calls();
+    const headers = { 'x-csrf-token': await page.csrf() };
+    for (const method of ['GET', 'POST', 'DELETE']) {
+      const answer = await page.call(method, path, { headers });
+      expect([answer.status, codeOf(answer)]).toEqual([401, 'unauthorized']);
+    }
+    expect(await calls()).toBe(before);
   });
 });

@@ -51,9 +51,10 @@ export async function takeBody(
 function passing(source: Readable, length: string | undefined, silentMs: number): ProxyBody & { kind: 'passing' } {
   let bytes = 0;
   let fault: HubError | undefined;
+  let isThere = false;
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      silence.refresh();
+      if (!isThere) silence.refresh();
       bytes += chunk.length;
       if (bytes > MOST_BYTES) fault = bodyTooLarge();
       done(fault ?? null, chunk);
@@ -63,8 +64,12 @@ function passing(source: Readable, length: string | undefined, silentMs: number)
     if (counted.writableNeedDrain) return void silence.refresh(); // the other side is waited for
     counted.destroy((fault = bodyLate()));
   }, silentMs);
-  counted.once('close', () => clearTimeout(silence));
-  counted.once('finish', () => clearTimeout(silence));
+  const endSilence = (): void => {
+    isThere = true;
+    clearTimeout(silence);
+  };
+  source.once('end', endSilence);
+  counted.once('close', endSilence);
   counted.on('error', () => undefined); // told by the call's end, if there is a call by then
   source.on('error', (error) => counted.destroy(error));
   source.once('close', () => {

@@ -30,6 +30,8 @@ describe('the rest of a path', () => {
     ['/v1/../../x', 'dot_segment'],
     ['/v1/./x', 'dot_segment'],
     ['/v1/..?x', 'dot_segment'],
+    ['/v1/..;/x', 'dot_segment'],
+    ['/v1/.;a=b', 'dot_segment'],
     ['/%2e%2e/x', 'encoded'],
     ['/.%2E/x', 'encoded'],
     ['/%252e%252e/x', 'encoded'],

@@ -33,7 +33,8 @@ export function readRest(url: string, provider: string): RestReading {
   if (!PATH.test(path)) return { ok: false, reason: 'characters' };
   if (!QUERY.test(query)) return { ok: false, reason: 'query' };
   const segments = path.slice(1).split('/');
-  if (segments.some((segment) => segment === '.' || segment === '..')) return { ok: false, reason: 'dot_segment' };
+  // some servers cut a segment's parameters off before they look for dots
+  if (segments.some((segment) => /^\.{1,2}(?:;|$)/.test(segment))) return { ok: false, reason: 'dot_segment' };
   if (segments.slice(0, -1).includes('')) return { ok: false, reason: 'empty_segment' };
   if (/[:@]|%3a|%40/i.test(segments[0] ?? '')) return { ok: false, reason: 'authority' };
   return { ok: true, rest };

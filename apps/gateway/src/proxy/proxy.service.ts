@@ -111,6 +111,10 @@ export class ProxyService implements OnApplicationShutdown {
     throw new HubError(
       'invalid_request',
       `${provider.definition.label} has no API behind the proxy: its credential is a webhook URL.`,
+      {
+        title: 'This provider has no API',
+        fix: `Send it events instead: POST /functions/v1/integrations/${provider.definition.id}/events.`,
+      },
     );
   }
 
