@@ -1,6 +1,13 @@
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { Agent, createServer, request, type ClientRequest, type IncomingMessage, type RequestListener } from 'node:http';
+import {
+  Agent,
+  createServer,
+  request,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestListener,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,10 +39,7 @@ beforeAll(async () => {
   const file = hub.environment['PROVIDER_ENDPOINTS_FILE'] ?? '';
   const endpoints = JSON.parse(await readFile(file, 'utf8')) as Record<string, object>;
   const apiBaseUrl = `http://127.0.0.1:${(provider.address() as AddressInfo).port}/base`;
-  await writeFile(
-    `${file}.played`,
-    JSON.stringify({ ...endpoints, notion: { ...endpoints['notion'], apiBaseUrl } }),
-  );
+  await writeFile(`${file}.played`, JSON.stringify({ ...endpoints, notion: { ...endpoints['notion'], apiBaseUrl } }));
   // the workers go on with the sandbox
   await hub.restart('gateway', { PROVIDER_ENDPOINTS_FILE: `${file}.played` });
 });
@@ -178,18 +182,16 @@ describe('a large body', () => {
 
   it('that its caller leaves is no whole one at the provider', async () => {
     const { caller } = await connected();
-    let call: ClientRequest | undefined;
-    const isComplete = new Promise<boolean>((resolve) => {
-      played('/v1/left', (incoming) => {
-        incoming.once('close', () => resolve(incoming.complete));
-        incoming.once('data', () => call?.destroy());
-      });
+    const arrived = new Promise<IncomingMessage>((resolve) => {
+      played('/v1/left', (incoming) => void incoming.once('data', () => resolve(incoming)));
     });
-    call = await opened(caller, 'POST', '/functions/v1/integrations/notion/proxy/v1/left', {
-      'transfer-encoding': 'chunked',
-    });
+    const path = '/functions/v1/integrations/notion/proxy/v1/left';
+    const call = await opened(caller, 'POST', path, { 'transfer-encoding': 'chunked' });
     call.write('half');
-    expect(await isComplete).toBe(false);
+    const incoming = await arrived;
+    call.destroy();
+    await once(incoming, 'close');
+    expect(incoming.complete).toBe(false);
   });
 
   it('that the provider refuses at once is answered at once, and its connection goes on', async () => {
@@ -296,7 +298,9 @@ describe('an answer', () => {
   it('with a length and chunks at once is none', async () => {
     const { caller } = await connected();
     const path = played('/v1/smuggled', ({ socket }) => {
-      socket.end('HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n');
+      socket.end(
+        'HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n',
+      );
     });
     expect((await caller.get(path)).status).toBe(503);
   });
@@ -428,10 +432,7 @@ describe('a 401 of the provider', () => {
       void hub.connect(caller, order, other.choices).then(() => response.writeHead(401).end());
     });
     const answer = await caller.request('DELETE', path);
-    expect([answer.status, answer.headers.get('hub-answer')]).toEqual([
-      401,
-      'provider; not-replayed=account_changed',
-    ]);
+    expect([answer.status, answer.headers.get('hub-answer')]).toEqual([401, 'provider; not-replayed=account_changed']);
     expect(calls).toBe(1);
   });
 

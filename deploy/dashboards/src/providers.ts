@@ -1,6 +1,7 @@
 import { CHOSEN, largest, metric, perSecond, quantile, type DashboardSpec } from './panel';
 
 const exchanges = `${metric('exchangeDuration')}_count`;
+const proxied = `${metric('proxyDuration')}_count`;
 
 export const providers: DashboardSpec = {
   name: 'hub-providers',
@@ -112,6 +113,31 @@ export const providers: DashboardSpec = {
           kind: 'line',
           unit: 's',
           queries: [{ expr: largest('hub_provider', 'revocationOldestAge', CHOSEN), legend: '{{hub_provider}}' }],
+        },
+      ],
+    },
+    {
+      title: 'Calls through the proxy',
+      panels: [
+        {
+          title: 'Calls',
+          description:
+            'Calls of providers’ APIs by what came of them. `unauthorized` is a 401 that no refresh has mended, `problem` an answer of the hub’s own, `cut` one that ended before its end.',
+          kind: 'line',
+          unit: 'ops',
+          queries: [
+            {
+              expr: perSecond('hub_provider, hub_outcome', `${proxied}{${CHOSEN}}`),
+              legend: '{{hub_provider}} {{hub_outcome}}',
+            },
+          ],
+        },
+        {
+          title: 'Time of a call, 95 of 100',
+          description: 'From its arrival to the last byte of its answer. Long bodies and slow readers take long.',
+          kind: 'line',
+          unit: 's',
+          queries: [{ expr: quantile(0.95, 'proxyDuration', 'hub_provider', CHOSEN), legend: '{{hub_provider}}' }],
         },
       ],
     },

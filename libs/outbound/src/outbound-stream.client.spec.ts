@@ -113,7 +113,8 @@ describe('a streamed call', () => {
       ports.add(request.socket.remotePort);
       request.resume().once('end', () => response.end());
     };
-    for (let call = 0; call < 3; call += 1) await text((await answered({ method: 'POST', body: Buffer.from('x') })).body);
+    for (let call = 0; call < 3; call += 1)
+      await text((await answered({ method: 'POST', body: Buffer.from('x') })).body);
     expect(ports.size).toBe(3);
   });
 

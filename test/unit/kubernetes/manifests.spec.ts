@@ -614,11 +614,14 @@ describe('the components that let people in', () => {
     });
   });
 
-  it('let pass more than any route takes: an event is up to 256 KiB', () => {
+  it('let pass more than any route takes, as it comes: the proxy passes on up to 64 MiB', () => {
     const { metadata } = find(withComponent.get('ingress') ?? [], 'Ingress', 'hub-gateway') as Field;
     const [, kilobytes = ''] =
       /^(\d+)k$/.exec(metadata.annotations['nginx.ingress.kubernetes.io/proxy-body-size']) ?? [];
-    expect(Number(kilobytes)).toBeGreaterThan(256);
+    expect(Number(kilobytes)).toBeGreaterThan(64 * 1024);
+    expect(metadata.annotations).toMatchObject({
+      'nginx.ingress.kubernetes.io/proxy-request-buffering': 'off',
+    });
   });
 
   it.each(['ingress', 'gateway-api'])('%s leads to the gateway, and opens it to its own proxy', (name) => {
@@ -630,13 +633,17 @@ describe('the components that let people in', () => {
 });
 
 describe('the component gateway-api', () => {
-  it('sets no end to a socket of live status, and one to every other request', () => {
+  it('sets no end to a socket of live status nor to a call through the proxy, and one to every other request', () => {
     const [route] = ofKind(withComponent.get('gateway-api') ?? [], 'HTTPRoute');
     const { rules } = route?.spec as {
       rules: { matches: { path: { value: string } }[]; timeouts: { request: string } }[];
     };
     const times = rules.map(({ matches, timeouts }) => [matches[0]?.path.value, timeouts.request]);
-    expect(Object.fromEntries(times)).toEqual({ '/': '60s', '/functions/v1/integrations/live': '0s' });
+    expect(Object.fromEntries(times)).toEqual({
+      '/': '60s',
+      '/functions/v1/integrations/live': '0s',
+      '/functions/v1/integrations/[^/]+/proxy/.*': '0s',
+    });
   });
 });
 

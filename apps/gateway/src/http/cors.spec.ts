@@ -16,7 +16,10 @@ describe('CORS', () => {
 
   it('admits the same origins everywhere', () => {
     for (const url of ['/things/1', '/things/1/proxy/x', '/nothing'])
-      expect(optionsOf(url)).toMatchObject({ origin: ['https://hub.example', 'https://app.example'], credentials: true });
+      expect(optionsOf(url)).toMatchObject({
+        origin: ['https://hub.example', 'https://app.example'],
+        credentials: true,
+      });
   });
 
   it.each(['/things/1', '/things/1/proxy', '/elsewhere/proxy/x', '/things/1?x=/proxy/x'])(

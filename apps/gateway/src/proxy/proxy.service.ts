@@ -213,7 +213,8 @@ function told(
   target: ProxyTarget,
 ): ProxyAnswer {
   const [location] = [answer.headers['location']].flat();
-  const through = location === undefined ? undefined : locationThroughProxy(location, target, apiBaseUrl, call.provider);
+  const through =
+    location === undefined ? undefined : locationThroughProxy(location, target, apiBaseUrl, call.provider);
   return {
     status: answer.status,
     headers: { ...headersToTell(answer.headers), ...(through !== undefined && { location: through }) },
