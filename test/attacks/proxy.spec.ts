@@ -171,8 +171,12 @@ describe('headers of the caller', () => {
     const calls = await callsOf();
     const raw = `0\r\n\r\nDELETE /v1/users HTTP/1.1\r\nhost: evil.example\r\n\r\n`;
     const authorization = await caller.authorization();
-    for (const framing of [{ 'content-length': String(raw.length) }, { 'transfer-encoding': 'chunked' }]) {
-      const headers: Record<string, string> = { authorization, 'content-type': 'text/plain', ...framing };
+    const framings: readonly Record<string, string>[] = [
+      { 'content-length': String(raw.length) },
+      { 'transfer-encoding': 'chunked' },
+    ];
+    for (const framing of framings) {
+      const headers = { authorization, 'content-type': 'text/plain', ...framing };
       const answer = await stand.raw('POST', ECHO, headers, raw);
       expect([answer.status, JSON.parse(answer.text)]).toEqual([200, expect.objectContaining({ body: raw })]);
     }

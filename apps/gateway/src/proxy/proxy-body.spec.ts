@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -61,6 +62,14 @@ describe('a body', () => {
     source.write('half');
     const asked = takeBody(source, { 'content-length': '30' });
     source.destroy();
+    await expect(asked).rejects.toMatchObject({ code: 'invalid_request', status: 400 });
+  });
+
+  it('whose caller has left already is none', async () => {
+    const source = new PassThrough();
+    source.destroy();
+    await once(source, 'close');
+    const asked = takeBody(source, { 'content-length': '30' });
     await expect(asked).rejects.toMatchObject({ code: 'invalid_request', status: 400 });
   });
 

@@ -72,9 +72,11 @@ function passing(source: Readable, length: string | undefined, silentMs: number)
   counted.once('close', endSilence);
   counted.on('error', () => undefined); // told by the call's end, if there is a call by then
   source.on('error', (error) => counted.destroy(error));
-  source.once('close', () => {
+  const left = (): void => {
     if (!source.readableEnded) counted.destroy(new Error('the caller has left'));
-  });
+  };
+  source.once('close', left);
+  if (source.closed) left();
   return { kind: 'passing', stream: source.pipe(counted), length, fault: () => fault };
 }
 
