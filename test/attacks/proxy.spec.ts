@@ -24,6 +24,12 @@ afterAll(() => hub.stop());
 const PROXY = '/functions/v1/integrations/notion/proxy';
 const ECHO = `${PROXY}/v1/sandbox/echo`;
 
+/** What arrived at the provider. */
+interface EchoBody {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
 async function callsOf(): Promise<number> {
   return (await hub.sandbox.log({ provider: 'notion', account: account.name, calls: true })).filter(
     ({ kind }) => kind === 'call',
@@ -181,6 +187,30 @@ describe('headers of the caller', () => {
       expect([answer.status, JSON.parse(answer.text)]).toEqual([200, expect.objectContaining({ body: raw })]);
     }
     expect(await callsOf()).toBe(calls + 2);
+  });
+
+  it.each([
+    ['GET', 'websocket'],
+    ['POST', 'websocket'],
+    ['POST', 'h2c'],
+  ])('that ask by %s to go on as %s are served as if they had not', async (method, upgrade) => {
+    const answer = await written(
+      [
+        `${method} ${ECHO} HTTP/1.1`,
+        'host: localhost',
+        `authorization: ${await caller.authorization()}`,
+        `upgrade: ${upgrade}`,
+        'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==',
+        'connection: upgrade, http2-settings',
+        'http2-settings: AAMAAABkAAQAAP__',
+        ...(method === 'POST' ? ['content-length: 2'] : []),
+      ],
+      method === 'POST' ? 'hi' : '',
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 200 /);
+    const { headers, body } = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as EchoBody;
+    expect(body).toBe(method === 'POST' ? 'hi' : '');
+    for (const name of ['upgrade', 'http2-settings', 'sec-websocket-key']) expect(headers).not.toHaveProperty([name]);
   });
 
   it('with the console’s cookie alone open nothing', async () => {

@@ -37,7 +37,9 @@ export class Conformity {
     if (!response) return `${place} is not documented: ${answer.text.slice(0, 300)}`;
     this.met.add(place);
     const media = answer.type.split(';')[0] ?? '';
-    if (response.content && !response.content[media]) return `${place} is documented, but not as ${media || 'nothing'}`;
+    const isAny = response.content?.['*/*'] !== undefined;
+    if (response.content && !response.content[media] && !isAny)
+      return `${place} is documented, but not as ${media || 'nothing'}`;
     const schema = response.content?.[media]?.schema;
     if (!schema || method.toUpperCase() === 'HEAD') return undefined;
     const result = this.schemaOf(place, schema).safeParse(JSON.parse(answer.text));
@@ -68,5 +70,10 @@ export class Conformity {
 }
 
 function pattern(template: string): RegExp {
-  return new RegExp(`^${template.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{\w+\}/g, '[^/]+')}$`);
+  return new RegExp(
+    `^${template
+      .replace(/[.*+?^$()|[\]\\]/g, '\\$&')
+      .replace(/\{path\}$/, '.*')
+      .replace(/\{\w+\}/g, '[^/]+')}$`,
+  );
 }

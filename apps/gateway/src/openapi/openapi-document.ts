@@ -145,6 +145,7 @@ function pathParameters({ path }: RouteSpec): Json[] {
     name,
     in: 'path',
     required: true,
+    ...(name === 'path' && path.endsWith('*') && { description: 'Any rest of a path, its slashes as they are.' }),
     schema: { type: 'string' },
   }));
 }
@@ -189,16 +190,23 @@ function problems(route: RouteSpec): Json {
     Object.entries(byStatus).map(([status, codes]) => [
       status,
       {
-        description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('; '),
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        description: [
+          ...codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`),
+          ...(route.relays ? ['or, with `hub-answer`, the answer of the provider'] : []),
+        ].join('; '),
+        content: {
+          'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
+          ...(route.relays && { '*/*': {} }),
+        },
       },
     ]),
   );
 }
 
 /** Also where no body is taken, one may be sent. */
-function invalidRequestStatuses({ method, socket }: RouteSpec): number[] {
+function invalidRequestStatuses({ method, socket, relays }: RouteSpec): number[] {
   if (socket) return [400, 422, 426];
+  if (relays) return method === 'GET' || method === 'HEAD' ? [400, 422] : [400, 408, 413, 422];
   return method === 'GET' || method === 'HEAD' ? [400, 422] : [400, 413, 415, 422];
 }
 

@@ -35,7 +35,7 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }
 
-export const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+export const ALL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /**
  * What arrived, sent back: no provider has such a door, but a proxy in between needs one to be looked at. `?bytes=N`
