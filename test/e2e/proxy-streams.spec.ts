@@ -189,8 +189,9 @@ describe('a large body', () => {
     const call = await opened(caller, 'POST', path, { 'transfer-encoding': 'chunked' });
     call.write('half');
     const incoming = await arrived;
+    const closed = new Promise((resolve) => incoming.once('close', resolve));
     call.destroy();
-    await once(incoming, 'close');
+    await closed;
     expect(incoming.complete).toBe(false);
   });
 
