@@ -368,6 +368,18 @@ describe('a 401 of the provider', () => {
     expect(await refreshesOf(account)).toBe(1);
   });
 
+  it('to a short body whose length was not told is replayed with it', async () => {
+    const { caller, account } = await connected();
+    await hub.sandbox.expire('notion', account.name);
+    const { path, seen } = refusing(await tokenOf(caller));
+    const call = await opened(caller, 'PATCH', path, { 'transfer-encoding': 'chunked' });
+    call.write('half');
+    call.end('whole');
+    const answer = await answerTo(call);
+    expect([answer.headers['hub-answer'], await text(answer)]).toEqual(['provider; replayed', 'welcome']);
+    expect(seen).toEqual(['halfwhole', 'halfwhole']);
+  });
+
   it('is handed back where there is no newer token, and told so', async () => {
     const { caller, account } = await connected();
     const { path } = refusing(await tokenOf(caller));

@@ -27,7 +27,21 @@ describe('a body', () => {
     const body = await takeBody(of(KEPT_BYTES, 1), headers);
     if (body.kind !== 'passing') throw new Error(body.kind);
     expect((await buffer(body.stream)).length).toBe(KEPT_BYTES + 1);
+    expect(body.whole()).toBeUndefined();
     expect(body.fault()).toBeUndefined();
+  });
+
+  it('of unknown length that turns out to be short can be had once more, once it has come', async () => {
+    const source = new PassThrough();
+    const body = await takeBody(source, { 'transfer-encoding': 'chunked' });
+    if (body.kind !== 'passing') throw new Error(body.kind);
+    source.write('half');
+    const read = buffer(body.stream);
+    await sleep(20);
+    expect(body.whole()).toBeUndefined();
+    source.end('whole');
+    expect(await read).toEqual(Buffer.from('halfwhole'));
+    expect(body.whole()).toEqual(Buffer.from('halfwhole'));
   });
 
   it('that says that it is too long is refused', async () => {

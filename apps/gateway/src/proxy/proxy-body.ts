@@ -2,7 +2,7 @@ import { Transform, type Readable } from 'node:stream';
 import { HubError } from '@hub/domain';
 import type { RawHeaders } from './proxy-headers';
 
-/** A body this long is kept until the call is answered, so that it can be sent once more. */
+/** A body no longer than this is kept until the call is answered, so that it can be sent once more. */
 export const KEPT_BYTES = 256 * 1024;
 /** The longest body that is passed on. */
 export const MOST_BYTES = 64 * 1024 * 1024;
@@ -17,6 +17,8 @@ export type ProxyBody =
       readonly kind: 'passing';
       readonly stream: Readable;
       readonly length: string | undefined;
+      /** All of it, once it has come and if it is short enough to be kept. */
+      whole(): Buffer | undefined;
       /** What the caller did wrong with it, if that is why it ended. */
       fault(): HubError | undefined;
     };
@@ -50,12 +52,15 @@ export async function takeBody(
 /** Counted and watched on its way: a body of unknown length must end somewhere, and a caller who is waited for must go on. */
 function passing(source: Readable, length: string | undefined, silentMs: number): ProxyBody & { kind: 'passing' } {
   let bytes = 0;
+  let copy: Buffer[] | undefined = [];
   let fault: HubError | undefined;
   let isThere = false;
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       if (!isThere) silence.refresh();
       bytes += chunk.length;
+      if (bytes > KEPT_BYTES) copy = undefined;
+      copy?.push(chunk);
       if (bytes > MOST_BYTES) fault = bodyTooLarge();
       done(fault ?? null, chunk);
     },
@@ -77,7 +82,13 @@ function passing(source: Readable, length: string | undefined, silentMs: number)
   };
   source.once('close', left);
   if (source.closed) left();
-  return { kind: 'passing', stream: source.pipe(counted), length, fault: () => fault };
+  return {
+    kind: 'passing',
+    stream: source.pipe(counted),
+    length,
+    whole: () => (counted.readableEnded && copy ? Buffer.concat(copy) : undefined),
+    fault: () => fault,
+  };
 }
 
 function bodyTooLarge(): HubError {

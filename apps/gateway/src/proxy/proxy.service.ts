@@ -91,10 +91,11 @@ export class ProxyService implements OnApplicationShutdown {
       throw error;
     });
     if (typeof newer === 'string') return told(first, newer, call, lent, target);
-    if (body.kind === 'passing') return told(first, 'body_too_large', call, lent, target);
+    const again = againOf(body);
+    if (!again) return told(first, 'body_too_large', call, lent, target);
     first.body.destroy();
     const newTarget = this.target(caller, call, newer, reading.rest);
-    const second = await this.send(caller, provider, call, newer, newTarget, body);
+    const second = await this.send(caller, provider, call, newer, newTarget, again);
     if (second.status === UNAUTHORIZED) this.vain.add(newer, performance.now());
     return told(second, 'replayed', call, newer, newTarget);
   }
@@ -234,6 +235,13 @@ const REASONS: Readonly<Record<string, string>> = {
   authority: 'its first segment could be read as a scheme or a host',
   address: 'it does not stay below the API of the provider',
 };
+
+/** The body once more, if it is still there. */
+function againOf(body: ProxyBody): ProxyBody | undefined {
+  if (body.kind !== 'passing') return body;
+  const bytes = body.whole();
+  return bytes && { kind: 'kept', bytes };
+}
 
 function bodyToSend(body: ProxyBody): Buffer | Readable | null {
   if (body.kind === 'none') return null;
