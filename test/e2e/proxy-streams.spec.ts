@@ -462,3 +462,16 @@ describe('a 401 of the provider', () => {
     return (await hub.sandbox.log({ provider: 'notion', account: name, kind: 'refresh' })).length;
   }
 });
+
+describe('the last of all: a stop of the gateway', () => {
+  it('cuts what lasts longer than it, so that the caller knows, and ends by itself', async () => {
+    const { caller } = await connected();
+    const path = played('/v1/open', (_incoming, response) => void response.writeHead(200).write('half'));
+    const call = await opened(caller, 'GET', path);
+    call.end();
+    const answer = await answerTo(call);
+    const cut = expect(text(answer)).rejects.toThrow('aborted');
+    await hub.process('gateway').stop(); // which throws if it does not end with 0
+    await cut;
+  });
+});
