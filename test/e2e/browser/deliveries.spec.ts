@@ -4,7 +4,6 @@ import { Webhook } from 'standardwebhooks';
 import { ANYONES, type Account } from '../../support/accounts';
 import { realBrowser } from '../../support/browser';
 import type { Answer, Caller } from '../../support/caller';
-import { eventually } from '../../support/eventually';
 import { IntegrationsPage } from '../../support/integrations-page';
 import { Stack } from '../../support/stack';
 
@@ -121,6 +120,63 @@ it('a delivery whose tries are over is a failed job with its reason, until it is
   expect(await taken(page, hook)).toEqual([id]);
   expect((await page.caller.deadLetters()).body.deadLetters).toEqual([]);
 });
+
+it('failed jobs are told apart, found by provider and kind, and of all those that are shown alone are tried again', async () => {
+  const [hook, drive] = [ANYONES.zapier(), ANYONES.google_drive()];
+  const page = await connected(hook);
+  const { caller } = page;
+  await hub.connect(caller, drive.order, drive.choices);
+  await hub.event(caller, 'sync.completed', { provider: 'google_drive' });
+  const healHook = await hub.sandbox.fault('zapier', { on: 'api', kind: 'status', status: 400, account: hook.name });
+  const ids = new Map<string, string>();
+  for (const type of ['order.paid', 'order.sent', 'order.back']) ids.set(type, await posts(caller, type));
+  const heals = [];
+  for (const on of ['api', 'refresh'] as const)
+    heals.push(await hub.sandbox.fault('google_drive', { on, kind: 'rate_limit', status: 429, account: drive.name }));
+  for (let tries = 0; tries < TRIES; tries += 1) await caller.sync('google_drive');
+  for (let tries = 0; tries < TRIES; tries += 1) await caller.refresh('google_drive');
+  const jobs = failedJobs(page);
+  const section = page.page.getByRole('region', { name: 'Failed jobs' });
+  await section.getByRole('heading', { name: 'Failed jobs (5)' }).waitFor();
+  await page.visitor.looksAt('failed jobs');
+
+  await section.getByLabel('of provider').selectOption('Google Drive');
+  await section.getByRole('heading', { name: 'Failed jobs (2)' }).waitFor();
+  expect((await jobs.allInnerTexts()).map((text) => text.split(':')[0]).sort()).toEqual([
+    'Refresh of Google Drive',
+    'Sync of Google Drive',
+  ]);
+  for (const heal of heals) await heal();
+  await section.getByRole('button', { name: 'Try these again' }).click();
+  await section.getByText('2 jobs are tried again now.').waitFor();
+  await section.getByText('There is none of these.').waitFor();
+  expect(await replayed(caller)).toEqual(['refresh', 'sync']);
+
+  await section.getByLabel('of provider').selectOption('all providers');
+  await section.getByRole('heading', { name: 'Failed jobs (3)' }).waitFor();
+  await healHook();
+  const sent = jobs.filter({ hasText: 'Delivery of order.sent (no. 2) to Zapier' });
+  await sent.getByText(ids.get('order.sent') ?? '').waitFor();
+  await sent.getByText('The receiver refused this very message.').waitFor();
+  await sent.getByRole('button', { name: /^Try again/ }).click();
+  await sent.waitFor({ state: 'detached' });
+  await logLine(page, 'order.sent').getByText('Delivered').waitFor();
+  expect(await taken(page, hook)).toEqual([ids.get('order.sent')]);
+
+  await section.getByLabel('Show').selectOption('deliveries');
+  await section.getByRole('button', { name: 'Try these again' }).click();
+  await section.getByText('2 jobs are tried again now.').waitFor();
+  await section.getByText('There is none of these.').waitFor();
+  for (const type of ids.keys()) await logLine(page, type).getByText('Delivered').waitFor();
+  expect((await taken(page, hook)).sort()).toEqual([...ids.values()].sort());
+  expect(await replayed(caller)).toEqual(['delivery', 'delivery', 'delivery', 'refresh', 'sync']);
+});
+
+/** The kinds of what was tried again. */
+async function replayed(caller: Caller): Promise<unknown[]> {
+  const replays = (await hub.trail(caller)).filter(({ name }) => name === 'dead_letter.replayed');
+  return replays.map(({ detail }) => detail['kind']).sort();
+}
 
 /** The next rung has come and the circuit's pause is over. They are gone through by hand: the ladder takes a quarter of an hour. */
 async function theWaitIsOver({ caller }: IntegrationsPage): Promise<void> {
