@@ -48,6 +48,7 @@ import { FollowEvents1795395100000 } from './1795395100000-follow-events';
 import { CreateConsoleSessions1795395200000 } from './1795395200000-create-console-sessions';
 import { ReadDeliveryFigures1795395400000 } from './1795395400000-read-delivery-figures';
 import { TellDeadDeliveriesApart1795420000000 } from './1795420000000-tell-dead-deliveries-apart';
+import { LookAtSessions1795420010000 } from './1795420010000-look-at-sessions';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -101,4 +102,5 @@ export const MIGRATIONS = [
   CreateConsoleSessions1795395200000,
   ReadDeliveryFigures1795395400000,
   TellDeadDeliveriesApart1795420000000,
+  LookAtSessions1795420010000,
 ];
