@@ -187,8 +187,12 @@ describe('the delivery log', () => {
     expect(dead.map(({ seq }) => seq)).toEqual([2]);
 
     const { body } = await caller.deadLetters('?kind=delivery');
-    expect(body.deadLetters.map(({ id, reason }) => [id, reason])).toEqual([
-      [dead[0]?.deadLetter, 'provider_unavailable'],
+    expect(body.deadLetters).toEqual([
+      expect.objectContaining({
+        id: dead[0]?.deadLetter,
+        reason: 'provider_unavailable',
+        event: { id: dead[0]?.id, seq: 2, type: 'order.paid', at: expect.stringMatching(/Z$/) },
+      }),
     ]);
     expect((await caller.replay(dead[0]?.deadLetter ?? '')).status).toBe(202);
     expect((await log(caller, '?state=dead')).body.deliveries).toEqual([]);

@@ -48,6 +48,7 @@ export { DatabaseModule } from './database.module';
 export {
   DeadLetterRepository,
   type DeadLetter,
+  type DeadLetterEvent,
   type DeadLetterFilter,
   type DeadLetterPage,
   type DeadLetterPlace,

@@ -69,6 +69,8 @@ export interface DeadLetter {
   readonly attempts: number;
   readonly firstFailedAt: string;
   readonly lastFailedAt: string;
+  /** Of a delivery: which event it was to deliver. */
+  readonly event?: { readonly id: string; readonly seq: number; readonly type: string; readonly at: string };
 }
 
 /** A line of the delivery log. */
