@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DeadLetterRepository } from '@hub/database';
 import { KeyUnavailable, LocalKeyProvider } from '@hub/token-vault';
 import { Webhook } from 'standardwebhooks';
@@ -256,6 +257,25 @@ describe('a circuit', () => {
     for (const id of waiting) expect(await hook.row(id)).toMatchObject({ state: 'delivered' });
     expect(await hook.circuit()).toMatchObject({ failures: 0, open_in_ms: null });
   });
+});
+
+describe('what came of a send while PostgreSQL cannot take it', () => {
+  it('is written once it can, by the same claim, so that the event is sent once', async () => {
+    const hook = await stand.hook();
+    const end = await hook.fault({ kind: 'latency', ms: 1_500, afterWork: true });
+    const id = await hook.post();
+    const sending = deliver(hook, id);
+    await eventually('the send', async () => (await hook.received()).length === 1);
+    // while the receiver takes its time
+    await stand.base.database.setAway(true);
+    await sleep(3_000);
+    await stand.base.database.setAway(false);
+    await sending;
+    await end();
+    expect(await hook.row(id)).toMatchObject({ state: 'delivered', epoch: 1 });
+    expect(await hook.received()).toHaveLength(1);
+    expect(await hook.stored.eventsNamed('delivery.succeeded')).toHaveLength(1);
+  }, 40_000);
 });
 
 describe('what is sealed and does not open', () => {

@@ -69,7 +69,8 @@ export class VerdictsService {
       this.logger.info('hub.delivery.hold_closed', { provider, reason, tried_again: reopened });
   }
 
-  private async tend(): Promise<void> {
+  /** Ends holds that have lasted as long as they may. */
+  async tend(): Promise<void> {
     try {
       await this.lookAgain();
       for (const { provider, isOver } of this.view) if (isOver) await this.close(provider, 'over');
