@@ -13,7 +13,7 @@ export class HoldVerdictsAboutHooks1795430020000 implements MigrationInterface {
       );
       grant select (provider, opened_at, closed_at), insert (provider), update (opened_at, closed_at) on public.hook_holds
         to hub_delivery_worker;
-      grant select (provider, opened_at, closed_at) on public.hook_holds to hub_auditor;
+      grant select (provider, opened_at, closed_at) on public.hook_holds to hub_refresh_worker;
 
       alter table public.delivery_settings
         -- when a send to this hook came to an end, within half a minute
