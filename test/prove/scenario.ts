@@ -60,6 +60,9 @@ export const NOT_COUNTED: Pick<Row, 'lapses' | 'doubleSpends' | 'familiesLost' |
   silentLosses: { count: 0, note: 'not counted' },
 };
 
+/** The same of a row that has no tokens at all. */
+export const NO_TOKENS = { tokens: 0, refreshes: 0, ...NOT_COUNTED, recoveryMs: null } as const;
+
 /** A named situation and its proof. */
 export interface Scenario {
   readonly name: string;

@@ -5,6 +5,6 @@ const unit = projects.find(({ displayName }) => displayName === 'unit');
 module.exports = {
   ...unit,
   testMatch: ['<rootDir>/test/prove/mutation/all-specs.cjs'],
-  testEnvironment: require.resolve('./first-failure.environment.cjs'),
+  testEnvironment: require.resolve('./one-mutant.environment.cjs'),
   moduleNameMapper: { ...unit.moduleNameMapper, '^fast-check$': '<rootDir>/test/prove/mutation/steady-fast-check.cjs' },
 };

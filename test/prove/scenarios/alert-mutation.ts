@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runAlertMutants, type AlertScore } from '../alerts/run-mutants';
-import type { Row, Scenario, Surroundings } from '../scenario';
+import { NO_TOKENS, type Row, type Scenario, type Surroundings } from '../scenario';
 
 async function mutateAlerts({ workFolder, logFolder, atEnd, say }: Surroundings): Promise<Row> {
   const stop = new AbortController();
@@ -19,14 +19,8 @@ export function rowOfAlerts({ alerts, mutants, survivors }: AlertScore): Row {
   const found = `${mutants - survivors.length} of ${mutants} changes of ${alerts} alerts noticed`;
   const holds = mutants > 0 && survivors.length === 0;
   return {
-    tokens: 0,
-    refreshes: 0,
+    ...NO_TOKENS,
     faults: mutants,
-    lapses: { count: 0 },
-    doubleSpends: { count: 0 },
-    familiesLost: { count: 0 },
-    silentLosses: { count: 0 },
-    recoveryMs: null,
     note: found,
     claims: [{ holds, what: `every change of an alert turns its own tests red (${found})` }],
     violations: survivors,

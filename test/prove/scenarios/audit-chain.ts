@@ -12,7 +12,7 @@ import {
 import type { OrgId } from '@hub/domain';
 import { fillTrail, tamper } from '../../support/audit-trail';
 import { Chance, tamperings, type Filled, type Tampering } from '../audit/tamperings';
-import type { Row, Scenario, Surroundings } from '../scenario';
+import { NO_TOKENS, type Row, type Scenario, type Surroundings } from '../scenario';
 import { ProveDatabase } from '../servers/prove-database';
 
 const ORGS = 20;
@@ -64,14 +64,8 @@ async function proveChain(surroundings: Surroundings, size: Size): Promise<Row> 
   }
   const again = await verify();
   return {
-    tokens: 0,
-    refreshes: 0,
+    ...NO_TOKENS,
     faults: acts,
-    lapses: { count: 0 },
-    doubleSpends: { count: 0 },
-    familiesLost: { count: 0 },
-    silentLosses: { count: 0 },
-    recoveryMs: null,
     note: `${size.events} events verified in ${(median(tookMs) / 1_000).toFixed(1)} s (the command, its start included)`,
     claims: [
       { holds: isClean(untouched), what: `the untouched trail passes (${untouched.found.length} findings)` },

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { MUTATED_LIBS, type MutatedLib } from '../mutation/lib';
 import { runStryker } from '../mutation/run-stryker';
 import type { MutationScore } from '../mutation/score';
-import type { Row, Scenario, Surroundings } from '../scenario';
+import { NO_TOKENS, type Row, type Scenario, type Surroundings } from '../scenario';
 
 async function mutate(lib: MutatedLib, { logFolder, atEnd, say }: Surroundings): Promise<Row> {
   const score = await runStryker(lib, logFolder, atEnd);
@@ -19,14 +19,8 @@ export function rowOf({ name, leastScore }: MutatedLib, score: MutationScore): R
   const holds = percent >= leastScore;
   const found = `${mutants - survivors.length} of ${mutants} mutants found, ${percent.toFixed(1)} %`;
   return {
-    tokens: 0,
-    refreshes: 0,
+    ...NO_TOKENS,
     faults: mutants,
-    lapses: { count: 0 },
-    doubleSpends: { count: 0 },
-    familiesLost: { count: 0 },
-    silentLosses: { count: 0 },
-    recoveryMs: null,
     note: `${found}; ${timedOut} by a timeout, ${uncounted} not counted`,
     claims: [{ holds, what: `at least ${leastScore} % of the mutants of libs/${name} are found (${found})` }],
     violations: holds ? [] : survivors,
