@@ -55,6 +55,7 @@ export {
   type ReplayedLetter,
 } from './dead-letter.repository';
 export { DeliveryFiguresRepository, type DeliveryFigures } from './delivery-figures.repository';
+export { HookVerdictRepository, type HookHold } from './hook-verdict.repository';
 export {
   DeliverySettingsRepository,
   type DeliveryOutbox,
@@ -66,6 +67,7 @@ export {
 export {
   DeliveryRepository,
   type Accepted,
+  type AcceptedFromTrail,
   type ClaimOutcome,
   type DeliveryClaim,
   type DeliveryLine,

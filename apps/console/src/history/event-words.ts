@@ -21,6 +21,7 @@ const WORDS: Readonly<Record<EventName, string> & Record<string, string>> = {
   'delivery.secret_read': 'The secret that signs deliveries to {it} was shown',
   'delivery.settings_changed': 'What is delivered to {it} was changed',
   'dead_letter.replayed': 'A failed job of {it} was started again',
+  'dead_letter.expired': 'A failed job of {it} was given up, since nobody started it again',
   'revocation.succeeded': 'The access was given back to {it}',
   'revocation.failed': 'Giving the access back to {it} failed',
   'revocation.skipped': 'The access to {it} was not given back',
