@@ -31,8 +31,8 @@ export function Deliveries({ card, mayWrite }: { readonly card: ProviderCard; re
       )}
       {eventsWaitSince && (
         <Note tone="warn" title={`News of the hub wait since ${clockTime(eventsWaitSince, now)}.`}>
-          As many as there may be are waiting already, or have failed. Nothing is lost: try the failed ones again, or give
-          a new URL.
+          As many as there may be are waiting already, or have failed. Nothing is lost: try the failed ones again, or
+          give a new URL.
         </Note>
       )}
       {mayWrite && (
