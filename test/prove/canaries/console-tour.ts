@@ -32,7 +32,9 @@ export async function consoleDays(hub: CanaryHub, reached: Reached): Promise<voi
   await change({ 'x-csrf-token': csrfToken, origin: 'https://evil.example' });
   const cookie = page.cookieHeader(publicUrl);
   await follow(hub, caller, { headers: { cookie, origin: new URL(publicUrl).origin } });
-  await follow(hub, caller, { protocols: ['hub.v1', `bearer.${(await caller.authorization()).slice('Bearer '.length)}`] });
+  await follow(hub, caller, {
+    protocols: ['hub.v1', `bearer.${(await caller.authorization()).slice('Bearer '.length)}`],
+  });
   await hear(page.asks('DELETE', publicUrl + SESSION, { 'x-csrf-token': csrfToken }));
   await hear(other.asks('GET', publicUrl + SESSION, { cookie }));
   reached.set(
