@@ -41,7 +41,8 @@ export async function post(
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   });
-  if (answer.statusCode !== expected) throw new Error(`${url} answers ${answer.statusCode}: ${await answer.body.text()}`);
+  if (answer.statusCode !== expected)
+    throw new Error(`${url} answers ${answer.statusCode}: ${await answer.body.text()}`);
   return { headers: answer.headers, json: await answer.body.json() };
 }
 

@@ -11,7 +11,7 @@ import { inTurns, type LoadResult } from './load';
 
 /** Webhooks of as many orgs: each URL takes ten sends a second, so that fewer of them would measure that pace. */
 const HOOKS = 300;
-const EVENTS_OF_EACH = 2;
+const EVENTS_OF_EACH = 4;
 const AT_ONCE = 8;
 const LONGEST_MS = 30_000;
 const DATA = { order: { id: 4_711, lines: Array.from({ length: 5 }, (_, line) => ({ line, price: '12.34' })) } };
@@ -65,7 +65,8 @@ export async function measureDeliveries(stack: Stack, floor: FloorProcess, recei
   const hooks = await Promise.all(Array.from({ length: HOOKS }, () => connectHook(stack)));
   const count = HOOKS * EVENTS_OF_EACH;
   return inTurns([
-    () => arrivalsOf(receiver, () => post(`${floor.base}/deliveries`, { url: `${receiver.base}/hook`, count, data: DATA })),
+    () =>
+      arrivalsOf(receiver, () => post(`${floor.base}/deliveries`, { url: `${receiver.base}/hook`, count, data: DATA })),
     async () => {
       const worker = stack.process('delivery-worker');
       await worker.stop();

@@ -81,7 +81,7 @@ async function main(settings: Settings): Promise<void> {
     const text = JSON.stringify({ id: randomUUID(), seq: 1, type: 'order.paid', at: new Date(), data: body.data });
     let left = body.count;
     const sender = async (): Promise<void> => {
-      for (; left > 0;) {
+      while (left > 0) {
         left -= 1;
         await ask(body.url, text, { type: 'application/json', dispatcher: hooks });
       }

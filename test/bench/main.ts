@@ -318,9 +318,10 @@ function memory(idle: Memory, after: Memory): Row[] {
 
 const NOTES = `The floor is a bare Fastify with a pool and one AES-GCM key that does the same errand without callers, orgs, binding,
 fences or a trail; for audit events it is a plain insert without numbers, chain and row-level security, for memory its own
-process; for live status it is a bare notice of PostgreSQL, for deliveries a bare HTTP client with the same receiver, which lies
-in the load generator; for an org's first seal and open it is a select, an insert and the bare question to the key provider. Vault is the
-tests' stand-in, in the load generator. Writes wait for the disk.
+process; for an org's first seal and open it is a select, an insert and the bare question to the key provider. Vault is the
+tests' stand-in, in the load generator. For live status it is a bare notice of PostgreSQL on two connections, both measured
+from the sending of the commit; for deliveries a bare HTTP client with the same receiver, which is in the load generator.
+Writes wait for the disk.
 Load generator, servers and apps share these cores, so read ratios rather than figures.`;
 
 /** One caller and one address send everything: each request is counted, and none is too many. */
