@@ -9,9 +9,8 @@ import { post } from './connects';
 import type { FloorProcess } from './floor-process';
 import { inTurns, type LoadResult } from './load';
 
-/** Webhooks of as many orgs: each URL takes ten sends a second, so that fewer of them would measure that pace. */
-const HOOKS = 300;
-const EVENTS_OF_EACH = 4;
+/** Webhooks of as many orgs, an event for each: a URL takes ten sends a second, and more events would measure that pace. */
+const HOOKS = 600;
 const AT_ONCE = 8;
 const LONGEST_MS = 30_000;
 const DATA = { order: { id: 4_711, lines: Array.from({ length: 5 }, (_, line) => ({ line, price: '12.34' })) } };
@@ -63,10 +62,11 @@ export async function sendTo(receiver: Receiver, stack: Stack): Promise<void> {
  */
 export async function measureDeliveries(stack: Stack, floor: FloorProcess, receiver: Receiver): Promise<LoadResult[]> {
   const hooks = await Promise.all(Array.from({ length: HOOKS }, () => connectHook(stack)));
-  const count = HOOKS * EVENTS_OF_EACH;
   return inTurns([
     () =>
-      arrivalsOf(receiver, () => post(`${floor.base}/deliveries`, { url: `${receiver.base}/hook`, count, data: DATA })),
+      arrivalsOf(receiver, () =>
+        post(`${floor.base}/deliveries`, { url: `${receiver.base}/hook`, count: HOOKS, data: DATA }),
+      ),
     async () => {
       const worker = stack.process('delivery-worker');
       await worker.stop();
@@ -90,7 +90,7 @@ async function connectHook(stack: Stack): Promise<{ authorization: string }> {
 
 async function postEvents(stack: Stack, hooks: readonly { authorization: string }[]): Promise<void> {
   const url = `${stack.base}/functions/v1/integrations/zapier/events`;
-  const left = Array.from({ length: EVENTS_OF_EACH }, () => hooks).flat();
+  const left = [...hooks];
   const poster = async (): Promise<void> => {
     for (let headers = left.pop(); headers; headers = left.pop())
       await post(url, { type: 'order.paid', data: DATA }, headers, 202);
@@ -109,6 +109,7 @@ async function pending(stack: Stack): Promise<number> {
 async function arrivalsOf(receiver: Receiver, act: () => Promise<unknown>): Promise<LoadResult> {
   receiver.arrivals = [];
   await act();
+  if (receiver.arrivals.length < HOOKS) throw new Error(`of ${HOOKS} sends ${receiver.arrivals.length} arrived`);
   const [first = 0] = receiver.arrivals;
   const seconds = ((receiver.arrivals.at(-1) ?? first) - first) / 1_000;
   return { perSecond: (receiver.arrivals.length - 1) / seconds, p50Ms: 0, p99Ms: 0, maxMs: 0 };
