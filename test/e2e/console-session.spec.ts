@@ -119,6 +119,21 @@ describe('a browser that opens a link', () => {
     expect((await back!.page.session()).status).toBe(200);
   });
 
+  it('is signed out after an hour of a page that asks by itself alone: neither that nor a socket is a use', async () => {
+    const caller = hub.as();
+    const { org } = caller.claims;
+    const page = await ConsolePage.signedIn(hub, caller);
+    await age(org, '59 minutes', 'last_seen_at');
+    const cookie = `hub_session_${new URL(hub.publicUrl).port}=${page.cookie}`;
+    const live = await LiveClient.open(hub.base, { headers: { cookie, origin: hub.publicUrl } });
+    await live.ready();
+    for (const path of [SESSION, LIST])
+      expect((await page.call('GET', path, { headers: { 'x-unattended': '1' } })).status).toBe(200);
+    await age(org, '2 minutes', 'last_seen_at');
+    expect((await page.call('GET', LIST)).status).toBe(401);
+    await live.close();
+  });
+
   it('that brings no cookie is told so, and nothing is counted against its address', async () => {
     const page = new ConsolePage(hub, hub.person());
     for (let made = 0; made < 25; made += 1) {

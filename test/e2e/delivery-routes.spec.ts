@@ -26,7 +26,9 @@ const of = (path: string, provider = 'zapier'): string => `/functions/v1/integra
 const post = (caller: Caller, body: unknown, provider?: string): Promise<Answer<{ id: string }>> =>
   caller.request('POST', of('events', provider), { body });
 const log = (caller: Caller, query = ''): Promise<Answer<LogBody>> => caller.get(of(`deliveries${query}`));
-const settings = (caller: Caller): Promise<Answer<{ events: string[]; pausedUntil: string | null }>> =>
+const settings = (
+  caller: Caller,
+): Promise<Answer<{ events: string[]; pausedUntil: string | null; eventsWaitSince: string | null }>> =>
   caller.get(of('delivery-settings'));
 const change = (caller: Caller, events: unknown): Promise<Answer> =>
   caller.request('PUT', of('delivery-settings'), { body: { events } });
@@ -162,6 +164,47 @@ describe('an event that a service posts', () => {
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
   });
 
+  it('is refused while ten thousand are dead letters, and the answer says what to do', async () => {
+    const caller = await connected();
+    const { body } = await post(caller, EVENT);
+    await hub.database.rows(
+      `insert into public.deliveries (org_id, integration_id, provider, event_id, seq, type, at, source, state, failure_code, first_failed_at, last_failed_at, ended_at)
+       select org_id, integration_id, provider, gen_random_uuid(), n, 'x', now(), 'posted', 'dead', 'provider_misconfigured', now(), now(), now()
+       from public.deliveries, generate_series(2, 10001) as n where org_id = $1`,
+      [caller.claims.org],
+    );
+    const answer = await post(caller, EVENT);
+    expect(said(answer)).toEqual([429, 'rate_limited']);
+    expect(answer.body).toMatchObject({
+      title: 'Too many deliveries are dead letters',
+      fix: expect.stringContaining('dead-letters/replay'),
+    });
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    // what was taken before is no news
+    expect((await post(caller, { ...EVENT, id: body.id })).status).toBe(202);
+  });
+
+  it('posted again once it is dead, says so and where to replay it; else nothing more than its id', async () => {
+    const caller = await connected();
+    const { body } = await post(caller, EVENT);
+    const { id } = body;
+    const again = () => post(caller, { ...EVENT, id });
+    const becomes = (state: string) =>
+      hub.database.rows('update public.deliveries set state = $2 where org_id = $1', [caller.claims.org, state]);
+    expect((await again()).body).toEqual({ id });
+    await becomes('delivered');
+    expect((await again()).body).toEqual({ id });
+    await becomes('dead');
+    const dead = await again();
+    expect(dead.status).toBe(202);
+    const [row] = await hub.database.rows<{ id: string }>('select id from public.deliveries where org_id = $1', [
+      caller.claims.org,
+    ]);
+    expect(dead.body).toEqual({ id, state: 'dead', deadLetter: `delivery-${row?.id}` });
+    await becomes('cancelled');
+    expect((await again()).body).toEqual({ id, state: 'cancelled' });
+  });
+
   it('needs the right to write', async () => {
     const caller = await connected();
     expect(said(await post(caller.with({ scopes: ['integrations:read'] }), EVENT))).toEqual([403, 'forbidden']);
@@ -187,8 +230,12 @@ describe('the delivery log', () => {
     expect(dead.map(({ seq }) => seq)).toEqual([2]);
 
     const { body } = await caller.deadLetters('?kind=delivery');
-    expect(body.deadLetters.map(({ id, reason }) => [id, reason])).toEqual([
-      [dead[0]?.deadLetter, 'provider_unavailable'],
+    expect(body.deadLetters).toEqual([
+      expect.objectContaining({
+        id: dead[0]?.deadLetter,
+        reason: 'provider_unavailable',
+        event: { id: dead[0]?.id, seq: 2, type: 'order.paid', at: expect.stringMatching(/Z$/) },
+      }),
     ]);
     expect((await caller.replay(dead[0]?.deadLetter ?? '')).status).toBe(202);
     expect((await log(caller, '?state=dead')).body.deliveries).toEqual([]);
@@ -212,12 +259,16 @@ describe('the delivery log', () => {
 describe('which of the hub’s own events are delivered', () => {
   it('is none at first, and then what was said last', async () => {
     const caller = await connected();
-    expect((await settings(caller)).body).toEqual({ events: [], pausedUntil: null });
+    expect((await settings(caller)).body).toEqual({ events: [], pausedUntil: null, eventsWaitSince: null });
     const answer = await change(caller, ['sync.completed', 'integration.connected', 'sync.completed']);
-    expect(answer.body).toEqual({ events: ['integration.connected', 'sync.completed'], pausedUntil: null });
+    expect(answer.body).toEqual({
+      events: ['integration.connected', 'sync.completed'],
+      pausedUntil: null,
+      eventsWaitSince: null,
+    });
     expect((await settings(caller)).body).toEqual(answer.body);
     await change(caller, []);
-    expect((await settings(caller)).body).toEqual({ events: [], pausedUntil: null });
+    expect((await settings(caller)).body).toEqual({ events: [], pausedUntil: null, eventsWaitSince: null });
     const told = (await hub.trail(caller)).filter(({ name }) => name === 'delivery.settings_changed');
     expect(told).toMatchObject([{ actor: { type: 'user', id: 'ada' } }, {}]);
   });

@@ -51,6 +51,7 @@ export interface DeadLetterBody {
   readonly attempts: number;
   readonly firstFailedAt: string;
   readonly lastFailedAt: string;
+  readonly event?: { readonly id: string; readonly seq: number; readonly type: string; readonly at: string };
 }
 
 export interface Answer<Body = unknown> {

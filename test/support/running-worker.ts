@@ -5,6 +5,7 @@ import { DeliveryWorkerModule } from '../../apps/delivery-worker/src/delivery-wo
 import { DeliveryWorkerService } from '../../apps/delivery-worker/src/delivery-worker.service';
 import { DeliveryService } from '../../apps/delivery-worker/src/delivery/delivery.service';
 import { OutboxService } from '../../apps/delivery-worker/src/outbox/outbox.service';
+import { VerdictsService } from '../../apps/delivery-worker/src/verdicts/verdicts.service';
 import { MetadataSyncWorkerModule } from '../../apps/metadata-sync-worker/src/metadata-sync-worker.module';
 import { MetadataSyncWorkerService } from '../../apps/metadata-sync-worker/src/metadata-sync-worker.service';
 import { SyncService } from '../../apps/metadata-sync-worker/src/sync/sync.service';
@@ -37,6 +38,7 @@ export interface SyncWorkerInTest {
 export interface DeliveryWorkerInTest {
   readonly deliveries: DeliveryService;
   readonly outbox: OutboxService;
+  readonly verdicts: VerdictsService;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -84,6 +86,7 @@ export async function deliveryWorker(config: HubConfig): Promise<DeliveryWorkerI
   return {
     deliveries: context.get(DeliveryService, { strict: false }),
     outbox: context.get(OutboxService, { strict: false }),
+    verdicts: context.get(VerdictsService, { strict: false }),
     start: () => worker.start(),
     stop: async () => {
       await worker.drain();

@@ -30,7 +30,7 @@ const ACTORS: readonly Actor[] = [
 ];
 
 /** Tables that hold nothing of any org. A new table without an org has its reason here, or it is a breach. */
-const TABLES_OF_NO_ORG = ['hub_migrations', 'provider_breakers', 'providers'];
+const TABLES_OF_NO_ORG = ['hook_holds', 'hub_migrations', 'provider_breakers', 'providers'];
 
 /** What came of a statement: the orgs of the rows that it met, or that it was refused. */
 type Met = readonly string[] | 'refused';

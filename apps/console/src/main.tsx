@@ -5,6 +5,7 @@ import { App } from './app';
 import './look/console.css';
 import { applyTheme, keptTheme } from './look/theme';
 import { SESSION_KEY } from './session/session';
+import { noticePerson } from './wire/hub-api.client';
 import { HubProblem, isUnreachable } from './wire/problem';
 
 const MOST_RETRIES = 1;
@@ -29,6 +30,7 @@ const client: QueryClient = new QueryClient({
 });
 
 applyTheme(keptTheme());
+noticePerson();
 createRoot(document.getElementById('console') as HTMLElement).render(
   <StrictMode>
     <QueryClientProvider client={client}>

@@ -9,6 +9,7 @@ import { DeliveryModule } from './delivery/delivery.module';
 import { GaugesModule } from './gauges/gauges.module';
 import { LogKeepingModule } from './log-keeping/log-keeping.module';
 import { OutboxModule } from './outbox/outbox.module';
+import { VerdictsModule } from './verdicts/verdicts.module';
 
 export const APP = 'delivery-worker';
 
@@ -28,6 +29,7 @@ export class DeliveryWorkerModule {
         OutboxModule,
         LogKeepingModule,
         GaugesModule,
+        VerdictsModule,
       ],
       providers: [DeliveryWorkerService],
     };

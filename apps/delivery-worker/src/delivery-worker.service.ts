@@ -8,6 +8,7 @@ import { DeliveryService } from './delivery/delivery.service';
 import { DeliveryGaugesJob } from './gauges/delivery-gauges.job';
 import { LogKeeperJob } from './log-keeping/log-keeper.job';
 import { OutboxJob } from './outbox/outbox.job';
+import { VerdictsService } from './verdicts/verdicts.service';
 
 /** A circuit that closes and a new URL ring for nobody: the rows alone tell of what waits for them. */
 const LOOK_FOR_DELIVERIES_MS = 5_000;
@@ -30,6 +31,7 @@ export class DeliveryWorkerService {
     private readonly outbox: OutboxJob,
     private readonly logKeeper: LogKeeperJob,
     private readonly gauges: DeliveryGaugesJob,
+    private readonly verdicts: VerdictsService,
   ) {
     // without Redis the watch is the queue
     const runs = { most: JOBS.delivery.concurrency, mostOfALane: JOBS.delivery.concurrency };
@@ -42,6 +44,7 @@ export class DeliveryWorkerService {
     this.outbox.start();
     this.logKeeper.start();
     this.gauges.start();
+    this.verdicts.start();
     this.watch.start({
       kind: 'delivery',
       everyMs: LOOK_FOR_DELIVERIES_MS,
@@ -66,6 +69,7 @@ export class DeliveryWorkerService {
       this.watch.stop(),
       this.outbox.stop(),
       this.logKeeper.stop(),
+      this.verdicts.stop(),
       this.deliveries.drain(),
     ];
     await endAll(parts, (error) => this.logger.failure('hub.worker.stop_failed', error));

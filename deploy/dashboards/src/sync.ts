@@ -109,6 +109,17 @@ export const sync: DashboardSpec = {
           unit: 'short',
           queries: [{ expr: `max(${metric('deliveryCircuitsOpen')})`, legend: 'receivers' }],
         },
+        {
+          title: 'Held back',
+          description:
+            'Receivers for which the hub’s own events wait in the trail, and providers that are not believed to have lost so many hooks. Both are none.',
+          kind: 'line',
+          unit: 'short',
+          queries: [
+            { expr: `max(${metric('deliveryOutboxesFull')})`, legend: 'full outboxes' },
+            { expr: `max(${metric('deliveryHolds')})`, legend: 'providers not believed' },
+          ],
+        },
       ],
     },
     {

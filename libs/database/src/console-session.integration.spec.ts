@@ -105,6 +105,28 @@ describe('sessions of the console', () => {
     expect(await sessions.find(hash())).toBeUndefined();
   });
 
+  it('are looked at without growing younger, and are over for whoever looks as for whoever uses them', async () => {
+    const { cookieHash, session } = await signedIn();
+    const age = (minutes: number) =>
+      database.sql(
+        'update public.console_sessions set last_seen_at = now() - make_interval(mins => $2) where cookie_hash = $1',
+        [cookieHash, minutes],
+      );
+    await age(50);
+    expect(await sessions.find(cookieHash, false)).toEqual(session);
+    const [row] = await database.sql<{ minutes: number }>(
+      'select round(extract(epoch from now() - last_seen_at) / 60)::int as minutes from public.console_sessions where cookie_hash = $1',
+      [cookieHash],
+    );
+    expect(row).toEqual({ minutes: 50 });
+    await age(60);
+    expect(await sessions.find(cookieHash, false)).toBeUndefined();
+    await age(0);
+    await database.sql('update public.console_sessions set expires_at = now() where cookie_hash = $1', [cookieHash]);
+    expect(await sessions.find(cookieHash, false)).toBeUndefined();
+    expect(await sessions.find(hash(), false)).toBeUndefined();
+  });
+
   it('are over once they are ended, and that is told once', async () => {
     const { cookieHash, session } = await signedIn();
     expect(await sessions.end(session, 'signed_out')).toBe(true);

@@ -104,13 +104,17 @@ export class ConsoleSessionRepository {
     );
   }
 
-  /** The session of a cookie, of any org, while it lives; that it was seen is noted. */
-  async find(cookieHash: Buffer): Promise<ConsoleSession | undefined> {
+  /**
+   * The session of a cookie, of any org, while it lives.
+   *
+   * @param isUse whether somebody uses it, which is noted and keeps it alive; `false`: it is looked at
+   */
+  async find(cookieHash: Buffer, isUse = true): Promise<ConsoleSession | undefined> {
     const [row]: SessionRow[] = await this.database.asSystem('a session of the console by its cookie', (manager) =>
-      manager.query('select * from hub.console_session($1, make_interval(secs => $2))', [
-        cookieHash,
-        CONSOLE_SESSION_IDLE_MS / 1000,
-      ]),
+      manager.query(
+        `select * from hub.${isUse ? 'console_session' : 'console_session_unseen'}($1, make_interval(secs => $2))`,
+        [cookieHash, CONSOLE_SESSION_IDLE_MS / 1000],
+      ),
     );
     return row && toSession(row);
   }

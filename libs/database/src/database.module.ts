@@ -24,6 +24,7 @@ import { DueNotices } from './due-notices.client';
 import { DueRepository } from './due.repository';
 import { EventNotices } from './event-notices.client';
 import { FlowRepository } from './flow.repository';
+import { HookVerdictRepository } from './hook-verdict.repository';
 import { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
 import { KeyRotationRepository } from './key-rotation.repository';
@@ -42,6 +43,7 @@ const REPOSITORIES = [
   DeliveryRepository,
   DeliverySettingsRepository,
   DueRepository,
+  HookVerdictRepository,
   KeyRotationRepository,
   LiveTrailRepository,
   RevocationRepository,

@@ -369,6 +369,23 @@ describe('dead letters', () => {
     expect(await found({ provider: 'shopify', kind: 'refresh' })).toEqual([]);
   });
 
+  it('tell deliveries apart by their events, to the gateway and to the command line', async () => {
+    const orgId = anOrg();
+    const [row] = await database.sql<{ id: string; event_id: string }>(
+      `insert into public.deliveries (org_id, integration_id, provider, event_id, seq, type, at, source, state, failed_attempts,
+         failure_code, first_failed_at, last_failed_at, ended_at)
+       values ($1, gen_random_uuid(), 'zapier', gen_random_uuid(), 7, 'order.paid', '2026-11-28T12:00:00Z', 'posted', 'dead', 5,
+         'provider_unavailable', now(), now(), now()) returning id, event_id`,
+      [orgId],
+    );
+    const event = { id: row?.event_id, seq: 7, type: 'order.paid', at: new Date('2026-11-28T12:00:00Z') };
+    for (const reader of [letters, new DeadLetterRepository(worker)])
+      expect((await reader.page(orgId, { limit: 50 })).deadLetters).toEqual([
+        expect.objectContaining({ id: `delivery-${row?.id}`, provider: 'zapier', attempts: 5, event }),
+      ]);
+    expect(await letters.replay(orgId, {}, ADA)).toMatchObject([{ kind: 'delivery', id: row?.id }]);
+  });
+
   it('of another org are as if they did not exist', async () => {
     const [owner, stranger] = [anOrg(), anOrg()];
     const ids = [

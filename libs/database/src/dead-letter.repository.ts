@@ -26,6 +26,18 @@ export interface DeadLetter {
   /** The first failure since the last success. */
   readonly firstFailedAt: Date;
   readonly lastFailedAt: Date;
+  /** Of a delivery: the event that it was to deliver. */
+  readonly event?: DeadLetterEvent;
+}
+
+/** By what a delivery is told from others: never what was in it. */
+export interface DeadLetterEvent {
+  /** By which the receiver knows it. */
+  readonly id: string;
+  readonly seq: number;
+  readonly type: string;
+  /** When it happened. */
+  readonly at: Date;
 }
 
 /** Which dead letters; what is absent plays no part. */
@@ -61,10 +73,13 @@ interface Source {
   readonly table: string;
   /** True for a row that is dead. The rule of `deadLetterKindsOf`, or a revocation or a delivery that was given up. */
   readonly isDead: string;
+  /** The same names for each kind, in the same order. */
   readonly columns: string;
   /** Makes a row due now. */
   readonly replay: string;
 }
+
+const NO_EVENT = 'null::uuid as event_id, null::bigint as seq, null::text as type, null::timestamptz as at';
 
 const SOURCES: Record<DueKind, Source> = {
   refresh: {
@@ -72,7 +87,7 @@ const SOURCES: Record<DueKind, Source> = {
     isDead: `status = 'refresh_failing' and failed_refreshes > ${RUNGS}`,
     // workers of an earlier release, while they still run, write no first failure
     columns: `id as row_id, provider, id as integration_id, epoch, refresh_failure_code as reason, failed_refreshes as attempts,
-      coalesce(refresh_first_failed_at, refresh_failure_at) as first_failed_at, refresh_failure_at as last_failed_at`,
+      coalesce(refresh_first_failed_at, refresh_failure_at) as first_failed_at, refresh_failure_at as last_failed_at, ${NO_EVENT}`,
     // somebody who is at it is as good as a new try
     replay:
       'next_refresh_at = case when lease_until > now() then next_refresh_at else least(next_refresh_at, now()) end',
@@ -81,21 +96,21 @@ const SOURCES: Record<DueKind, Source> = {
     table: 'public.integrations',
     isDead: `status <> 'reauth_required' and failed_syncs > ${RUNGS}`,
     columns: `id as row_id, provider, id as integration_id, epoch, sync_failure_code as reason, failed_syncs as attempts,
-      coalesce(sync_first_failed_at, sync_failure_at) as first_failed_at, sync_failure_at as last_failed_at`,
+      coalesce(sync_first_failed_at, sync_failure_at) as first_failed_at, sync_failure_at as last_failed_at, ${NO_EVENT}`,
     replay: 'next_sync_at = least(next_sync_at, now())',
   },
   revocation: {
     table: 'public.revocations',
     isDead: 'next_attempt_at is null',
     columns: `id as row_id, provider, integration_id, 0::bigint as epoch, failure_code as reason, failed_attempts as attempts,
-      first_failed_at, last_failed_at`,
+      first_failed_at, last_failed_at, ${NO_EVENT}`,
     replay: 'next_attempt_at = now(), failed_attempts = 0',
   },
   delivery: {
     table: 'public.deliveries',
     isDead: "state = 'dead'",
     columns: `id as row_id, provider, integration_id, epoch, failure_code as reason, failed_attempts as attempts,
-      first_failed_at, last_failed_at`,
+      first_failed_at, last_failed_at, event_id, seq, type, at`,
     replay: "state = 'pending', next_attempt_at = now(), failed_attempts = 0, ended_at = null",
   },
 };
@@ -118,6 +133,11 @@ interface LetterRow {
   attempts: number;
   first_failed_at: Date;
   last_failed_at: Date;
+  /** These four are there for a delivery alone. */
+  event_id: string | null;
+  seq: number | null;
+  type: string | null;
+  at: Date | null;
 }
 
 /** Jobs that ran out of tries, and having them tried again. */
@@ -232,5 +252,10 @@ function toLetter(kind: DueKind, row: LetterRow): DeadLetter {
     attempts: row.attempts,
     firstFailedAt: row.first_failed_at,
     lastFailedAt: row.last_failed_at,
+    ...eventOf(row),
   };
+}
+
+function eventOf({ event_id: id, seq, type, at }: LetterRow): Pick<DeadLetter, 'event'> {
+  return id === null || seq === null || type === null || at === null ? {} : { event: { id, seq, type, at } };
 }

@@ -41,6 +41,8 @@ describe('the figures of deliveries', () => {
       oldestDueSeconds: 0,
       waiting: { due: 0, circuit: 0, new_url: 0 },
       openCircuits: 0,
+      fullOutboxes: 0,
+      holds: 0,
     });
   });
 
@@ -67,6 +69,17 @@ describe('the figures of deliveries', () => {
     const { oldestDueSeconds } = await figures.read();
     expect(oldestDueSeconds).toBeGreaterThanOrEqual(600);
     expect(oldestDueSeconds).toBeLessThan(7_200);
+  });
+
+  it('tell for how many the hub’s own events wait, and how many providers are not believed', async () => {
+    const [waits, wantsNone] = [await receiver(), await receiver()];
+    await receiver();
+    await database.sql('update public.delivery_settings set outbox_full_since = now() where id = any($1)', [
+      [waits.id, wantsNone.id],
+    ]);
+    await database.sql("update public.delivery_settings set events = '{sync.completed}' where id = $1", [waits.id]);
+    await database.sql("insert into public.hook_holds (provider) values ('zapier')");
+    expect(await figures.read()).toMatchObject({ fullOutboxes: 1, holds: 1 });
   });
 
   it.each(['gateway', 'syncWorker'] as const satisfies readonly AppLogin[])('are not for the %s', async (login) => {

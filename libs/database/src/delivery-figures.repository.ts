@@ -11,6 +11,10 @@ export interface DeliveryFigures {
   readonly waiting: { readonly due: number; readonly circuit: number; readonly new_url: number };
   /** Receivers whose circuit stands open, or lets a trial through. */
   readonly openCircuits: number;
+  /** Integrations for which the hub's own events wait in the trail, as there is no room for more of them. */
+  readonly fullOutboxes: number;
+  /** Providers whose word that hooks are gone is not believed for now. */
+  readonly holds: number;
 }
 
 interface FiguresRow {
@@ -20,6 +24,8 @@ interface FiguresRow {
   for_circuit: number;
   for_url: number;
   open_circuits: number;
+  full_outboxes: number;
+  holds: number;
 }
 
 /** Looks at all deliveries together, for gauges. */
@@ -28,13 +34,19 @@ export class DeliveryFiguresRepository {
 
   async read(): Promise<DeliveryFigures> {
     const row = await this.database.asSystem('figures of all deliveries', (manager) =>
-      selectOne<FiguresRow>(manager, 'select * from hub.delivery_figures()'),
+      selectOne<FiguresRow>(
+        manager,
+        `select *, (select count(*) from public.hook_holds where closed_at is null) as holds
+         from hub.delivery_figures(), hub.delivery_bounds()`,
+      ),
     );
     return {
       dead: row.dead,
       oldestDueSeconds: row.oldest_due,
       waiting: { due: row.for_time, circuit: row.for_circuit, new_url: row.for_url },
       openCircuits: row.open_circuits,
+      fullOutboxes: row.full_outboxes,
+      holds: row.holds,
     };
   }
 }

@@ -53,7 +53,11 @@ describe('what an integration wants delivered', () => {
 
   it('is nothing at first', async () => {
     const owner = await connected();
-    expect(await byGateway.read(owner.orgId, owner.integrationId)).toEqual({ events: [], pausedUntil: null });
+    expect(await byGateway.read(owner.orgId, owner.integrationId)).toEqual({
+      events: [],
+      pausedUntil: null,
+      eventsWaitSince: null,
+    });
     await happens(owner, 'sync.completed');
     expect(await outboxOf(owner)).toBeUndefined();
   });
@@ -61,11 +65,19 @@ describe('what an integration wants delivered', () => {
   it('is what it has said last, and the trail tells of each change once', async () => {
     const owner = await connected();
     const change = (events: Parameters<typeof byGateway.setEvents>[1]) => byGateway.setEvents(owner, events, ADA);
-    expect(await change(['sync.completed'])).toEqual({ events: ['sync.completed'], pausedUntil: null });
+    expect(await change(['sync.completed'])).toEqual({
+      events: ['sync.completed'],
+      pausedUntil: null,
+      eventsWaitSince: null,
+    });
     await change(['sync.completed']);
     await change(['integration.connected', 'sync.completed']);
     await change([]);
-    expect(await byGateway.read(owner.orgId, owner.integrationId)).toEqual({ events: [], pausedUntil: null });
+    expect(await byGateway.read(owner.orgId, owner.integrationId)).toEqual({
+      events: [],
+      pausedUntil: null,
+      eventsWaitSince: null,
+    });
     expect(await eventsOf(owner)).toEqual([
       { name: 'delivery.settings_changed', detail: { before: [], events: ['sync.completed'] } },
       {
@@ -97,6 +109,16 @@ describe('what an integration wants delivered', () => {
     expect((await outboxOf(owner))?.outboxSeq).toBe(outbox.outboxSeq);
     await deliveries.acceptFromTrail(owner, { from: outbox.outboxSeq, to: outbox.headSeq + 1, wanted, events: [] });
     expect(await outboxOf(owner)).toBeUndefined();
+  });
+
+  it('shows since when the events wait for room, until the org says anew what it wants', async () => {
+    const owner = await connected();
+    await byGateway.setEvents(owner, ['sync.completed'], ADA);
+    await database.sql('update public.delivery_settings set outbox_full_since = now() where id = $1', [
+      owner.integrationId,
+    ]);
+    expect((await byGateway.read(owner.orgId, owner.integrationId)).eventsWaitSince).toBeInstanceOf(Date);
+    expect((await byGateway.setEvents(owner, [], ADA))?.eventsWaitSince).toBeNull();
   });
 
   it('is told of page by page', async () => {
@@ -133,7 +155,11 @@ describe('what an integration wants delivered', () => {
     expect(await byGateway.setEvents(stranger, ['sync.completed'], ADA)).toBeUndefined();
     expect(await byGateway.readSecret(stranger, { rotate: true }, ADA)).toBeUndefined();
     await byGateway.setEvents(owner, ['sync.completed'], ADA);
-    expect(await byGateway.read(stranger.orgId, owner.integrationId)).toEqual({ events: [], pausedUntil: null });
+    expect(await byGateway.read(stranger.orgId, owner.integrationId)).toEqual({
+      events: [],
+      pausedUntil: null,
+      eventsWaitSince: null,
+    });
     expect(await byWorker.trail(stranger.orgId, { after: 0, limit: 10 })).toEqual([]);
   });
 

@@ -28,6 +28,8 @@ export interface DeliverySettings {
   readonly events: readonly DeliveredEvent[];
   /** The circuit before the receiver stands open until then; `null`: it does not. */
   readonly pausedUntil: Date | null;
+  /** Since when the hub's own events wait in the trail, as there is no room for more of them; `null`: none wait. */
+  readonly eventsWaitSince: Date | null;
 }
 
 /** The secret that signs what is sent, sealed for the cell `delivery_settings.secret` of the integration. */
@@ -58,7 +60,7 @@ export interface TrailEvent {
   readonly integrationId: IntegrationId | null;
 }
 
-export const NOTHING_WANTED: DeliverySettings = { events: [], pausedUntil: null };
+export const NOTHING_WANTED: DeliverySettings = { events: [], pausedUntil: null, eventsWaitSince: null };
 
 /** What integrations want delivered, by what it is signed, and the trail as the outbox of the hub's own events. */
 export class DeliverySettingsRepository {
@@ -86,7 +88,7 @@ export class DeliverySettingsRepository {
       const before = (await settingsOf(manager, owner.integrationId)).events;
       if (!isSame(before, events)) {
         await manager.query(
-          `update public.delivery_settings set events = $2,
+          `update public.delivery_settings set events = $2, outbox_full_since = null,
              outbox_seq = case when events = '{}' then (select coalesce(max(seq), 0) from public.audit_events where org_id = $3) else outbox_seq end
            where id = $1`,
           [owner.integrationId, events, owner.orgId],
@@ -172,8 +174,9 @@ export async function lockSettings(
 }
 
 async function settingsOf(manager: EntityManager, integrationId: IntegrationId): Promise<DeliverySettings> {
-  const [row] = await manager.query<{ events: string[]; pausedUntil: Date | null }[]>(
-    `select events, case when open_until > clock_timestamp() then open_until end as "pausedUntil"
+  const [row] = await manager.query<(Omit<DeliverySettings, 'events'> & { events: string[] })[]>(
+    `select events, case when open_until > clock_timestamp() then open_until end as "pausedUntil",
+       outbox_full_since as "eventsWaitSince"
      from public.delivery_settings where id = $1`,
     [integrationId],
   );

@@ -3,6 +3,8 @@ import {
   afterDelivery,
   afterDeliveryFailure,
   failure,
+  KEPT_DEAD_DAYS,
+  MOST_DEAD,
   MOST_PENDING,
   type DeliveredEvent,
   type DeliveryChange,
@@ -93,6 +95,13 @@ describe('deliveries', () => {
     if (outcome.kind !== 'claimed') throw new Error(outcome.kind);
     return outcome.claim;
   }
+  /** So many rows of one state and source. */
+  const many = (owner: SettingsOwner, state: string, source: string, count: number) =>
+    database.sql(
+      `insert into public.deliveries (org_id, integration_id, provider, event_id, seq, type, at, source, state, failure_code, first_failed_at, last_failed_at, ended_at)
+       select $1, $2, 'zapier', gen_random_uuid(), n, 'x', now(), $4, $3, 'internal', now(), now(), now() from generate_series(1001, 1000 + $5::int) as n`,
+      [owner.orgId, owner.integrationId, state, source, count],
+    );
   /** Accepts and sends one. */
   async function sent(owner: SettingsOwner, decide = taken): Promise<NewDelivery> {
     const delivery = await accepted(owner);
@@ -196,9 +205,38 @@ describe('deliveries', () => {
          select $1, $2, 'zapier', gen_random_uuid(), n, 'x', now(), 'posted' from generate_series(2, $3::int) as n`,
         [owner.orgId, owner.integrationId, MOST_PENDING],
       );
-      expect(await byGateway.accept(owner, aDelivery())).toEqual({ kind: 'full' });
+      expect(await byGateway.accept(owner, aDelivery())).toEqual({ kind: 'full', of: 'pending' });
       await byWorker.settle(await claimed(owner, { id }), taken, WORKER);
       expect((await byGateway.accept(owner, aDelivery())).kind).toBe('accepted');
+    });
+
+    it('are refused while too many are dead letters, until those are replayed or end', async () => {
+      const owner = await connected();
+      const known = await accepted(owner);
+      await many(owner, 'dead', 'posted', MOST_DEAD);
+      expect(await byGateway.accept(owner, aDelivery())).toEqual({ kind: 'full', of: 'dead' });
+      expect(await byGateway.accept(owner, known)).toMatchObject({ kind: 'known' });
+      await database.sql(
+        "update public.deliveries set state = 'pending' where id = (select id from public.deliveries where integration_id = $1 and state = 'dead' limit 1)",
+        [owner.integrationId],
+      );
+      expect((await byGateway.accept(owner, aDelivery())).kind).toBe('accepted');
+    });
+
+    it('that are known tell how they stand', async () => {
+      const owner = await connected();
+      const [waiting, delivered, dead] = [
+        await accepted(owner),
+        await sent(owner),
+        await sent(owner, fails(tooLarge, 413)),
+      ];
+      expect(await byGateway.accept(owner, waiting)).toEqual({ kind: 'known', rowId: waiting.id, state: 'pending' });
+      expect(await byGateway.accept(owner, delivered)).toMatchObject({ state: 'delivered' });
+      expect(await byGateway.accept(owner, { ...dead, id: randomUUID() })).toEqual({
+        kind: 'known',
+        rowId: dead.id,
+        state: 'dead',
+      });
     });
   });
 
@@ -213,7 +251,7 @@ describe('deliveries', () => {
         byWorker.acceptFromTrail(owner, step),
         byWorker.acceptFromTrail(owner, { ...step, events: [{ ...event, id: randomUUID() }] }),
       ]);
-      expect(outcomes.filter((outcome) => outcome === undefined)).toHaveLength(1);
+      expect(outcomes.filter(({ kind }) => kind === 'passed_over')).toHaveLength(1);
       expect(await settings(owner)).toMatchObject({ outbox_seq: 9, next_seq: 3 });
       const rows = await database.sql<Record<string, unknown>>('select * from public.deliveries where event_id = $1', [
         event.eventId,
@@ -226,11 +264,13 @@ describe('deliveries', () => {
       await accepted(owner);
       const event = aDelivery({ source: 'hub' });
       expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 5, wanted: [], events: [event] })).toEqual({
+        kind: 'taken',
         taken: [event.id],
       });
       await database.sql('update public.delivery_settings set outbox_seq = 0 where id = $1', [owner.integrationId]);
       const again = [{ ...event, id: randomUUID() }, aDelivery({ source: 'hub' })];
       expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 6, wanted: [], events: again })).toEqual({
+        kind: 'taken',
         taken: [again[1]?.id],
       });
     });
@@ -238,7 +278,10 @@ describe('deliveries', () => {
     it('move the cursor on where none of them is wanted', async () => {
       const owner = await connected();
       await accepted(owner);
-      expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 40, wanted: [], events: [] })).toEqual({ taken: [] });
+      expect(await byWorker.acceptFromTrail(owner, { from: 0, to: 40, wanted: [], events: [] })).toEqual({
+        kind: 'taken',
+        taken: [],
+      });
       expect(await settings(owner)).toMatchObject({ outbox_seq: 40, next_seq: 2 });
     });
 
@@ -250,11 +293,47 @@ describe('deliveries', () => {
       const from = Number((await settings(owner))?.['outbox_seq']);
       const step = { from, to: from + 9, events: [aDelivery({ source: 'hub' })] };
       await wants('integration.connected', 'sync.completed');
-      expect(await byWorker.acceptFromTrail(owner, { ...step, wanted: ['sync.completed'] })).toBeUndefined();
+      expect(await byWorker.acceptFromTrail(owner, { ...step, wanted: ['sync.completed'] })).toEqual({
+        kind: 'passed_over',
+      });
       expect(await settings(owner)).toMatchObject({ outbox_seq: from, next_seq: 1 });
       const wanted = ['sync.completed', 'integration.connected'] as const;
-      expect(await byWorker.acceptFromTrail(owner, { ...step, wanted })).toEqual({ taken: [step.events[0]?.id] });
+      expect(await byWorker.acceptFromTrail(owner, { ...step, wanted })).toEqual({
+        kind: 'taken',
+        taken: [step.events[0]?.id],
+      });
     });
+
+    it.each(['pending', 'dead'] as const)(
+      'wait in the trail while as many are %s as may be, and take no place of those that are posted, nor those theirs',
+      async (of) => {
+        const owner = await connected();
+        const { id } = await accepted(owner);
+        await many(owner, of, 'hub', of === 'pending' ? MOST_PENDING - 1 : MOST_DEAD);
+        const step = { from: 0, to: 9, wanted: [], events: [1, 2].map(() => aDelivery({ source: 'hub' })) };
+        expect(await byWorker.acceptFromTrail(owner, step)).toEqual({ kind: 'full', of, isNew: true });
+        expect(await byWorker.acceptFromTrail(owner, step)).toEqual({ kind: 'full', of, isNew: false });
+        expect(await settings(owner)).toMatchObject({
+          outbox_seq: 0,
+          next_seq: 2,
+          outbox_full_since: expect.any(Date),
+        });
+        expect((await byGateway.accept(owner, aDelivery())).kind).toBe('accepted');
+        // what is not wanted needs no place
+        expect(await byWorker.acceptFromTrail(owner, { ...step, to: 4, events: [] })).toMatchObject({ kind: 'taken' });
+
+        await many(owner, 'pending', 'posted', MOST_PENDING);
+        expect(await byGateway.accept(owner, aDelivery())).toEqual({ kind: 'full', of: 'pending' });
+        await database.sql(
+          "delete from public.deliveries where integration_id = $1 and id in (select id from public.deliveries where integration_id = $1 and source = 'hub' limit 2)",
+          [owner.integrationId],
+        );
+        const taken = await byWorker.acceptFromTrail(owner, { ...step, from: 4 });
+        expect(taken).toEqual({ kind: 'taken', taken: step.events.map((event) => event.id) });
+        expect(await settings(owner)).toMatchObject({ outbox_seq: 9, outbox_full_since: null });
+        expect((await row(id))['source']).toBe('posted');
+      },
+    );
   });
 
   describe('that are claimed', () => {
@@ -283,6 +362,7 @@ describe('deliveries', () => {
         failedAttempts: 0,
         isTrial: false,
         connectedAt: expect.any(String),
+        goneHeldAt: null,
       });
     });
 
@@ -389,6 +469,16 @@ describe('deliveries', () => {
       expect((await hook(owner))['metadata']).toMatchObject({ webhookStatus: 'failing' });
     });
 
+    it('are written once, however often that is asked', async () => {
+      const owner = await connected();
+      const delivery = await accepted(owner);
+      const claim = await claimed(owner, delivery);
+      expect(await byWorker.settle(claim, fails(), WORKER)).toBeDefined();
+      expect(await byWorker.settle(claim, fails(), WORKER)).toBeUndefined();
+      expect(await row(delivery.id)).toMatchObject({ state: 'pending', failed_attempts: 1 });
+      expect(await namesOf(owner)).toEqual(['delivery.failed']);
+    });
+
     it('with no tries left are dead letters that keep what they send, and are sent anew by a replay', async () => {
       const owner = await connected();
       const delivery = await accepted(owner);
@@ -492,7 +582,7 @@ describe('deliveries', () => {
       });
       expect(await Promise.all(beside)).toEqual([
         expect.objectContaining({ kind: 'accepted', waits: false }),
-        { taken: [fromTrail.id] },
+        { kind: 'taken', taken: [fromTrail.id] },
         expect.objectContaining({ kind: 'claimed' }),
       ]);
       for (const { id } of [late, fromTrail]) expect((await row(id))['next_attempt_at']).toEqual(expect.any(Date));
@@ -728,6 +818,38 @@ describe('deliveries', () => {
       expect(left.map(({ seq }) => Number(seq))).toEqual([4, 5, 8, 100_019]);
       await own.drop();
     });
+  });
+
+  it('that were dead for too long end, with an event and without what they would have sent; others stay', async () => {
+    const owner = await connected();
+    const [old, young] = [await sent(owner, fails(tooLarge, 413)), await sent(owner, fails(tooLarge, 413))];
+    const [waiting] = [await accepted(owner)];
+    await database.sql('update public.deliveries set ended_at = now() - make_interval(days => $2) where id = $1', [
+      old.id,
+      KEPT_DEAD_DAYS,
+    ]);
+    expect(await byWorker.expire(10)).toBe(1);
+    expect(await byWorker.expire(10)).toBe(0);
+    expect(await row(old.id)).toMatchObject({ state: 'cancelled', data: null });
+    expect(await row(young.id)).toMatchObject({ state: 'dead', data: 'hub1.key.data' });
+    expect(await row(waiting.id)).toMatchObject({ state: 'pending' });
+    const told = (await eventsOf(owner)).filter(({ name }) => name === 'dead_letter.expired');
+    expect(told).toEqual([
+      {
+        name: 'dead_letter.expired',
+        detail: {
+          deadLetter: `delivery-${old.id}`,
+          kind: 'delivery',
+          reason: 'provider_misconfigured',
+          attempts: 1,
+          firstFailedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+          delivery: old.eventId,
+          seq: 1,
+          type: 'order.paid',
+        },
+      },
+    ]);
+    expect(await byGateway.accept(owner, { ...old, id: randomUUID() })).toMatchObject({ state: 'cancelled' });
   });
 
   it('of an org that is forgotten go with it, and none is taken any more', async () => {

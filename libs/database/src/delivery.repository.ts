@@ -1,10 +1,14 @@
 import {
+  boundMet,
   CLOSED_CIRCUIT,
   circuitWaitMs,
   isDeliveredEvent,
   isHalfOpen,
+  KEPT_DEAD_DAYS,
+  MOST_DEAD,
   MOST_PENDING,
   type Actor,
+  type Backlog,
   type Circuit,
   type DeliveredEvent,
   type DeliveryChange,
@@ -12,6 +16,7 @@ import {
   type DeliverySource,
   type DeliveryState,
   type FailureCode,
+  type HookWord,
   type IntegrationId,
   type OrgId,
   type ProviderId,
@@ -46,10 +51,20 @@ export type Accepted =
       /** It waits for a new URL, since the hook is gone. */
       readonly waits: boolean;
     }
-  | { readonly kind: 'known' }
-  /** As many are waiting as an integration may have. */
-  | { readonly kind: 'full' }
+  /** It was taken before; `dead` and `cancelled`: it is not sent any more by itself. */
+  | { readonly kind: 'known'; readonly rowId: string; readonly state: DeliveryState }
+  /** As many wait, or are dead letters, as an integration may have. */
+  | { readonly kind: 'full'; readonly of: keyof Backlog }
   | { readonly kind: 'not_connected' };
+
+/** What came of taking in events of the trail. */
+export type AcceptedFromTrail =
+  /** The cursor has moved on. `taken`: the rows that are new. */
+  | { readonly kind: 'taken'; readonly taken: readonly string[] }
+  /** There is no room for all of them: the cursor stays, and the trail keeps them. `isNew`: there was until now. */
+  | { readonly kind: 'full'; readonly of: keyof Backlog; readonly isNew: boolean }
+  /** The cursor was moved, or other events are wanted meanwhile, or the integration or its settings are gone. */
+  | { readonly kind: 'passed_over' };
 
 /** A delivery that a worker has claimed: what it sends, where to, and by what it signs. */
 export interface DeliveryClaim {
@@ -75,6 +90,8 @@ export interface DeliveryClaim {
   readonly isTrial: boolean;
   /** Which connect the URL is of, to the microsecond. */
   readonly connectedAt: string;
+  /** When the hook was last said to be gone without being believed; `null`: not since it last took a delivery. */
+  readonly goneHeldAt: Date | null;
 }
 
 /** What came of a claim. Spans are by the database's clock. */
@@ -144,15 +161,14 @@ export class DeliveryRepository {
     return this.database.withOrg(owner.orgId, async (manager) => {
       if (!(await isThere(manager, owner.integrationId))) return { kind: 'not_connected' };
       const { nextSeq } = await lockSettings(manager, owner);
-      const { known, pending, waits } = await selectOne<{ known: boolean; pending: number; waits: boolean }>(
-        manager,
-        `select exists (select from public.deliveries where org_id = $1 and integration_id = $2 and event_id = $3) as known,
-           (select count(*) from (select from public.deliveries where integration_id = $2 and state = 'pending' limit $4) waiting)::int as pending,
-           ${WAITS} as waits from public.integrations where id = $2`,
-        [owner.orgId, owner.integrationId, delivery.eventId, MOST_PENDING],
+      const [known]: { id: string; state: DeliveryState }[] = await manager.query(
+        'select id, state from public.deliveries where org_id = $1 and integration_id = $2 and event_id = $3',
+        [owner.orgId, owner.integrationId, delivery.eventId],
       );
-      if (known) return { kind: 'known' };
-      if (pending >= MOST_PENDING) return { kind: 'full' };
+      if (known) return { kind: 'known', rowId: known.id, state: known.state };
+      const met = boundMet(await backlogOf(manager, owner, delivery.source), 1);
+      if (met) return { kind: 'full', of: met };
+      const waits = await waitsForUrl(manager, owner.integrationId);
       await insert(manager, owner, [{ ...delivery, seq: nextSeq }], waits);
       await manager.query('update public.delivery_settings set next_seq = $2 where id = $1', [
         owner.integrationId,
@@ -169,8 +185,7 @@ export class DeliveryRepository {
    * @param to     the `seq` up to which the trail was looked at
    * @param wanted the names that were looked for: if the org wants others by now, nothing is done
    * @param events those of it that are wanted, in the order of the trail; their `eventId` is the event's own
-   * @returns the rows that were taken in; `undefined` if the cursor was moved or other events are wanted meanwhile, or the
-   *          integration or its settings are gone
+   * @returns `full`: there is no room for all of them, and nothing is done but to note that they wait
    */
   async acceptFromTrail(
     owner: Omit<SettingsOwner, 'secret'>,
@@ -180,28 +195,34 @@ export class DeliveryRepository {
       wanted,
       events,
     }: { from: number; to: number; wanted: readonly DeliveredEvent[]; events: readonly NewDelivery[] },
-  ): Promise<{ readonly taken: readonly string[] } | undefined> {
+  ): Promise<AcceptedFromTrail> {
     return this.database.withOrg(owner.orgId, async (manager) => {
-      if (!(await isThere(manager, owner.integrationId))) return undefined;
-      const [settings]: { nextSeq: number; outboxSeq: number; events: string[] }[] = await manager.query(
-        'select next_seq as "nextSeq", outbox_seq as "outboxSeq", events from public.delivery_settings where id = $1 for update',
-        [owner.integrationId],
-      );
-      if (settings?.outboxSeq !== from || !isSame(settings.events.filter(isDeliveredEvent), wanted)) return undefined;
-      const { waits } = await selectOne<{ waits: boolean }>(
-        manager,
-        `select ${WAITS} as waits from public.integrations where id = $1`,
-        [owner.integrationId],
-      );
+      if (!(await isThere(manager, owner.integrationId))) return { kind: 'passed_over' };
+      const [settings]: { nextSeq: number; outboxSeq: number; events: string[]; isFull: boolean }[] =
+        await manager.query(
+          `select next_seq as "nextSeq", outbox_seq as "outboxSeq", events, outbox_full_since is not null as "isFull"
+           from public.delivery_settings where id = $1 for update`,
+          [owner.integrationId],
+        );
+      if (settings?.outboxSeq !== from || !isSame(settings.events.filter(isDeliveredEvent), wanted))
+        return { kind: 'passed_over' };
+      const met = events.length > 0 ? boundMet(await backlogOf(manager, owner, 'hub'), events.length) : undefined;
+      if (met) {
+        await manager.query(
+          'update public.delivery_settings set outbox_full_since = coalesce(outbox_full_since, now()) where id = $1',
+          [owner.integrationId],
+        );
+        return { kind: 'full', of: met, isNew: !settings.isFull };
+      }
+      const waits = await waitsForUrl(manager, owner.integrationId);
       const { nextSeq } = settings;
       const numbered = events.map((event, place) => ({ ...event, seq: nextSeq + place }));
       const taken = await insert(manager, owner, numbered, waits);
-      await manager.query('update public.delivery_settings set next_seq = $2, outbox_seq = $3 where id = $1', [
-        owner.integrationId,
-        nextSeq + events.length,
-        to,
-      ]);
-      return { taken };
+      await manager.query(
+        'update public.delivery_settings set next_seq = $2, outbox_seq = $3, outbox_full_since = null where id = $1',
+        [owner.integrationId, nextSeq + events.length, to],
+      );
+      return { kind: 'taken', taken };
     });
   }
 
@@ -227,7 +248,8 @@ export class DeliveryRepository {
         [found.integration_id],
       );
       const [settings]: SettingsRow[] = await manager.query(
-        `select secret, case when previous_until > now() then previous_secret end as previous_secret, failures, open_until
+        `select secret, case when previous_until > now() then previous_secret end as previous_secret, failures, open_until,
+           gone_held_at
          from public.delivery_settings where id = $1 for update`,
         [found.integration_id],
       );
@@ -289,7 +311,8 @@ export class DeliveryRepository {
   }
 
   /**
-   * Writes what came of a send, with its events, unless the claim is over or the delivery has ended meanwhile.
+   * Writes what came of a send, with its events, unless the claim is over or the delivery has ended meanwhile. It is written
+   * once, however often this is called: whoever does not know whether it was may call it again.
    *
    * @param decide gets all of it as it stands, locked until the change is written, and the database's time
    * @returns what was written; `undefined` if nothing was
@@ -312,7 +335,8 @@ export class DeliveryRepository {
       );
       const [row]: { failed_attempts: number; now: Date }[] = await manager.query(
         `select failed_attempts, date_trunc('milliseconds', clock_timestamp()) as now
-         from public.deliveries where id = $1 and epoch = $2 and state = 'pending' for update`,
+         from public.deliveries
+         where id = $1 and epoch = $2 and state = 'pending' and lease_until is not null for update`,
         [id, claim.epoch],
       );
       if (!integration || !settings || !row) return undefined;
@@ -320,6 +344,7 @@ export class DeliveryRepository {
       const change = decide(situation, row.now);
       await writeDelivery(manager, id, change, row.now);
       await writeCircuit(manager, integrationId, situation.circuit, change.circuit);
+      if (change.hook !== null) await manager.query(WRITE_WORD[change.hook], [integrationId]);
       if (Object.keys(change.integration).length > 0) {
         const set = patchAssignments(change.integration, 2);
         await manager.query(`update public.integrations set ${set.sql.join(', ')} where id = $1`, [
@@ -401,15 +426,27 @@ export class DeliveryRepository {
       return pruned;
     });
   }
+
+  /** Ends dead letters that nobody has replayed for too long, each with an event in its org's trail, a batch at a time. @returns how many */
+  async expire(limit: number): Promise<number> {
+    return this.database.asSystem('dead letters of all orgs that nobody replays', async (manager) => {
+      const { expired } = await selectOne<{ expired: number }>(
+        manager,
+        'select hub.expire_dead_deliveries(make_interval(days => $1), $2) as expired',
+        [KEPT_DEAD_DAYS, limit],
+      );
+      return expired;
+    });
+  }
 }
 
-/** Has what waits for a new URL of this integration sent, now that there is one; the circuit before the old one is forgotten. */
+/** Has what waits for a new URL of this integration sent, now that there is one; what is known of the old one is forgotten. */
 export async function sendWhatWaits(manager: EntityManager, integrationId: IntegrationId): Promise<void> {
-  await manager.query('update public.delivery_settings set failures = $2, open_until = $3 where id = $1', [
-    integrationId,
-    CLOSED_CIRCUIT.failures,
-    CLOSED_CIRCUIT.openUntil,
-  ]);
+  await manager.query(
+    `update public.delivery_settings
+     set failures = $2, open_until = $3, settled_at = null, gone_at = null, gone_held_at = null where id = $1`,
+    [integrationId, CLOSED_CIRCUIT.failures, CLOSED_CIRCUIT.openUntil],
+  );
   await manager.query(
     "update public.deliveries set next_attempt_at = now() where integration_id = $1 and state = 'pending' and next_attempt_at is null",
     [integrationId],
@@ -421,6 +458,33 @@ export async function sendWhatWaits(manager: EntityManager, integrationId: Integ
  * own: a connect has them locked as well before it sends what waits, so that whoever comes just then does not wait for ever.
  */
 const WAITS = "status = 'reauth_required'";
+
+async function waitsForUrl(manager: EntityManager, id: IntegrationId): Promise<boolean> {
+  const { waits } = await selectOne<{ waits: boolean }>(
+    manager,
+    `select ${WAITS} as waits from public.integrations where id = $1`,
+    [id],
+  );
+  return waits;
+}
+
+/** How many of an integration and a source have not come to a good end; counted up to the bounds. */
+async function backlogOf(
+  manager: EntityManager,
+  { orgId, integrationId }: Pick<SettingsOwner, 'orgId' | 'integrationId'>,
+  source: DeliverySource,
+): Promise<Backlog> {
+  const counted = (state: keyof Backlog, most: string) =>
+    `(select count(*)::int from (select from public.deliveries
+      where org_id = $1 and integration_id = $2 and state = '${state}' and source = $3 limit ${most}) of_them) as ${state}`;
+  return selectOne<Backlog>(manager, `select ${counted('pending', '$4')}, ${counted('dead', '$5')}`, [
+    orgId,
+    integrationId,
+    source,
+    MOST_PENDING,
+    MOST_DEAD,
+  ]);
+}
 
 /** @returns the ids of the rows that are new */
 async function insert(
@@ -466,6 +530,7 @@ interface SettingsRow {
   previous_secret: Sealed | null;
   failures: number;
   open_until: Date | null;
+  gone_held_at: Date | null;
 }
 
 interface ClaimRow {
@@ -515,7 +580,7 @@ function toClaim(
   orgId: OrgId,
   row: ClaimRow,
   hook: HookRow,
-  { secret, previous_secret: previous }: SettingsRow,
+  { secret, previous_secret: previous, gone_held_at: goneHeldAt }: SettingsRow,
   { epoch, isTrial }: { epoch: number; isTrial: boolean },
 ): DeliveryClaim {
   return {
@@ -535,6 +600,7 @@ function toClaim(
     failedAttempts: row.failed_attempts,
     isTrial,
     connectedAt: hook.connected_at,
+    goneHeldAt,
   };
 }
 
@@ -588,6 +654,16 @@ async function writeCircuit(
     after.openUntil,
   ]);
 }
+
+/** That a send has ended is written at most twice a minute where it is no news: tallies look at five of them. */
+const WRITE_WORD: Readonly<Record<HookWord, string>> = {
+  taken: `update public.delivery_settings set settled_at = now(), gone_at = null, gone_held_at = null
+    where id = $1 and (settled_at is null or settled_at < now() - interval '30 s' or gone_at is not null or gone_held_at is not null)`,
+  failed: `update public.delivery_settings set settled_at = now()
+    where id = $1 and (settled_at is null or settled_at < now() - interval '30 s')`,
+  held: 'update public.delivery_settings set settled_at = now(), gone_held_at = now() where id = $1',
+  gone: 'update public.delivery_settings set settled_at = now(), gone_at = now() where id = $1',
+};
 
 async function selectOneUpdated(
   manager: EntityManager,

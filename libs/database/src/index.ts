@@ -48,12 +48,14 @@ export { DatabaseModule } from './database.module';
 export {
   DeadLetterRepository,
   type DeadLetter,
+  type DeadLetterEvent,
   type DeadLetterFilter,
   type DeadLetterPage,
   type DeadLetterPlace,
   type ReplayedLetter,
 } from './dead-letter.repository';
 export { DeliveryFiguresRepository, type DeliveryFigures } from './delivery-figures.repository';
+export { HookVerdictRepository, type HookHold } from './hook-verdict.repository';
 export {
   DeliverySettingsRepository,
   type DeliveryOutbox,
@@ -65,6 +67,7 @@ export {
 export {
   DeliveryRepository,
   type Accepted,
+  type AcceptedFromTrail,
   type ClaimOutcome,
   type DeliveryClaim,
   type DeliveryLine,

@@ -31,7 +31,7 @@ const LOCK_TIMEOUT = '5s';
  * Drops the partitions of older months, remembers where each chain begins now, and tells of it (`audit.pruned`); all of it
  * or nothing.
  *
- * @throws Error if there are more or fewer events of those months than were exported
+ * @throws Error if there are more or fewer events of those months than were exported, or a webhook still waits for some
  */
 export async function pruneAudit(options: PruneOptions): Promise<Pruned> {
   const client = new Client({ connectionString: options.adminUrl, application_name: 'hub-audit-prune' });
@@ -40,6 +40,7 @@ export async function pruneAudit(options: PruneOptions): Promise<Pruned> {
     await client.query('begin');
     await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
     await lockHead(client);
+    await refuseUnlessRead(client, options);
     await client.query('set local role hub_owner');
     const pruned = await prune(client, options);
     await tell(client, options, pruned);
@@ -54,6 +55,22 @@ export async function pruneAudit(options: PruneOptions): Promise<Pruned> {
 async function lockHead(client: Client): Promise<void> {
   await becomeTeller(client);
   await client.query('select 1 from public.audit_heads for update');
+}
+
+/** The trail is the outbox of deliveries: where a receiver wants its events, none goes that was not taken in. */
+async function refuseUnlessRead(client: Client, { checkpoints }: PruneOptions): Promise<void> {
+  await client.query('set local role hub_scanner');
+  const { rows } = await client.query<{ orgId: string }>(
+    `select s.org_id as "orgId" from public.delivery_settings s
+     join unnest($1::uuid[], $2::bigint[]) as goes (org_id, seq) on goes.org_id = s.org_id
+     where s.events <> '{}' and s.outbox_seq < goes.seq order by s.org_id`,
+    [checkpoints.map(({ orgId }) => orgId), checkpoints.map(({ seq }) => seq)],
+  );
+  const [first] = rows;
+  if (first)
+    throw new Error(
+      `the webhooks of ${rows.length} orgs wait for events of these months, that of ${first.orgId} first`,
+    );
 }
 
 async function tell(client: Client, { before, exportSha256, actor }: PruneOptions, { events }: Pruned): Promise<void> {

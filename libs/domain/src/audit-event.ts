@@ -19,6 +19,7 @@ export const EVENT_NAMES = [
   'delivery.secret_read',
   'delivery.settings_changed',
   'dead_letter.replayed',
+  'dead_letter.expired',
   'revocation.succeeded',
   'revocation.failed',
   'revocation.skipped',

@@ -27,7 +27,10 @@ export interface CallTally {
   readonly failedInARow: FailedCalls;
 }
 
-/** Definite verdicts about grants of one registration in the last while, beside all attempts that came to an end. */
+/**
+ * Definite verdicts about grants of one registration, or about hooks of one provider, in the last while, beside all
+ * attempts that came to an end.
+ */
 export interface VerdictTally {
   /** Integrations that were refused for good, each of another org: an org has one at a provider. */
   readonly definite: number;
@@ -36,6 +39,8 @@ export interface VerdictTally {
   readonly accounts: number;
 }
 
+/** The reason of a refusal that was not believed, since it came with many others. */
+export const HELD_REASON = 'refused_with_many_others';
 /** Calls older than this say nothing about now. */
 export const TALLY_WINDOW_MS = 5 * 60_000;
 const FEWEST_CALLS = 20;
@@ -76,8 +81,8 @@ function isWidespread({ integrations, hosts }: FailedCalls): boolean {
 }
 
 /**
- * Whether so many grants cannot all have died by themselves: then the word is not believed until a probe confirms it.
- * Grants on one account can, all at once: its owner has revoked them, or removed the app.
+ * Whether so many grants, or hooks, cannot all have died by themselves: then the word is not believed until a probe
+ * confirms it. Grants on one account can, all at once: its owner has revoked them, or removed the app.
  *
  * @param tally with the verdict at hand counted in; its account may be left out
  */

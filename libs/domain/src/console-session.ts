@@ -6,7 +6,7 @@ import type { OrgId } from './ids';
 export const CONSOLE_LINK_LIFE_MS = 5 * 60_000;
 /** A session of the console ends so long after its sign-in, whatever is done with it. */
 export const CONSOLE_SESSION_LIFE_MS = 8 * 60 * 60_000;
-/** It ends earlier once nothing has come from its browser for so long. */
+/** It ends earlier once nobody has used it for so long: what a page asks by itself, untouched, is no use. */
 export const CONSOLE_SESSION_IDLE_MS = 60 * 60_000;
 
 /**

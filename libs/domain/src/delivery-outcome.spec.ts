@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { FAILURES, minutesFromNoon, NOON } from '../../../test/factories/integration';
 import { CLOSED_CIRCUIT } from './delivery-circuit';
-import { afterDelivery, afterDeliveryFailure, type DeliverySituation } from './delivery-outcome';
+import { afterDelivery, afterDeliveryFailure, notBelieved, type DeliverySituation } from './delivery-outcome';
 import { failure, FAILURE_CODES } from './failure';
 
 const EVENT = '6b1f3c9e-2f5d-4c1a-9b7e-0d3a5e8c7f21';
@@ -30,12 +30,18 @@ function aSituation({
   };
 }
 
+/** A send that was under way as the hook was given up. */
+function givenUp(): DeliverySituation {
+  return aSituation({ integration: { status: 'reauth_required', failedRefreshes: 1, metadata: {} } });
+}
+
 describe('a delivery that its receiver has taken', () => {
   it('has ended, clears what failed, and shows that the hook can be reached', () => {
     expect(afterDelivery(aSituation({ failedAttempts: 2 }), NOON, 200)).toEqual({
       delivery: { state: 'delivered', nextAttemptAt: null, failedAttempts: 0, failure: null, lastStatus: 200 },
       circuit: CLOSED_CIRCUIT,
       integration: { metadata: { webhookStatus: 'reachable', lastDeliveryAt: '2026-11-22T12:00:00.000Z' } },
+      hook: 'taken',
       events: [{ name: 'delivery.succeeded', detail: { ...NAMED, attempts: 3, status: 200 } }],
     });
   });
@@ -216,6 +222,40 @@ describe('a hook that is gone', () => {
     expect(change.delivery.state).toBe('dead');
   });
 });
+
+describe('a hook that is said to be gone with many others', () => {
+  it('is a receiver that is down: its delivery climbs the ladder, and the integration stays connected', () => {
+    const change = afterDeliveryFailure(aSituation(), notBelieved(gone), NOON, 410);
+    expect(change).toMatchObject({
+      delivery: { state: 'pending', nextAttemptAt: minutesFromNoon(1), failedAttempts: 1, lastStatus: 410 },
+      circuit: { failures: 3 },
+      hook: 'held',
+    });
+    expect(change.integration).toEqual({ metadata: expect.objectContaining({ webhookStatus: 'failing' }) });
+    expect(change.events).toEqual([
+      expect.objectContaining({
+        name: 'delivery.failed',
+        detail: expect.objectContaining({ code: 'provider_unavailable', reason: 'refused_with_many_others' }),
+      }),
+    ]);
+  });
+
+  it('keeps the wish to wait that came with it', () => {
+    expect(notBelieved({ ...gone, retryAfterMs: 5_000 })).toMatchObject({ retryAfterMs: 5_000, kind: 'transient' });
+  });
+});
+
+it.each([
+  ['taken', 'connected', afterDelivery(aSituation(), NOON, 200), 'taken'],
+  ['failed', 'connected', afterDeliveryFailure(aSituation(), down, NOON, 503), 'failed'],
+  ['gone', 'connected', afterDeliveryFailure(aSituation(), gone, NOON, 410), 'gone'],
+  ['taken', 'given up', afterDelivery(givenUp(), NOON, 200), null],
+  ['not believed', 'given up', afterDeliveryFailure(givenUp(), notBelieved(gone), NOON, 410), null],
+  ['gone', 'given up', afterDeliveryFailure(givenUp(), gone, NOON, 410), 'gone'],
+  ['gone', 'replaced', afterDeliveryFailure(aSituation({ isSameHook: false }), gone, NOON, 410), null],
+] as const)('a send that was %s says of a hook that is %s what is known of it', (_sent, _is, change, word) =>
+  expect(change.hook).toBe(word),
+);
 
 it('whatever fails, only a definite word about the hook touches the integration’s status, and none is sent again sooner than its rung', () => {
   const kinds = fc.constantFrom('definite', 'in_doubt', 'transient', 'ours');

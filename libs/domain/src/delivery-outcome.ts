@@ -1,9 +1,10 @@
 import type { EventDraft } from './audit-event';
+import { HELD_REASON } from './breaker';
 import type { IntegrationPatch } from './change';
 import type { DeliveryState, WebhookStatus } from './delivery';
 import { circuitAfterFailure, CLOSED_CIRCUIT, speaksAgainstReceiver, type Circuit } from './delivery-circuit';
 import { egressEvents } from './egress';
-import { endsGrant, type Failure, type FailureCode } from './failure';
+import { endsGrant, failure, type Failure, type FailureCode } from './failure';
 import type { Integration } from './integration';
 import { giveUp } from './refresh-outcome';
 import { ladderIsSpent, retryDelayMs } from './retry-policy';
@@ -36,11 +37,23 @@ export interface DeliveryPatch {
   readonly lastStatus: number | null;
 }
 
+/**
+ * What a send has told of its hook.
+ *
+ * - `taken`: it is there, whatever was said of it before.
+ * - `failed`: it did not take a delivery, which says nothing about whether it is there.
+ * - `held`: it is said to be gone, together with so many others that this is not believed.
+ * - `gone`: it is gone.
+ */
+export type HookWord = 'taken' | 'failed' | 'held' | 'gone';
+
 /** What a decision about a delivery wants: its row, the circuit before the receiver, the integration, and what the trail tells. */
 export interface DeliveryChange {
   readonly delivery: DeliveryPatch;
   readonly circuit: Circuit;
   readonly integration: IntegrationPatch;
+  /** `null`: nothing is told of the hook that the integration has. */
+  readonly hook: HookWord | null;
   readonly events: readonly EventDraft[];
 }
 
@@ -54,6 +67,7 @@ export function afterDelivery(situation: DeliverySituation, now: Date, status: n
     delivery: { state: 'delivered', nextAttemptAt: null, failedAttempts: 0, failure: null, lastStatus: status },
     circuit: isSameHook ? CLOSED_CIRCUIT : situation.circuit,
     integration: isSameHook ? told(situation, 'reachable', { lastDeliveryAt: now.toISOString() }) : {},
+    hook: isSameHook ? heard(situation, 'taken') : null,
     events: [
       {
         name: 'delivery.succeeded',
@@ -61,6 +75,14 @@ export function afterDelivery(situation: DeliverySituation, now: Date, status: n
       },
     ],
   };
+}
+
+/**
+ * A hook is said to be gone together with so many others that this is not believed (`isMassVerdict`): to its delivery it is
+ * an outage, which costs nobody the connection.
+ */
+export function notBelieved({ retryAfterMs }: Failure): Failure {
+  return failure('provider_unavailable', HELD_REASON, retryAfterMs === undefined ? {} : { retryAfterMs });
 }
 
 /**
@@ -91,6 +113,7 @@ export function afterDeliveryFailure(
     },
     circuit: circuitAfterFailure(situation.circuit, failure, now, situation.isTrial),
     integration: speaksAgainstReceiver(failure) ? told(situation, 'failing') : {},
+    hook: heard(situation, failure.reason === HELD_REASON ? 'held' : 'failed'),
     events: [failed(situation, failure, attempts, isDead, status), ...egressEvents(failure)],
   };
 }
@@ -111,6 +134,7 @@ function sendAgain({ delivery, circuit }: DeliverySituation, now: Date): Deliver
     },
     circuit,
     integration: {},
+    hook: null,
     events: [],
   };
 }
@@ -131,6 +155,7 @@ function afterGone(situation: DeliverySituation, failure: Failure, now: Date, st
     },
     circuit: CLOSED_CIRCUIT,
     integration: { ...(isKnown ? {} : { ...end.patch, nextSyncAt: null }), ...told(situation, 'gone') },
+    hook: 'gone',
     events: [
       failed(situation, failure, attempts, true, status),
       // its own word for what failed was told above
@@ -147,6 +172,11 @@ function told(
   // a send that was under way as the hook was given up says nothing new about it
   const isGivenUp = integration.status === 'reauth_required' && webhookStatus !== 'gone';
   return { metadata: { ...integration.metadata, ...(isGivenUp ? {} : { webhookStatus }), ...more } };
+}
+
+/** Once a hook was given up, a send that was under way has no word of its own about it. */
+function heard({ integration }: DeliverySituation, word: HookWord): HookWord | null {
+  return integration.status === 'reauth_required' ? null : word;
 }
 
 function failed(

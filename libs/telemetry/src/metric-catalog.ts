@@ -231,6 +231,20 @@ export const METRICS = {
     meaning: 'receivers that failed so often in a row that nothing but a trial is sent to them',
     attributes: {},
   },
+  deliveryOutboxesFull: {
+    name: 'hub.delivery.outboxes.full',
+    kind: 'gauge',
+    unit: '{integration}',
+    meaning: 'receivers for which events of the hub itself wait in the trail, as too many of theirs are undelivered',
+    attributes: {},
+  },
+  deliveryHolds: {
+    name: 'hub.delivery.holds',
+    kind: 'gauge',
+    unit: '{provider}',
+    meaning: 'providers that say of so many hooks that they are gone that it is not believed for now',
+    attributes: {},
+  },
   revocationOldestAge: {
     name: 'hub.revocation.oldest.age',
     kind: 'gauge',

@@ -49,6 +49,10 @@ beforeAll(async () => {
   const name = { orgId: cell.orgId, id: DATA_KEY.id };
   const wrapped = await new LocalKeyProvider([FIRST]).wrap(name, DATA_KEY.key);
   await store.add({ ...name, ...wrapped, keyProvider: 'local' });
+});
+
+// before each, so that mutation testing knows which tests come to it
+beforeEach(async () => {
   sealed = await vault.seal(cell, new PlainToken(SECRET));
 });
 

@@ -10,8 +10,10 @@ import { Stack } from '../../support/stack';
 /** The page of integrations itself: who may see it, what it says, and how it can be used. */
 const browser = realBrowser('console');
 let hub: Stack;
+/** Two, so that one can be left out: by default Google is asked for the first alone. */
+const GOOGLE_SCOPES = ['https://www.googleapis.com/auth/drive.file', 'email'];
 beforeAll(async () => {
-  hub = await Stack.start({ env: { SITE_URL: null } });
+  hub = await Stack.start({ env: { SITE_URL: null, GOOGLE_SCOPES: GOOGLE_SCOPES.join(',') } });
 });
 afterAll(() => hub.stop());
 
@@ -56,6 +58,45 @@ describe('who is there', () => {
     await page.goto(`${hub.publicUrl}/integrations`);
     await page.getByRole('heading', { name: 'You are not signed in' }).waitFor();
   });
+
+  it('is nobody any more once the page was left untouched for an hour, and goes on being somebody who uses it', async () => {
+    const { page, visitor, caller } = await somebody();
+    visitor.expects(/status of 401/);
+    await lastSeen(caller, 50);
+    await happens(page, caller);
+    expect(await minutesUnseen(caller)).toBeGreaterThanOrEqual(50); // what the page asks by itself is no use
+    await page.mouse.move(200, 200);
+    await happens(page, caller);
+    await eventually('the use to be noted', async () => (await minutesUnseen(caller)) < 50);
+    await lastSeen(caller, 60);
+    await connectedElsewhere(caller, ANYONES.notion());
+    await page.getByRole('heading', { name: 'You are not signed in' }).waitFor();
+    expect(await page.locator('article').count()).toBe(0);
+  });
+
+  /** Something that the page asks for lists after. */
+  async function happens(page: Page, caller: Caller): Promise<void> {
+    const asked = page.waitForResponse((response) => response.url().includes('/integrations/audit'));
+    await connectedElsewhere(caller, ANYONES.google_drive());
+    await caller.disconnect('google_drive');
+    await asked;
+  }
+
+  /** Moves the last use of an org's session into the past. */
+  async function lastSeen({ claims }: Caller, minutesAgo: number): Promise<void> {
+    await hub.database.rows(
+      'update public.console_sessions set last_seen_at = now() - make_interval(mins => $2) where org_id = $1',
+      [claims.org, minutesAgo],
+    );
+  }
+
+  async function minutesUnseen({ claims }: Caller): Promise<number> {
+    const [row] = await hub.database.rows<{ minutes: number }>(
+      'select extract(epoch from now() - last_seen_at)::float8 / 60 as minutes from public.console_sessions where org_id = $1',
+      [claims.org],
+    );
+    return row?.minutes ?? Number.NaN;
+  }
 
   it('may only look, where the link’s token may only look', async () => {
     const org = hub.as();
@@ -151,11 +192,18 @@ describe('a connect that comes to nothing', () => {
     await page.shows(provider, 'not_connected');
   });
 
-  it('says which boxes must stay ticked, and takes another try from there', async () => {
+  // the others have no such box: Notion knows no scopes, its boxes are pages; Zapier has no consent page
+  it.each([
+    ['shopify', 'read_orders'],
+    ['google_drive', 'See, edit, create and delete only the Drive files used with this app'],
+  ] as const)('says that every box of %s must stay ticked, and takes another try from there', async (provider, box) => {
     const page = await somebody();
-    const account = ANYONES.shopify();
-    const said = await page.connectsInVain(account, { without: ['read_orders'] });
-    expect(said).toContain('Shopify was not connected: not all of the rights were granted.');
+    const account = ANYONES[provider]();
+    const said = await page.connectsInVain(account, { without: [box] });
+    expect(said).toContain(`${LABELS[provider]} was not connected: not all of the rights were granted.`);
+    expect(said).toContain('Connect again and leave every box ticked that the provider shows.');
+    await page.visitor.looksAt(`missing scope ${provider}`);
+    await page.shows(provider, 'not_connected');
     await page.connects(account);
   });
 
@@ -210,7 +258,7 @@ describe('jobs that ran out of tries', () => {
     await kinds.selectOption('refreshes');
     await letter.waitFor();
     await page.visitor.looksAt('failed jobs');
-    await kinds.selectOption('all');
+    await kinds.selectOption('all jobs');
     await heal();
     await letter.getByRole('button', { name: /^Try again/ }).click();
     await page.page.getByText('Nothing has run out of tries.').waitFor();

@@ -167,6 +167,15 @@ describe('a connect that comes to nothing', () => {
     expect(await statusOf(connecting.caller, 'shopify')).toBe('not_connected');
   });
 
+  it('takes the only box of Google, when it is unticked, for the denial that it is', async () => {
+    const connecting = await atFirstPage('google_drive');
+    await goesThrough(connecting, {
+      without: ['See, edit, create and delete only the Drive files used with this app'],
+    });
+    expect(await isToldRefusal(connecting.visitor, 'google_drive')).toContain('access was denied at the provider');
+    expect(await statusOf(connecting.caller, 'google_drive')).toBe('not_connected');
+  });
+
   it('takes another try of the same person, from the start', async () => {
     const { visitor, page, caller, ...first } = await atFirstPage('google_drive');
     await goesThrough({ ...first, visitor, page, caller }, { decision: 'Cancel' });

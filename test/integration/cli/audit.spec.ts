@@ -417,6 +417,21 @@ describe('hub audit prune', () => {
     await nothingIsGone();
   });
 
+  it('is refused for events that a webhook still waits for', async () => {
+    await exported();
+    const settings = randomUUID();
+    await database.sql(
+      `insert into public.delivery_settings (id, org_id, provider, secret, events, outbox_seq)
+       values ($1, $2, 'zapier', 'hub1.k.s', '{sync.completed}', $3)`,
+      [settings, org, old - 1],
+    );
+    const { exitCode, err } = await prune();
+    expect([exitCode, err]).toEqual([1, expect.stringMatching(new RegExp(`^Nothing was pruned: .*${org} first`))]);
+    await nothingIsGone();
+    await database.sql('update public.delivery_settings set outbox_seq = $2 where id = $1', [settings, old]);
+    expect((await prune()).exitCode).toBe(0);
+  });
+
   it('is refused for events that are not sealed yet', async () => {
     const late = anOrg();
     await fill(late, 3, monthsAgo(2));

@@ -319,7 +319,7 @@ describe('hub dead-letters', () => {
     const { exitCode, out, err } = await letters('list', orgId);
     expect([exitCode, err]).toEqual([0, '']);
     const [head, ...lines] = out.trim().split('\n');
-    expect(head).toMatch(/^ID +PROVIDER +REASON +ATTEMPTS +FIRST FAILED +LAST FAILED$/);
+    expect(head).toMatch(/^ID +PROVIDER +REASON +ATTEMPTS +FIRST FAILED +LAST FAILED +EVENT$/);
     expect(lines.map((line) => line.split(/ +/).slice(0, 4))).toEqual([
       [`refresh-${id}`, 'google_drive', 'provider_unavailable', '5'],
       [`sync-${id}`, 'google_drive', 'provider_unavailable', '5'],

@@ -1,4 +1,8 @@
-import { DeadLetterRepository } from '@hub/database';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AuditRepository, DeadLetterRepository } from '@hub/database';
+import { MOST_PENDING, type IntegrationId } from '@hub/domain';
+import { HubLogger } from '@hub/telemetry';
 import { KeyUnavailable, LocalKeyProvider } from '@hub/token-vault';
 import { Webhook } from 'standardwebhooks';
 import { eventually } from '../../support/eventually';
@@ -258,6 +262,25 @@ describe('a circuit', () => {
   });
 });
 
+describe('what came of a send while PostgreSQL cannot take it', () => {
+  it('is written once it can, by the same claim, so that the event is sent once', async () => {
+    const hook = await stand.hook();
+    const end = await hook.fault({ kind: 'latency', ms: 1_500, afterWork: true });
+    const id = await hook.post();
+    const sending = deliver(hook, id);
+    await eventually('the send', async () => (await hook.received()).length === 1);
+    // while the receiver takes its time
+    await stand.base.database.setAway(true);
+    await sleep(3_000);
+    await stand.base.database.setAway(false);
+    await sending;
+    await end();
+    expect(await hook.row(id)).toMatchObject({ state: 'delivered', epoch: 1 });
+    expect(await hook.received()).toHaveLength(1);
+    expect(await hook.stored.eventsNamed('delivery.succeeded')).toHaveLength(1);
+  }, 40_000);
+});
+
 describe('what is sealed and does not open', () => {
   it('is the hub’s own trouble: nothing is sent, the circuit stays closed, and it is tried again', async () => {
     const hook = await stand.hook();
@@ -301,6 +324,87 @@ describe('while the key provider is away', () => {
       await another.stop();
     }
   });
+});
+
+describe('the hub’s own events', () => {
+  async function happens(hook: Hook): Promise<void> {
+    const trail = new AuditRepository(await stand.base.database.as('gateway'));
+    const integrationId = randomUUID() as IntegrationId;
+    const actor = { type: 'system', id: 'test' } as const;
+    await trail.append(hook.stored.orgId, [{ name: 'sync.completed', provider: 'notion', integrationId, actor }]);
+  }
+  const cursorOf = async (hook: Hook): Promise<Record<string, unknown>> => {
+    const [row] = await stand.base.database.sql<Record<string, unknown>>(
+      'select outbox_seq, outbox_full_since is not null as is_full from public.delivery_settings where id = $1',
+      [hook.stored.id],
+    );
+    return row ?? {};
+  };
+
+  it('wait in the trail while there is no room for them, which is told once, and follow once there is', async () => {
+    const hook = await stand.hook();
+    await hook.wants('sync.completed');
+    await worker.outbox.takeIn();
+    const { outbox_seq: cursor } = await cursorOf(hook);
+    await stand.base.database.sql(
+      `insert into public.deliveries (org_id, integration_id, provider, event_id, seq, type, at, source)
+       select $1, $2, 'zapier', gen_random_uuid(), n, 'x', now(), 'hub' from generate_series(101, 100 + $3::int) as n`,
+      [hook.stored.orgId, hook.stored.id, MOST_PENDING],
+    );
+    await happens(hook);
+    const told = jest.spyOn(HubLogger.prototype, 'warning');
+    const second = await deliveryWorker(stand.base.settings.deliveryConfig());
+    try {
+      for (let looks = 0; looks < 3; looks += 1) await worker.outbox.takeIn();
+      await second.outbox.takeIn();
+      expect(told.mock.calls.filter(([name]) => name === 'hub.outbox.full')).toEqual([
+        ['hub.outbox.full', expect.objectContaining({ integration: hook.stored.id, of: 'pending' })],
+      ]);
+    } finally {
+      told.mockRestore();
+      await second.stop();
+    }
+    expect(await cursorOf(hook)).toEqual({ outbox_seq: cursor, is_full: true });
+    expect(await hook.rows()).toHaveLength(MOST_PENDING);
+
+    await stand.base.database.sql("delete from public.deliveries where integration_id = $1 and source = 'hub'", [
+      hook.stored.id,
+    ]);
+    const third = await deliveryWorker(stand.base.settings.deliveryConfig());
+    try {
+      await third.outbox.takeIn();
+    } finally {
+      await third.stop();
+    }
+    expect(await hook.rows()).toEqual([expect.objectContaining({ type: 'sync.completed', state: 'pending' })]);
+    expect(await cursorOf(hook)).toMatchObject({ is_full: false });
+  }, 40_000);
+
+  it('wait while the key provider is away, which is told once for all orgs', async () => {
+    const hooks = [await stand.hook(), await stand.hook()];
+    for (const hook of hooks) {
+      await hook.wants('sync.completed');
+      await happens(hook);
+    }
+    const another = await deliveryWorker(stand.base.settings.deliveryConfig());
+    const away = jest.spyOn(LocalKeyProvider.prototype, 'unwrap').mockRejectedValue(new KeyUnavailable('local'));
+    const told = jest.spyOn(HubLogger.prototype, 'warning');
+    try {
+      for (let looks = 0; looks < 3; looks += 1) await another.outbox.takeIn();
+      expect(told.mock.calls.map(([name]) => name)).toEqual(['hub.keys.unavailable']);
+      for (const hook of hooks) expect(await hook.rows()).toEqual([]);
+      away.mockRestore();
+      // a key provider that was away is not asked again at once
+      await eventually('the events', async () => {
+        await another.outbox.takeIn();
+        return (await Promise.all(hooks.map((hook) => hook.rows()))).every((rows) => rows.length === 1);
+      });
+    } finally {
+      told.mockRestore();
+      away.mockRestore();
+      await another.stop();
+    }
+  }, 40_000);
 });
 
 it('more than ten events for one URL take their time, though there is room for more', async () => {

@@ -20,13 +20,19 @@ export function Deliveries({ card, mayWrite }: { readonly card: ProviderCard; re
     queryFn: ({ signal }) => read<DeliverySettings>(`/integrations/${card.provider}/delivery-settings`, signal),
   });
   if (!settings.data) return isTold(settings.error) ? <ProblemNote error={settings.error} /> : null;
-  const { events, pausedUntil } = settings.data;
+  const { events, pausedUntil, eventsWaitSince } = settings.data;
   return (
     <section aria-labelledby={id} className="deliveries">
       <h2 id={id}>Deliveries to {card.label}</h2>
       {pausedUntil !== null && !isPast(pausedUntil, now) && (
         <Note tone="warn" title={`Nothing is sent until ${clockTime(pausedUntil, now)}.`}>
           The webhook failed several times in a row. Nothing is lost: what waits is sent then.
+        </Note>
+      )}
+      {eventsWaitSince && (
+        <Note tone="warn" title={`News of the hub wait since ${clockTime(eventsWaitSince, now)}.`}>
+          As many as there may be are waiting already, or have failed. Nothing is lost: try the failed ones again, or
+          give a new URL.
         </Note>
       )}
       {mayWrite && (

@@ -57,6 +57,12 @@ it.each([
     'Failed after 5 tries: something went wrong in the hub',
   ],
   [aDelivery({ state: 'cancelled' }), null, 'idle', 'Cancelled: it was disconnected'],
+  [
+    aDelivery({ state: 'cancelled', failedAttempts: 5, failure: FAILURE }),
+    null,
+    'idle',
+    'Cancelled: it was disconnected, or not tried again for 90 days',
+  ],
 ] as const)('says how delivery %# stands', (delivery, next, tone, words) => {
   expect(deliveryWords(delivery, next)).toEqual({ tone, words });
 });

@@ -32,7 +32,7 @@ export function deliveryWords(
 ): { tone: 'good' | 'warn' | 'bad' | 'idle'; words: string } {
   const { state, failedAttempts, failure, lastStatus } = delivery;
   if (state === 'delivered') return { tone: 'good', words: 'Delivered' };
-  if (state === 'cancelled') return { tone: 'idle', words: 'Cancelled: it was disconnected' };
+  if (state === 'cancelled') return { tone: 'idle', words: cancelWords(failure !== null) };
   const why =
     failure === null ? '' : `: ${sendWords(failure.code)}${lastStatus === null ? '' : ` (HTTP ${lastStatus})`}`;
   const tries = counted(failedAttempts, 'try', 'tries');
@@ -41,4 +41,9 @@ export function deliveryWords(
   return failedAttempts === 0
     ? { tone: 'idle', words: 'Waits to be sent' }
     : { tone: 'warn', words: `Tried again ${next}, after ${tries}${why}` };
+}
+
+/** The log does not tell which of both it was. */
+function cancelWords(hasFailed: boolean): string {
+  return `Cancelled: it was disconnected${hasFailed ? ', or not tried again for 90 days' : ''}`;
 }

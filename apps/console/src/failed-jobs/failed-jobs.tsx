@@ -13,7 +13,7 @@ const KEY = ['dead-letters'] as const;
 type Replay = { readonly id: string } | 'shown';
 
 const KINDS = [
-  ['', 'all'],
+  ['', 'all jobs'],
   ['refresh', 'refreshes'],
   ['sync', 'syncs'],
   ['delivery', 'deliveries'],
@@ -25,11 +25,13 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
   const client = useQueryClient();
   const heading = useRef<HTMLHeadingElement>(null);
   const [kind, setKind] = useState('');
-  const ofKind = kind !== '' && { kind };
+  const [provider, setProvider] = useState('');
+  const filter = { ...(kind !== '' && { kind }), ...(provider !== '' && { provider }) };
+  const isFiltered = Object.keys(filter).length > 0;
   const list = useInfiniteQuery({
-    queryKey: [...KEY, kind],
+    queryKey: [...KEY, kind, provider],
     queryFn: ({ pageParam, signal }) => {
-      const query = new URLSearchParams({ limit: '50', ...ofKind, ...(pageParam !== null && { cursor: pageParam }) });
+      const query = new URLSearchParams({ limit: '50', ...filter, ...(pageParam !== null && { cursor: pageParam }) });
       return read<DeadLetterPage>(`/integrations/dead-letters?${query.toString()}`, signal);
     },
     initialPageParam: null as string | null,
@@ -39,7 +41,7 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
   const replay = useMutation({
     mutationFn: (what: Replay) =>
       what === 'shown'
-        ? change<{ replayed: number }>('POST', '/integrations/dead-letters/replay', { ...ofKind })
+        ? change<{ replayed: number }>('POST', '/integrations/dead-letters/replay', filter)
         : change<{ replayed: number }>('POST', `/integrations/dead-letters/${what.id}/replay`),
     onSettled: () => {
       heading.current?.focus(); // the line with its button may go
@@ -68,13 +70,26 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
             ))}
           </select>
         </label>
+        <label>
+          <span>
+            of<span className="hidden"> provider</span>
+          </span>
+          <select value={provider} onChange={(event) => setProvider(event.target.value)}>
+            <option value="">all providers</option>
+            {cards.map((card) => (
+              <option key={card.provider} value={card.provider}>
+                {card.label}
+              </option>
+            ))}
+          </select>
+        </label>
         {letters !== undefined && letters.length > 1 && (
           <button
             type="button"
             aria-disabled={replay.isPending}
             onClick={() => replay.isPending || replay.mutate('shown')}
           >
-            {kind === '' ? 'Try all again' : 'Try these again'}
+            {isFiltered ? 'Try these again' : 'Try all again'}
           </button>
         )}
       </div>
@@ -85,7 +100,7 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
       {replay.isError && <ProblemNote error={replay.error} />}
       {list.isError && letters === undefined && <ProblemNote error={list.error} />}
       {letters?.length === 0 && (
-        <p className="blank">{kind === '' ? 'Nothing has run out of tries.' : 'There is none of these.'}</p>
+        <p className="blank">{isFiltered ? 'There is none of these.' : 'Nothing has run out of tries.'}</p>
       )}
       {letters !== undefined && letters.length > 0 && (
         <ul className="letters">
@@ -118,8 +133,19 @@ function LetterLine(props: {
         <p>
           <strong>{words}</strong>: {counted(letter.attempts, 'try', 'tries')}. {reasonWords(letter)}
         </p>
+        {letter.event && (
+          <p className="soft">
+            Event <code>{letter.event.id}</code> of <Moment at={letter.event.at} />
+          </p>
+        )}
         <p className="soft">
-          First failed <Moment at={letter.firstFailedAt} />, last <Moment at={letter.lastFailedAt} />
+          {letter.firstFailedAt === letter.lastFailedAt ? 'Failed' : 'First failed'}{' '}
+          <Moment at={letter.firstFailedAt} />
+          {letter.firstFailedAt !== letter.lastFailedAt && (
+            <>
+              , last <Moment at={letter.lastFailedAt} />
+            </>
+          )}
         </p>
       </div>
       <button type="button" aria-disabled={isBusy} onClick={() => isBusy || onReplay({ id: letter.id })}>

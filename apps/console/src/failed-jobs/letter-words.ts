@@ -10,7 +10,8 @@ const WORDS: Readonly<Record<DeadLetter['kind'], string>> = {
 };
 
 /** What the job was to do. @param label of its provider */
-export function letterWords({ kind }: Pick<DeadLetter, 'kind'>, label: string): string {
+export function letterWords({ kind, event }: Pick<DeadLetter, 'kind' | 'event'>, label: string): string {
+  if (event) return `Delivery of ${event.type} (no. ${event.seq}) to ${label}`;
   return (Object.hasOwn(WORDS, kind) ? WORDS[kind] : `${kind as string} of {it}`).replace('{it}', label);
 }
 

@@ -57,6 +57,7 @@ it('asks for a sign-in only where nothing else helps', () => {
     troubleOf(anIntegration({ status: 'reauth_required', failure: aFailure('invalid_grant') }), TOKEN),
   ).toMatchObject({
     tone: 'bad',
+    what: 'The provider does not accept the earlier sign-in any more.',
     fix: expect.stringContaining('Reconnect'),
   });
   const retried = troubleOf(

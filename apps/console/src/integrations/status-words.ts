@@ -61,7 +61,7 @@ export function troubleOf(
   if (status === 'reauth_required')
     return {
       tone: 'bad',
-      what: failure === null ? 'The provider wants you to sign in again.' : sentence(problemWords(failure.code).what),
+      what: failure === null ? 'The provider wants you to sign in again.' : sentence(endWords(failure.code)),
       fix: 'Reconnect: sign in at the provider once more. Nothing else mends it.',
     };
   if (failure === null) return undefined;
@@ -73,6 +73,13 @@ export function troubleOf(
     what: sentence(`${status === 'refresh_failing' ? 'the last refresh failed' : 'the last sync failed'}: ${what}`),
     fix: failure.code === 'provider_misconfigured' ? fix : byItself ? 'It is tried again by itself.' : fix,
   };
+}
+
+/** Why it has ended. A sign-in that once was accepted was taken back, which a connect's own words do not say. */
+function endWords(code: string): string {
+  return code === 'invalid_grant'
+    ? 'the provider does not accept the earlier sign-in any more'
+    : problemWords(code).what;
 }
 
 /** Whether work that was asked for has shown: a success or another failure. */

@@ -1,3 +1,4 @@
+import { Touches } from '../session/touches';
 import { HubProblem, readProblem } from './problem';
 
 const API = '/functions/v1';
@@ -11,6 +12,14 @@ export interface Answer<T> {
 }
 
 let csrfToken: string | null = null;
+
+/** Whoever uses the page keeps the session alive; what the page asks untouched says that nobody is there. */
+const touches = new Touches();
+
+/** Begins to notice whether somebody uses the page. */
+export function noticePerson(): void {
+  touches.watch(window);
+}
 
 /** What state-changing calls show beside the session's cookie. It lives in this page's memory alone. */
 export function keepCsrfToken(token: string | null): void {
@@ -31,6 +40,8 @@ async function ask<T>(method: string, path: string, body: unknown, signal?: Abor
   const deadline = AbortSignal.timeout(DEADLINE_MS);
   const headers = new Headers({ accept: 'application/json' });
   if (body !== undefined) headers.set('content-type', 'application/json');
+  const isAttended = touches.take();
+  if (!isAttended) headers.set('x-unattended', '1');
   if (method !== 'GET' && csrfToken !== null) headers.set('x-csrf-token', csrfToken);
   let response: Response;
   try {
@@ -43,6 +54,7 @@ async function ask<T>(method: string, path: string, body: unknown, signal?: Abor
       signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
     });
   } catch (error) {
+    if (isAttended) touches.touch(); // nobody was told
     if (signal?.aborted) throw error; // whoever asked does not want to know any more
     throw new HubProblem('unreachable', 0, 'The hub cannot be reached.');
   }

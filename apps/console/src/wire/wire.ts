@@ -69,6 +69,8 @@ export interface DeadLetter {
   readonly attempts: number;
   readonly firstFailedAt: string;
   readonly lastFailedAt: string;
+  /** Of a delivery: which event it was to deliver. */
+  readonly event?: { readonly id: string; readonly seq: number; readonly type: string; readonly at: string };
 }
 
 /** A line of the delivery log. */
@@ -97,6 +99,8 @@ export interface DeliverySettings {
   readonly events: readonly string[];
   /** Nothing is sent before, since the receiver failed several times in a row. */
   readonly pausedUntil: string | null;
+  /** The hub's own events wait since then for those before them, which have taken all places. */
+  readonly eventsWaitSince: string | null;
 }
 
 /** A page of a list. */

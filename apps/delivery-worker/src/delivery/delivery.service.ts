@@ -1,4 +1,5 @@
-import { DeliveryRepository, type DeliveryClaim } from '@hub/database';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DatabaseBusy, DeliveryRepository, HubDatabase, type DeliveryClaim } from '@hub/database';
 import {
   afterDelivery,
   afterDeliveryFailure,
@@ -13,6 +14,7 @@ import { KeyUnavailable } from '@hub/token-vault';
 import { SingleFlight } from '@hub/worker';
 import { Injectable } from '@nestjs/common';
 import { PaceService } from '../pace/pace.service';
+import { VerdictsService } from '../verdicts/verdicts.service';
 import { countThrottle, outcomeOf, recordTry } from './delivery-metrics';
 import { HookClient, type ReadyDelivery, type SendOutcome } from './hook.client';
 import { SlowReceivers } from './slow-receivers';
@@ -34,11 +36,27 @@ const KEYS_AWAY_MS = 30_000;
 /** A receiver that asks for patience and does not say for how long. */
 const THROTTLED_MS = 30_000;
 const LONGEST_HOLD_MS = 10 * 60_000;
+/** What came of a send is written again while PostgreSQL is away: at once, then with pauses up to this, for as long as the claim has. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 2_000;
+/** Of the lease, so that the last try is over with it. */
+const WRITE_WITHIN_MS = LEASE_MS - 5_000;
 
 /** What became of one delivery: the receiver is ready for the next one, or this job is at its end. */
 type Step =
   | { readonly kind: 'go_on'; readonly integrationId: IntegrationId }
   | { readonly kind: 'end'; readonly outcome: JobOutcome };
+
+/** A send that has left, or could not be made ready: it is written down. */
+type SettledSend = Exclude<SendOutcome, { kind: 'not_sent' }>;
+
+interface WrittenSend {
+  /** As it is believed. */
+  readonly outcome: SettledSend;
+  /** `undefined`: the claim was over, or it was written already. */
+  readonly change: DeliveryChange | undefined;
+  readonly writtenAt: Date;
+}
 
 const DONE: Step = { kind: 'end', outcome: 'done' };
 
@@ -53,6 +71,8 @@ export class DeliveryService {
     private readonly deliveries: DeliveryRepository,
     private readonly hooks: HookClient,
     private readonly pace: PaceService,
+    private readonly verdicts: VerdictsService,
+    private readonly database: HubDatabase,
     private readonly jobs: JobProducer,
     private readonly logger: HubLogger,
   ) {}
@@ -91,29 +111,33 @@ export class DeliveryService {
     if (found.kind === 'not_due') return { kind: 'end', outcome: { againInMs: found.inMs } };
     if (found.kind !== 'claimed') return DONE;
     const { claim } = found;
+    const claimedMs = performance.now();
     tellSpan({ 'hub.integration.id': claim.integrationId, 'hub.attempt': claim.failedAttempts + 1 });
     const end = this.slow.begin(claim.integrationId);
     // the watch brings it back: those that wait for a slow receiver are no crowd in the queue
     if (!end) return this.release(claim, AMONG_SLOW_MS).then(() => DONE);
     const startedMs = performance.now();
     try {
-      return await this.send(work, claim);
+      return await this.send(work, claim, claimedMs);
     } finally {
       end(performance.now() - startedMs);
     }
   }
 
-  private async send(work: Work, claim: DeliveryClaim): Promise<Step> {
+  private async send(work: Work, claim: DeliveryClaim, claimedMs: number): Promise<Step> {
     const ready = await this.hooks.prepare(claim).catch((error: unknown) => this.keysAway(claim, error));
     if (ready instanceof KeyUnavailable) return this.putOff(work, claim, KEYS_AWAY_MS);
-    if ('kind' in ready) return this.settle(work, claim, { kind: 'failed', failure: ready, status: null }, 0);
+    if ('kind' in ready) {
+      const refused = { kind: 'failed', failure: ready, status: null } as const;
+      return this.settle(work, claim, refused, { claimedMs, durationMs: 0 });
+    }
     const laterMs = await this.pace.turn(ready.paces);
     if (laterMs !== undefined) return this.putOff(work, claim, laterMs);
     const startedMs = performance.now();
     const outcome = await inSpan('delivery.send', { failureOf }, () => this.hooks.send(ready));
     if (outcome.kind === 'not_sent') return this.putOff(work, claim, 0);
     await this.heed(claim, ready, outcome);
-    return this.settle(work, claim, outcome, performance.now() - startedMs);
+    return this.settle(work, claim, outcome, { claimedMs, durationMs: performance.now() - startedMs });
   }
 
   /** What else is for a receiver that asks for patience waits as well, and spends no try on it. */
@@ -129,11 +153,41 @@ export class DeliveryService {
   private async settle(
     work: Work,
     claim: DeliveryClaim,
-    outcome: Exclude<SendOutcome, { kind: 'not_sent' }>,
-    durationMs: number,
+    heard: SettledSend,
+    { claimedMs, durationMs }: { claimedMs: number; durationMs: number },
   ): Promise<Step> {
+    const { outcome, change, writtenAt } = await this.written(claim, heard, claimedMs);
     const failed = outcome.kind === 'failed' ? outcome.failure : undefined;
     if (failed) failSpan(failed.code);
+    this.tell(claim, change, outcome, durationMs);
+    if (change) recordTry(claim.provider, outcomeOf(change, failed), writtenAt.getTime() - claim.at.getTime());
+    const again = change?.delivery.nextAttemptAt;
+    if (again) await this.schedule(work, claim, again.getTime() - writtenAt.getTime());
+    if (change?.hook === 'taken') await this.verdicts.taken(claim);
+    return { kind: 'go_on', integrationId: claim.integrationId };
+  }
+
+  /**
+   * Writes what came of a send. While PostgreSQL is away that is tried again: else it is sent once more once the lease is
+   * over. What was written without this having heard so is not written twice.
+   */
+  private async written(claim: DeliveryClaim, heard: SettledSend, claimedMs: number): Promise<WrittenSend> {
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      const troubles = this.database.troubles;
+      try {
+        return await this.writtenOnce(claim, heard);
+      } catch (error) {
+        const wasAway = this.database.answeringForMs === 0 || this.database.troubles > troubles;
+        const mayPass = wasAway || error instanceof DatabaseBusy;
+        if (!mayPass || performance.now() + pauseMs - claimedMs > WRITE_WITHIN_MS) throw error;
+        await sleep(pauseMs);
+      }
+    }
+  }
+
+  private async writtenOnce(claim: DeliveryClaim, heard: SettledSend): Promise<WrittenSend> {
+    const outcome =
+      heard.kind === 'taken' ? heard : { ...heard, failure: await this.verdicts.believed(claim, heard.failure) };
     let writtenAt = claim.at;
     const change = await this.deliveries.settle(
       claim,
@@ -145,11 +199,7 @@ export class DeliveryService {
       },
       WORKER,
     );
-    this.tell(claim, change, outcome, durationMs);
-    if (change) recordTry(claim.provider, outcomeOf(change, failed), writtenAt.getTime() - claim.at.getTime());
-    const again = change?.delivery.nextAttemptAt;
-    if (again) await this.schedule(work, claim, again.getTime() - writtenAt.getTime());
-    return { kind: 'go_on', integrationId: claim.integrationId };
+    return { outcome, change, writtenAt };
   }
 
   /** Gives the delivery back without a try, and this receiver with it. */
@@ -178,7 +228,7 @@ export class DeliveryService {
   private tell(
     claim: DeliveryClaim,
     change: DeliveryChange | undefined,
-    outcome: Exclude<SendOutcome, { kind: 'not_sent' }>,
+    outcome: SettledSend,
     durationMs: number,
   ): void {
     const facts: LogFields = {

@@ -31,6 +31,8 @@ export class DeliveryGaugesJob {
         attributes: { 'hub.reason': reason },
       })),
     );
+    this.gauges.observe('deliveryOutboxesFull', ({ fullOutboxes }) => [{ value: fullOutboxes, attributes: {} }]);
+    this.gauges.observe('deliveryHolds', ({ holds }) => [{ value: holds, attributes: {} }]);
     this.gauges.observe('deliveryCircuitsOpen', ({ openCircuits }) => [{ value: openCircuits, attributes: {} }]);
   }
 

@@ -8,7 +8,7 @@ const BATCH = 500;
 /** Between two batches sends have the database to themselves. */
 const PAUSE_MS = 100;
 
-/** Removes from the delivery log what it keeps no longer. Any number of workers may do so beside each other. */
+/** Ends dead letters that nobody has replayed for too long, and removes from the delivery log what it keeps no longer. Any number of workers may do so beside each other. */
 @Injectable()
 export class LogKeeperJob {
   private timer: NodeJS.Timeout | undefined;
@@ -40,11 +40,19 @@ export class LogKeeperJob {
   }
 
   private async pruneAll(): Promise<void> {
-    let pruned = 0;
-    for (let batch = BATCH; batch >= BATCH && !this.isStopped; pruned += batch) {
-      batch = await this.deliveries.prune(BATCH);
+    const expired = await this.allOf((most) => this.deliveries.expire(most));
+    if (expired > 0) this.logger.warning('hub.delivery.dead_letters_expired', { expired });
+    const pruned = await this.allOf((most) => this.deliveries.prune(most));
+    if (pruned > 0) this.logger.info('hub.delivery.log_pruned', { pruned });
+  }
+
+  /** @param work does it to so many at most, and says to how many it did @returns to how many in all */
+  private async allOf(work: (most: number) => Promise<number>): Promise<number> {
+    let all = 0;
+    for (let batch = BATCH; batch >= BATCH && !this.isStopped; all += batch) {
+      batch = await work(BATCH);
       if (batch >= BATCH) await sleep(PAUSE_MS);
     }
-    if (pruned > 0) this.logger.info('hub.delivery.log_pruned', { pruned });
+    return all;
   }
 }

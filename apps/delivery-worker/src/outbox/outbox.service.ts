@@ -3,6 +3,7 @@ import {
   DeliveryRepository,
   DeliverySettingsRepository,
   OrgForgotten,
+  type AcceptedFromTrail,
   type DeliveryOutbox,
   type NewDelivery,
   type TrailEvent,
@@ -19,14 +20,23 @@ const ORGS = 100;
 const AT_ONCE = 4;
 /** Events of one trail that are read together, and taken in by one transaction. */
 const EVENTS = 500;
+/** A trail whose events wait for room is looked at again after so long. */
+const FULL_FOR_MS = 10_000;
+/** The same trouble is told again after so long. */
+const TOLD_FOR_MS = 60_000;
 
 /**
  * Reads the trails of orgs that want events of it, and takes in what is to be delivered. Cursor and deliveries are written
  * together, and each event has its own id at the receiver: whoever dies on the way leaves nothing out and doubles nothing.
+ * Where there is no room for more, the cursor stays: the trail has kept them when there is.
  */
 @Injectable()
 export class OutboxService {
   private isInterrupted = false;
+  /** Integrations whose events wait for room, and when they were looked at, in monotonic milliseconds. */
+  private readonly fullMs = new Map<IntegrationId, number>();
+  /** Troubles, and when they were told, in monotonic milliseconds. */
+  private readonly toldMs = new Map<string, number>();
 
   constructor(
     private readonly settings: DeliverySettingsRepository,
@@ -42,7 +52,7 @@ export class OutboxService {
     do {
       const page: DeliveryOutbox[] = await this.settings.outboxes(after, ORGS);
       after = page.length === ORGS ? page.at(-1)!.integrationId : null;
-      const left = [...page];
+      const left = page.filter(({ integrationId }) => !this.isFull(integrationId));
       await Promise.all(
         Array.from({ length: AT_ONCE }, async () => {
           for (let outbox = left.shift(); outbox && !this.isInterrupted; outbox = left.shift())
@@ -64,9 +74,28 @@ export class OutboxService {
       await this.takeInOf(outbox);
     } catch (error) {
       if (error instanceof OrgForgotten) return;
-      if (error instanceof KeyUnavailable) this.logger.warning('hub.keys.unavailable', { ...ids, ...error.facts });
-      else this.logger.failure('hub.outbox.unread', error, ids);
+      // a key provider that is away meets every org at each look: one record stands for all of them
+      if (error instanceof KeyUnavailable) {
+        if (this.isToTell('keys')) this.logger.warning('hub.keys.unavailable', { ...ids, ...error.facts });
+      } else if (this.isToTell(outbox.integrationId)) this.logger.failure('hub.outbox.unread', error, ids);
     }
+  }
+
+  /** Whether a trouble is news, or was told so long ago that it is told again. */
+  private isToTell(trouble: string): boolean {
+    const nowMs = performance.now();
+    for (const [told, atMs] of this.toldMs) if (nowMs - atMs >= TOLD_FOR_MS) this.toldMs.delete(told);
+    if (this.toldMs.has(trouble)) return false;
+    this.toldMs.set(trouble, nowMs);
+    return true;
+  }
+
+  private isFull(id: IntegrationId): boolean {
+    const atMs = this.fullMs.get(id);
+    if (atMs === undefined) return false;
+    if (performance.now() - atMs < FULL_FOR_MS) return true;
+    this.fullMs.delete(id);
+    return false;
   }
 
   private async takeInOf(outbox: DeliveryOutbox): Promise<void> {
@@ -80,10 +109,20 @@ export class OutboxService {
       );
       const to = read.at(-1)?.seq ?? headSeq;
       const accepted = await this.deliveries.acceptFromTrail(outbox, { from, to, wanted, events });
-      if (!accepted) return; // another worker is at it, or other events are wanted by now: the next look reads them anew
+      // another worker is at it, or other events are wanted by now: the next look reads them anew
+      if (accepted.kind === 'passed_over') return;
+      if (accepted.kind === 'full') return this.waitForRoom(outbox, accepted);
       await this.ring(outbox, accepted.taken);
       from = to;
     }
+  }
+
+  private waitForRoom(
+    { provider, orgId, integrationId }: DeliveryOutbox,
+    { of, isNew }: Extract<AcceptedFromTrail, { kind: 'full' }>,
+  ): void {
+    this.fullMs.set(integrationId, performance.now());
+    if (isNew) this.logger.warning('hub.outbox.full', { provider, org: orgId, integration: integrationId, of });
   }
 
   private async sealed({ orgId, provider }: DeliveryOutbox, events: readonly TrailEvent[]): Promise<NewDelivery[]> {

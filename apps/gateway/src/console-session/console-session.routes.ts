@@ -53,7 +53,7 @@ export const readConsoleSession = defineRoute({
   answers: {
     200: {
       description:
-        'The session. With the local hub of `npm start` this signs the browser in where nobody is. Send csrfToken as X-CSRF-Token with whatever changes something.',
+        'The session. With the local hub of `npm start` this signs the browser in where nobody is. Send csrfToken as X-CSRF-Token with whatever changes something, and X-Unattended: 1 with what a page asks by itself: only other requests keep a session alive that nobody has used for an hour.',
       schema: z.strictObject({
         orgId: z.uuid(),
         sub: z.string(),

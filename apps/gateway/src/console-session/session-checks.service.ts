@@ -41,7 +41,7 @@ export class SessionChecks {
   async check(request: CookieRequest, route: string): Promise<BrowserSession | undefined> {
     if (!this.isByCookie(request)) return undefined;
     await this.limits.refuseGuesser('session', request.ip);
-    const found = await this.sessions.ofBrowser(request.cookies);
+    const found = await this.sessions.ofBrowser(request.cookies, isUse(request.headers));
     if (!found) return undefined;
     const problem = proofProblem(sentBy(request), found.cookie, ownOrigins(this.config, request.headers.host));
     if (!problem) return found;
@@ -62,6 +62,14 @@ export class SessionChecks {
       fix: 'Open the page of integrations from your product again.',
     });
   }
+}
+
+/**
+ * Whether somebody is there who uses the session. A page says so of what it asks by itself, and a socket, which it opens
+ * by itself as well, cannot say anything.
+ */
+function isUse({ upgrade, 'x-unattended': unattended }: IncomingHttpHeaders): boolean {
+  return upgrade === undefined && unattended === undefined;
 }
 
 function sentBy({ method, headers }: CookieRequest): Parameters<typeof proofProblem>[0] {

@@ -70,7 +70,7 @@ export class SessionsService {
       if (reason === 'unknown') await this.limits.countGuess('link', address);
       return undefined;
     }
-    const before = await this.find(this.cookieOf(cookies));
+    const before = await this.find(this.cookieOf(cookies), false);
     if (before) await this.sessions.end(before, 'replaced');
     return sessionCookie(cookie, this.config.publicUrl);
   }
@@ -80,10 +80,14 @@ export class SessionsService {
     return cookies[this.cookieName];
   }
 
-  /** The session of a browser while it lives. One that `npm start` has made is worth nothing elsewhere. */
-  async ofBrowser(cookies: Cookies): Promise<BrowserSession | undefined> {
+  /**
+   * The session of a browser while it lives. One that `npm start` has made is worth nothing elsewhere.
+   *
+   * @param isUse `false`: nobody uses it just now, it is only looked at and grows no younger
+   */
+  async ofBrowser(cookies: Cookies, isUse = true): Promise<BrowserSession | undefined> {
     const cookie = this.cookieOf(cookies);
-    const session = await this.find(cookie);
+    const session = await this.find(cookie, isUse);
     if (cookie === undefined || !session) return undefined;
     if (session.signIn === 'local' && this.config.local === null) return undefined;
     return { session, cookie };
@@ -110,8 +114,8 @@ export class SessionsService {
     await this.sessions.end(session, 'signed_out');
   }
 
-  private async find(cookie: string | undefined): Promise<ConsoleSession | undefined> {
+  private async find(cookie: string | undefined, isUse: boolean): Promise<ConsoleSession | undefined> {
     if (cookie === undefined || !looksLikeSecret(cookie)) return undefined;
-    return this.sessions.find(hashSecret(cookie));
+    return this.sessions.find(hashSecret(cookie), isUse);
   }
 }

@@ -20,6 +20,15 @@ const deadLetter = z
     attempts: z.int().describe('failed tries in a row; those of a revocation or a delivery since it was last replayed'),
     firstFailedAt: time.describe('the first failure since the last success'),
     lastFailedAt: time,
+    event: z
+      .strictObject({
+        id: z.uuid().describe('by which the receiver knows it'),
+        seq: z.int(),
+        type: z.string(),
+        at: time.describe('when it happened'),
+      })
+      .optional()
+      .describe('of a delivery alone: which event it was to deliver; never what was in it'),
   })
   .meta({ id: 'DeadLetter' });
 

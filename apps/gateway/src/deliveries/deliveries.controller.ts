@@ -14,9 +14,16 @@ import { DeliveriesService } from './deliveries.service';
 import { cursorOf } from './delivery-cursor';
 import { deliveryView, type DeliveryView } from './delivery-view';
 
+interface TakenView {
+  readonly id: string;
+  readonly state?: string;
+  readonly deadLetter?: string;
+}
+
 interface SettingsView {
   readonly events: readonly string[];
   readonly pausedUntil: string | null;
+  readonly eventsWaitSince: string | null;
 }
 
 @Controller()
@@ -27,8 +34,9 @@ export class DeliveriesController {
   async post(
     @CurrentCaller() caller: Caller,
     @Input() { params, body }: RouteInput<typeof postEvent>,
-  ): Promise<{ id: string }> {
-    return { id: await this.deliveries.post(caller, params['provider'] ?? '', body) };
+  ): Promise<TakenView> {
+    const { id, ended } = await this.deliveries.post(caller, params['provider'] ?? '', body);
+    return { id, ...ended };
   }
 
   @Route(listDeliveries)
@@ -72,6 +80,10 @@ export class DeliveriesController {
   }
 }
 
-function settingsView({ events, pausedUntil }: DeliverySettings): SettingsView {
-  return { events, pausedUntil: pausedUntil?.toISOString() ?? null };
+function settingsView({ events, pausedUntil, eventsWaitSince }: DeliverySettings): SettingsView {
+  return {
+    events,
+    pausedUntil: pausedUntil?.toISOString() ?? null,
+    eventsWaitSince: eventsWaitSince?.toISOString() ?? null,
+  };
 }

@@ -17,6 +17,11 @@ const settings = z
   .strictObject({
     events: z.array(z.enum(DELIVERED_EVENTS)).describe('the hub’s own events that are delivered; none at first'),
     pausedUntil: time.nullable().describe('nothing is sent before, since the receiver failed several times in a row'),
+    eventsWaitSince: time
+      .nullable()
+      .describe(
+        'the hub’s own events wait since then, as too many are undelivered; they are delivered once there is room',
+      ),
   })
   .meta({ id: 'DeliverySettings' });
 
@@ -47,7 +52,20 @@ export const postEvent = defineRoute({
       .describe('the same one is delivered once, however often it is posted, for as long as it is in the log'),
   }),
   answers: {
-    202: { description: 'Taken: it is delivered in the background.', schema: z.strictObject({ id: z.uuid() }) },
+    202: {
+      description:
+        'Taken: it is delivered in the background. With `state` it was posted before, and nothing is sent any more by itself.',
+      schema: z.strictObject({
+        id: z.uuid(),
+        state: z
+          .enum(['dead', 'cancelled'])
+          .optional()
+          .describe(
+            'absent: it is delivered, or was. `dead`: it waits for a replay. `cancelled`: it was dead for too long',
+          ),
+        deadLetter: z.string().optional().describe('its id among the dead letters, where it is one'),
+      }),
+    },
   },
   problems: ['not_connected'],
 });

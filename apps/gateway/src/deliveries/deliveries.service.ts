@@ -3,14 +3,19 @@ import {
   DeliveryRepository,
   DeliverySettingsRepository,
   IntegrationRepository,
+  type Accepted,
   type DeliveryPage,
   type DeliveryPlace,
   type DeliverySettings,
   type SettingsOwner,
 } from '@hub/database';
 import {
+  deadLetterId,
   HubError,
+  KEPT_DEAD_DAYS,
+  MOST_DEAD,
   MOST_PENDING,
+  type Backlog,
   type DeliveredEvent,
   type DeliveryState,
   type IntegrationId,
@@ -28,6 +33,14 @@ export interface PostedEvent {
   readonly data: Readonly<Record<string, unknown>>;
   /** By which the receiver will know it; absent: a new one. A UUID in lower case. */
   readonly id?: string | undefined;
+}
+
+/** What became of a posted event. */
+export interface TakenEvent {
+  /** By which its receiver will know it. */
+  readonly id: string;
+  /** It was posted before and has ended so that it is not sent any more by itself; absent: it is delivered, or was. */
+  readonly ended?: { readonly state: 'dead'; readonly deadLetter: string } | { readonly state: 'cancelled' };
 }
 
 /** The secret in the clear, for whoever verifies signatures. */
@@ -57,10 +70,9 @@ export class DeliveriesService {
   /**
    * Takes in an event, once for each id. While the hook is gone it waits for a new URL.
    *
-   * @returns the id by which its receiver will know it
-   * @throws HubError `rate_limited` while as many wait as an integration may have
+   * @throws HubError `rate_limited` while as many wait, or are dead letters, as an integration may have
    */
-  async post(caller: Caller, providerName: string, event: PostedEvent): Promise<string> {
+  async post(caller: Caller, providerName: string, event: PostedEvent): Promise<TakenEvent> {
     const { orgId } = caller;
     const provider = this.webhookProvider(providerName);
     const integrationId = await this.integrationOf(caller, provider);
@@ -75,13 +87,13 @@ export class DeliveriesService {
       case 'not_connected':
         throw notConnected();
       case 'full':
-        throw full();
+        throw full(accepted.of);
       case 'accepted':
         // a ring that is lost is made up for by the workers' watch
         if (!accepted.waits) await this.jobs.ring('delivery', { id, orgId, provider, epoch: 0 });
-        return eventId;
+        return { id: eventId };
       case 'known':
-        return eventId;
+        return { id: eventId, ...endOf(accepted) };
     }
   }
 
@@ -160,10 +172,26 @@ function notConnected(): HubError {
   return new HubError('not_connected', 'This org has not connected this provider.');
 }
 
-function full(): HubError {
-  return new HubError('rate_limited', `As many deliveries wait as an integration may have, ${MOST_PENDING}.`, {
+/** What a caller has to know of an event that it posts again. */
+function endOf({ rowId, state }: Extract<Accepted, { kind: 'known' }>): Pick<TakenEvent, 'ended'> {
+  if (state === 'dead') return { ended: { state, deadLetter: deadLetterId({ kind: 'delivery', rowId }) } };
+  return state === 'cancelled' ? { ended: { state } } : {};
+}
+
+const FULL: Readonly<Record<keyof Backlog, { detail: string; title: string; fix: string }>> = {
+  pending: {
+    detail: `As many deliveries wait as an integration may have, ${MOST_PENDING}.`,
     title: 'Too many deliveries are waiting',
     fix: 'See by GET …/deliveries why they wait: a receiver that is down, or a URL that is gone. Then post it again.',
-    retryAfterSeconds: ASK_FULL_AGAIN_SECONDS,
-  });
+  },
+  dead: {
+    detail: `As many posted deliveries are dead letters as an integration may have, ${MOST_DEAD}.`,
+    title: 'Too many deliveries are dead letters',
+    fix: `See by GET …/deliveries?state=dead why they failed, mend that, and replay them (POST …/integrations/dead-letters/replay). Those that nobody replays end after ${KEPT_DEAD_DAYS} days; a disconnect ends all of them. Then post it again.`,
+  },
+};
+
+function full(of: keyof Backlog): HubError {
+  const { detail, ...more } = FULL[of];
+  return new HubError('rate_limited', detail, { ...more, retryAfterSeconds: ASK_FULL_AGAIN_SECONDS });
 }

@@ -140,10 +140,10 @@ export class LiveStatusSocket implements OnApplicationBootstrap, BeforeApplicati
     if (this.isClosing) connection.close(LIVE_CLOSES.goingAway);
   }
 
-  /** Whoever signs out takes his sockets along. */
+  /** Whoever signs out takes his sockets along, and so does a session that nobody uses: a socket alone is no use of it. */
   private async closeIfSignedOut(connection: LiveConnection, cookies: HubRequest['cookies']): Promise<void> {
     try {
-      if (!(await this.sessions.ofBrowser(cookies))) connection.close(LIVE_CLOSES.expired);
+      if (!(await this.sessions.ofBrowser(cookies, false))) connection.close(LIVE_CLOSES.expired);
     } catch (error) {
       this.logger.failure('hub.live.session_unread', error); // looked for again in a minute
     }

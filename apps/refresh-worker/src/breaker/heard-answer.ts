@@ -1,6 +1,6 @@
 import type { BreakerReason } from '@hub/database';
-import { failure, refusesRegistration, speaksAgainstProvider } from '@hub/domain';
-import { HELD_REASON, type RefreshAnswer } from '../refresh/refresh-answer';
+import { failure, HELD_REASON, refusesRegistration, speaksAgainstProvider } from '@hub/domain';
+import type { RefreshAnswer } from '../refresh/refresh-answer';
 
 /** What an answer says about the provider itself: it works, it does not, or nothing. */
 export type Word = 'well' | 'sick' | 'silent';

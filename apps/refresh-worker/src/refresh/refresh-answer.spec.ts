@@ -1,6 +1,6 @@
-import { failure, type RefreshState, type Sealed } from '@hub/domain';
+import { failure, HELD_REASON, type RefreshState, type Sealed } from '@hub/domain';
 import type { RefreshRetry } from '@hub/providers';
-import { afterAnswer, afterGranted, HELD_REASON } from './refresh-answer';
+import { afterAnswer, afterGranted } from './refresh-answer';
 
 const NOON = new Date('2026-11-22T12:00:00Z');
 const connected: RefreshState = {

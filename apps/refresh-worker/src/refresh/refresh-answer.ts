@@ -5,6 +5,7 @@ import {
   afterVerification,
   failure,
   giveUp,
+  HELD_REASON,
   refusesRegistration,
   type Change,
   type EventDraft,
@@ -56,9 +57,6 @@ export type RefreshAnswer =
   | { readonly kind: 'key_away' }
   /** Nothing was asked, since the lease was lost or too short by now. */
   | { readonly kind: 'not_asked' };
-
-/** Why a definite refusal was not believed, in the words of its failure. */
-export const HELD_REASON = 'refused_with_many_others';
 
 /** Manners by which the old refresh token stays good after a lost answer: then a refusal has another reason. */
 const HARMLESS: ReadonlySet<RefreshRetry> = new Set(['nonRotating', 'idempotent']);

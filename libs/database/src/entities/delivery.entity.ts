@@ -60,5 +60,9 @@ export class DeliverySettingsEntity {
   @Column('bigint', { name: 'outbox_seq', default: 0 }) outboxSeq: number;
   @Column('integer', { default: 0 }) failures: number;
   @Column('timestamptz', { name: 'open_until', nullable: true }) openUntil: Date | null;
+  @Column('timestamptz', { name: 'outbox_full_since', nullable: true }) outboxFullSince: Date | null;
+  @Column('timestamptz', { name: 'settled_at', nullable: true }) settledAt: Date | null;
+  @Column('timestamptz', { name: 'gone_at', nullable: true }) goneAt: Date | null;
+  @Column('timestamptz', { name: 'gone_held_at', nullable: true }) goneHeldAt: Date | null;
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;
 }

@@ -4,6 +4,7 @@ import { DataKeyEntity } from './data-key.entity';
 import { DeliveryEntity, DeliverySettingsEntity } from './delivery.entity';
 import { FlowEntity } from './flow.entity';
 import { ForgottenOrgEntity } from './forgotten-org.entity';
+import { HookHoldEntity } from './hook-hold.entity';
 import { IntegrationEntity } from './integration.entity';
 import { KeyRotationEntity } from './key-rotation.entity';
 import { ProviderBreakerEntity } from './provider-breaker.entity';
@@ -21,6 +22,7 @@ export {
   DeliverySettingsEntity,
   FlowEntity,
   ForgottenOrgEntity,
+  HookHoldEntity,
   IntegrationEntity,
   KeyRotationEntity,
   LateGrantEntity,
@@ -40,6 +42,7 @@ export const ENTITIES = [
   DeliverySettingsEntity,
   FlowEntity,
   ForgottenOrgEntity,
+  HookHoldEntity,
   IntegrationEntity,
   KeyRotationEntity,
   LateGrantEntity,

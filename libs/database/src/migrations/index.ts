@@ -47,6 +47,11 @@ import { CountWhatKeysOpenOfDeliveries1795395020000 } from './1795395020000-coun
 import { FollowEvents1795395100000 } from './1795395100000-follow-events';
 import { CreateConsoleSessions1795395200000 } from './1795395200000-create-console-sessions';
 import { ReadDeliveryFigures1795395400000 } from './1795395400000-read-delivery-figures';
+import { TellDeadDeliveriesApart1795420000000 } from './1795420000000-tell-dead-deliveries-apart';
+import { LookAtSessions1795420010000 } from './1795420010000-look-at-sessions';
+import { BoundOutboxes1795430000000 } from './1795430000000-bound-outboxes';
+import { ExpireDeadDeliveries1795430010000 } from './1795430010000-expire-dead-deliveries';
+import { HoldVerdictsAboutHooks1795430020000 } from './1795430020000-hold-verdicts-about-hooks';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -99,4 +104,9 @@ export const MIGRATIONS = [
   FollowEvents1795395100000,
   CreateConsoleSessions1795395200000,
   ReadDeliveryFigures1795395400000,
+  TellDeadDeliveriesApart1795420000000,
+  LookAtSessions1795420010000,
+  BoundOutboxes1795430000000,
+  ExpireDeadDeliveries1795430010000,
+  HoldVerdictsAboutHooks1795430020000,
 ];
