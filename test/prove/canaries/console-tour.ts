@@ -1,11 +1,11 @@
 import type { Caller } from '../../support/caller';
 import { LiveClient, LiveRefusal, type LiveOrder } from '../../support/live-client';
+import { MISPLACED } from './canaries';
 import type { CanaryHub } from './canary-hub';
-import type { Reached } from './tour';
+import type { Reached } from './reached';
 
 const API = '/functions/v1';
 const SESSION = `${API}/integrations-session`;
-const MISPLACED = 'secret in a wrong place';
 const CHANGE = `${API}/integrations/notion/sync`;
 
 /** Somebody signs in by a link, looks, changes something, follows what happens, and signs out; others try the same without a right. */

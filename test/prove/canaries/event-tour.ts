@@ -5,7 +5,7 @@ import { eventually } from '../../support/eventually';
 import type { CanaryHub } from './canary-hub';
 import { DRIP, ECHOES } from './echoes';
 import { HOOK } from './provider-tap';
-import type { Reached } from './tour';
+import type { Reached } from './reached';
 
 const ZAPIER = '/functions/v1/integrations/zapier';
 const CONTENT = 'data of an event';

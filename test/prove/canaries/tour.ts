@@ -13,22 +13,20 @@ import { formOn } from '../../support/page-form';
 import { parametersOf } from '../../support/person';
 import type { AppProcess } from '../fleet/app-process';
 import { OAUTH, type CanaryHub, type OAuthId } from './canary-hub';
+import { MISPLACED } from './canaries';
 import { consoleDays, misplacedInConsole } from './console-tour';
 import { DRIP, ECHOES } from './echoes';
 import { eventDays, posted, subscribed } from './event-tour';
 import type { Position } from './provider-tap';
 import { runToEnd, type Ended } from './programs';
+import type { Reached } from './reached';
 
 const API = '/functions/v1';
 /** So long a call is under way before its worker is killed, or its database is taken away. */
 const UNDER_WAY_MS = 500;
 const SLOW_MS = 2_500;
 const MOST_TRIES = 4;
-const MISPLACED = 'secret in a wrong place';
 const SCOPES = 'integrations:read tokens:read';
-
-/** How a step ended, by its name: what the proof holds against what must have been reached. */
-export type Reached = Map<string, string>;
 
 /** Good days: every kind of secret comes into being and is used as it should be. */
 export async function goodDays(hub: CanaryHub, reached: Reached): Promise<void> {

@@ -15,6 +15,7 @@ import { ECHOES } from '../canaries/echoes';
 import { HOOK, POSITIONS } from '../canaries/provider-tap';
 import { echoingHooks } from '../canaries/event-tour';
 import type { Ended } from '../canaries/programs';
+import type { Reached } from '../canaries/reached';
 import {
   databaseDump,
   filesBelow,
@@ -24,7 +25,7 @@ import {
   type Searched,
   type Source,
 } from '../canaries/sources';
-import { badDays, echoRounds, goodDays, misplaced, programs, throughProxy, type Reached } from '../canaries/tour';
+import { badDays, echoRounds, goodDays, misplaced, programs, throughProxy } from '../canaries/tour';
 import { NOT_COUNTED, type Claim, type Row, type Scenario, type Surroundings } from '../scenario';
 
 /** Token reads are gathered before they are written. */
