@@ -18,6 +18,7 @@ import { consoleDays, misplacedInConsole } from './console-tour';
 import { DRIP, ECHOES } from './echoes';
 import { eventDays, posted, subscribed } from './event-tour';
 import type { Position } from './provider-tap';
+import { proxyDays } from './proxy-tour';
 import { runToEnd, type Ended } from './programs';
 import type { Reached } from './reached';
 
@@ -43,6 +44,7 @@ export async function goodDays(hub: CanaryHub, reached: Reached): Promise<void> 
   for (const path of ['', '/audit?limit=200', '/dead-letters', '/notion'])
     await caller.get(`${API}/integrations${path}`);
   await deferred(hub, reached);
+  await proxyDays(hub, reached);
   await eventDays(hub, reached);
   await consoleDays(hub, reached);
 }
