@@ -42,7 +42,7 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
     // what the router itself refuses never meets a route, and so no filter
     frameworkErrors: (error, request, reply) => {
       new Arrival(request.raw, reply.raw, () => answerLate(request.raw.socket, headers));
-      answerRefusal(error.statusCode ?? 400, request, reply as unknown as HubReply, headers);
+      answerRefusal(error.statusCode ?? 400, request, reply, headers);
     },
     clientErrorHandler: (error, socket) => answerNoRequest(error, socket, headers),
   });
