@@ -8,7 +8,7 @@ import {
   type IncomingMessage,
   type RequestListener,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ANYONES, type Account } from '../support/accounts';
@@ -86,6 +86,12 @@ async function still(number: () => number): Promise<void> {
   for (let last = -1; last !== number(); await sleep(500)) last = number();
 }
 
+function readsOf(trail: readonly EventBody[]): number {
+  return trail
+    .filter(({ name, detail }) => name === 'token.read' && detail['via'] === 'proxy')
+    .reduce((sum, { detail }) => sum + Number(detail['count']), 0);
+}
+
 describe('a large answer', () => {
   it('is kept nowhere while its caller does not read it, and comes whole', async () => {
     const { caller } = await connected();
@@ -127,6 +133,48 @@ describe('a large answer', () => {
     expect(answer.statusCode).toBe(200);
     await expect(text(answer)).rejects.toThrow('aborted');
     expect(answer.complete).toBe(false);
+  });
+
+  it.each([
+    ['of a known length', { 'content-length': '1000' }],
+    ['in chunks', {}],
+    ['of packed bytes', { 'content-encoding': 'gzip', etag: '"1"' }],
+  ])('%s that the provider cuts before its first byte is cut, and no problem of the hub', async (_what, headers) => {
+    const { caller } = await connected();
+    const path = played('/v1/cut', (incoming, response) => {
+      response.writeHead(200, headers).flushHeaders();
+      setTimeout(() => incoming.socket.destroy(), 100);
+    });
+    const call = await opened(caller, 'GET', path);
+    call.end();
+    const answer = await answerTo(call);
+    expect([answer.statusCode, answer.headers['hub-answer']]).toEqual([200, 'provider']);
+    expect(answer.headers).toMatchObject(headers);
+    await expect(text(answer)).rejects.toThrow('aborted');
+    const { lines } = hub.process('gateway');
+    expect(lines.filter((line) => line.includes('hub.request.failed'))).toEqual([]);
+  });
+
+  it('has its head with the caller while no byte of it has come', async () => {
+    const { caller } = await connected();
+    let goOn = (): void => undefined;
+    const path = played('/v1/poll', (_incoming, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'x-own': '1' }).flushHeaders();
+      goOn = () => void response.end('data: 1\n\n');
+    });
+    const call = await opened(caller, 'GET', path);
+    call.end();
+    const answer = await answerTo(call);
+    expect(answer.headers).toMatchObject({
+      'content-type': 'text/event-stream',
+      'x-own': '1',
+      'hub-answer': 'provider',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': expect.any(String),
+    });
+    goOn();
+    expect(await text(answer)).toBe('data: 1\n\n');
   });
 
   it('that its caller leaves is ended at the provider', async () => {
@@ -349,12 +397,6 @@ describe('a 401 of the provider', () => {
     return (await caller.token('notion', '?minTtl=0')).body.accessToken;
   }
 
-  function readsOf(trail: readonly EventBody[]): number {
-    return trail
-      .filter(({ name, detail }) => name === 'token.read' && detail['via'] === 'proxy')
-      .reduce((sum, { detail }) => sum + Number(detail['count']), 0);
-  }
-
   it('to a body that is not kept is handed back with a new token already there', async () => {
     const { caller, account } = await connected();
     await hub.sandbox.expire('notion', account.name);
@@ -463,6 +505,21 @@ describe('a 401 of the provider', () => {
   }
 });
 
+describe('a request that the router itself refuses', () => {
+  it('is cut where its body does not come', async () => {
+    const { hostname, port } = new URL(hub.base);
+    const line = connect({ port: Number(port), host: hostname });
+    const told = once(line, 'data') as Promise<[Buffer]>;
+    line.write('POST /%zz HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\n');
+    const [answer] = await told;
+    expect(answer.toString('latin1')).toMatch(/^HTTP\/1.1 400 /);
+    const drip = setInterval(() => line.write('x'), 100);
+    line.on('error', () => undefined); // a reset, where it is cut with a byte on its way
+    await new Promise((resolve) => line.once('close', resolve));
+    clearInterval(drip);
+  });
+});
+
 describe('the last of all: a stop of the gateway', () => {
   it('cuts what lasts longer than it, so that the caller knows, and ends by itself', async () => {
     const { caller } = await connected();
@@ -471,7 +528,15 @@ describe('the last of all: a stop of the gateway', () => {
     call.end();
     const answer = await answerTo(call);
     const cut = expect(text(answer)).rejects.toThrow('aborted');
+    // and this one waits for a body that goes on for longer than a stop may take
+    const held = await opened(caller, 'POST', path, { 'content-length': '100000', expect: '100-continue' });
+    held.flushHeaders();
+    await once(held, 'continue');
+    const drip = setInterval(() => held.write('x'), 1_000);
+    const left = new Promise((resolve) => held.once('close', resolve)).finally(() => clearInterval(drip));
     await hub.process('gateway').stop(); // which throws if it does not end with 0
-    await cut;
+    await Promise.all([cut, left]);
+    await hub.process('gateway').start();
+    expect(readsOf(await hub.trail(caller))).toBe(1); // what was gathered is not lost
   });
 });

@@ -200,7 +200,7 @@ describe('every mistake', () => {
     expect(read({ PROXY_CALLS_ORG: 'off', PROXY_CALLS_GATEWAY: '7' })).toMatchObject({
       proxyCalls: { ofOrg: null, ofGateway: 7 },
     });
-    expect(read({})).toMatchObject({ proxyCalls: { ofOrg: 200, ofGateway: 500 } });
+    expect(read({})).toMatchObject({ proxyCalls: { ofOrg: 100, ofGateway: 500 } });
   });
 
   it.each(['20', '0/1m', '20/', '20/1', '20/500ms', '20/1500ms', '-1/1m', '2.5/1m', 'never'])(

@@ -74,7 +74,7 @@ export const SETTINGS = [
   {
     name: 'PROXY_CALLS_ORG',
     meaning: 'calls through the proxy that an org may have under way at each gateway, or `off`',
-    default: '200',
+    default: '100',
   },
   {
     name: 'PROXY_CALLS_GATEWAY',

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { Agent, createServer, request, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -67,6 +67,25 @@ describe('the arrival of a request', () => {
     asked.end('whole');
     const [answer] = (await once(asked, 'response')) as [IncomingMessage];
     expect([await text(answer), isLate]).toEqual(['halfwhole', false]);
+  });
+
+  it('is none to watch behind an answer either, where there is no body: the connection goes on', async () => {
+    handle = (incoming, response) => {
+      new Arrival(incoming, response, () => undefined, WITHIN_MS).handOver();
+      if (incoming.url === '/long') setTimeout(() => response.end('whole'), 3 * WITHIN_MS);
+      else response.end('at once');
+    };
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const { port } = server.address() as AddressInfo;
+    const ask = async (path: string) => {
+      const asked = request({ port, host: '127.0.0.1', path, agent });
+      asked.end();
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+      return { body: await text(answer), isKept: asked.reusedSocket };
+    };
+    expect((await ask('/')).body).toBe('at once');
+    expect(await ask('/long')).toEqual({ body: 'whole', isKept: true });
+    agent.destroy();
   });
 
   it('whose rest does not come behind its answer ends with the line', async () => {

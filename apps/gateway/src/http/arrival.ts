@@ -11,6 +11,7 @@ export const LONGEST_ARRIVAL_MS = 11 * 60_000;
 /** Watches that the body of one request arrives in time. */
 export class Arrival {
   private timer: NodeJS.Timeout | undefined;
+  private readonly hasBody: boolean;
 
   /**
    * @param onLate called where the body has not arrived in time; once it has been answered, the line is cut instead
@@ -22,16 +23,18 @@ export class Arrival {
     private readonly onLate: () => void,
     private readonly withinMs = ARRIVAL_MS,
   ) {
-    if (!hasBody(request)) return;
+    this.hasBody = hasBody(request);
+    if (!this.hasBody) return;
     this.watch();
     request.once('end', () => clearTimeout(this.timer)).once('close', () => clearTimeout(this.timer));
   }
 
   /** Somebody else watches from now on, until the request is answered: what is left of its body then is read and dropped. */
   handOver(): void {
+    if (!this.hasBody) return; // a request that nobody reads has not ended, though nothing of it is to come
     clearTimeout(this.timer);
     this.response.once('finish', () => {
-      if (this.request.readableEnded) return;
+      if (this.request.readableEnded || this.request.destroyed) return;
       this.watch();
       this.request.unpipe().resume(); // as Node itself does where nobody has begun to read
     });

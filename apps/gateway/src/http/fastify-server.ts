@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
 import cookie from '@fastify/cookie';
 import cors from '@fastify/cors';
 import formbody from '@fastify/formbody';
@@ -14,7 +12,8 @@ import { allowedMethods } from './allowed-methods';
 import { Arrival, ARRIVAL_MS, LONGEST_ARRIVAL_MS } from './arrival';
 import { corsOf } from './cors';
 import type { HubReply, HubRequest } from './hub-request';
-import { problemBytes, problemOfStatus } from './problem-document';
+import { answerLate, answerNoRequest } from './no-request';
+import { problemBytes, PROBLEM_HEADERS, problemOfStatus } from './problem-document';
 import { takeRelayedBodies } from './relayed-body';
 import type { RequestChecks } from './request-checks.service';
 import type { RouteSpec } from './route';
@@ -41,8 +40,10 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
     trustProxy: config.trustProxy.length === 0 ? false : [...config.trustProxy],
     logger: false,
     // what the router itself refuses never meets a route, and so no filter
-    frameworkErrors: (error, request, reply) =>
-      answerRefusal(error.statusCode ?? 400, request, reply as unknown as HubReply, headers),
+    frameworkErrors: (error, request, reply) => {
+      new Arrival(request.raw, reply.raw, () => answerLate(request.raw.socket, headers));
+      answerRefusal(error.statusCode ?? 400, request, reply, headers);
+    },
     clientErrorHandler: (error, socket) => answerNoRequest(error, socket, headers),
   });
   server.removeContentTypeParser('text/plain');
@@ -109,41 +110,6 @@ function answerProblem(
     .status(problem.status)
     .headers({ ...headers, ...PROBLEM_HEADERS, 'x-request-id': request.id })
     .send(problemBytes(problem, request.id));
-}
-
-const PROBLEM_HEADERS = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' } as const;
-
-/** What Node's parser says of bytes that are no request, as statuses; anything else is 400. */
-const STATUSES: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
-
-/** What was sent is no HTTP request that the server could read: it is answered, and the connection ends. */
-function answerNoRequest(
-  error: NodeJS.ErrnoException,
-  socket: Socket,
-  headers: Readonly<Record<string, string>>,
-): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status = STATUSES[error.code ?? ''] ?? 400;
-  const id = randomUUID();
-  const body = problemBytes(problemOfStatus(status) ?? new HubError('internal', 'The request cannot be read.'), id);
-  const all = {
-    ...headers,
-    ...PROBLEM_HEADERS,
-    'x-request-id': id,
-    'content-length': String(body.length),
-    connection: 'close',
-  };
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`);
-  socket.end(
-    Buffer.concat([Buffer.from([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', ''].join('\r\n')), body]),
-  );
-}
-
-function answerLate(socket: Socket, headers: Readonly<Record<string, string>>): void {
-  answerNoRequest(Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket, headers);
 }
 
 /** Puts the hub's checks before every route, and CORS between them: it answers preflights itself. */

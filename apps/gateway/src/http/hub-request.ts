@@ -21,6 +21,8 @@ export interface HubRequest extends FastifyRequest {
   arrival?: Arrival;
   /** The media type of a body that is given on, where the request names one. */
   relayedType?: string;
+  /** Headers of the answer that belong to what is relayed, and go with it where the hub answers instead. */
+  relayedHeaders?: readonly string[];
   input?: { params: Record<string, string>; query: Record<string, unknown>; body: unknown };
 }
 

@@ -31,6 +31,9 @@ export function problemBytes(error: HubError, requestId: string): Buffer {
   return Buffer.from(JSON.stringify(problemDocument(error, requestId)));
 }
 
+/** Of every problem. */
+export const PROBLEM_HEADERS = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' } as const;
+
 /** The problem behind an HTTP status that the framework has found by itself. */
 export function problemOfStatus(status: number): HubError | undefined {
   const words = STATUS_WORDS[status];

@@ -13,12 +13,16 @@ const DENIALS = {
 } as unknown as DenialsService;
 
 /** Answers a request with an error. */
-function answerTo(error: unknown) {
-  const headers: Record<string, string> = {};
+function answerTo(error: unknown, relayed: Readonly<Record<string, string>> = {}) {
+  const headers: Record<string, string> = { 'x-request-id': 'a-request', ...relayed };
   const sent: { status?: number; body?: Record<string, unknown> } = {};
   const reply = {
     header(name: string, value: string) {
       headers[name] = value;
+      return reply;
+    },
+    removeHeader(name: string) {
+      delete headers[name];
       return reply;
     },
     status(status: number) {
@@ -29,7 +33,13 @@ function answerTo(error: unknown) {
       sent.body = JSON.parse(body.toString('utf8'));
     },
   };
-  const request = { id: 'a-request', method: 'GET', ip: '127.0.0.1', routeOptions: { url: '/', config: {} } };
+  const request = {
+    id: 'a-request',
+    method: 'GET',
+    ip: '127.0.0.1',
+    routeOptions: { url: '/', config: {} },
+    relayedHeaders: Object.keys(relayed),
+  };
   const filter = new ProblemFilter(HubLogger.forApp('test', 'silent'), DENIALS);
   filter.answer(error, request as unknown as HubRequest, reply as unknown as HubReply);
   return { ...sent, headers };
@@ -62,4 +72,16 @@ it('what nobody expected is 500, and its words stay in the log', () => {
   const { status, body } = answerTo(new Error('canary'));
   expect(status).toBe(500);
   expect(JSON.stringify(body)).not.toContain('canary');
+});
+
+it('a problem in place of an answer that was to be relayed has no header of that', () => {
+  const { status, headers } = answerTo(new Error('cut'), {
+    'hub-answer': 'provider',
+    'content-encoding': 'gzip',
+    etag: '"1"',
+  });
+  expect([status, headers]).toEqual([
+    500,
+    { 'x-request-id': 'a-request', 'cache-control': 'no-store', 'content-type': 'application/problem+json' },
+  ]);
 });

@@ -32,6 +32,7 @@ export class ProblemFilter implements ExceptionFilter {
     const problem = this.toProblem(error, request);
     request.problem = problem.code;
     if (reply.sent) return;
+    for (const name of request.relayedHeaders ?? []) reply.removeHeader(name);
     if (problem.retryAfterSeconds !== undefined) void reply.header('retry-after', String(problem.retryAfterSeconds));
     if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
     void reply.header('cache-control', 'no-store').status(problem.status);

@@ -10,14 +10,15 @@ import { exposing } from '../http/cors';
 import type { HubReply, HubRequest } from '../http/hub-request';
 import { ArrivedMs, CurrentCaller, Route } from '../http/route.decorator';
 import { PlaceKeeper } from '../limits/place-keeper';
+import { CallsUnderWay } from './calls-under-way';
 import { proxyDelete, proxyGet, proxyHead, proxyPatch, proxyPost, proxyPut } from './proxy.routes';
 import { ProxyService, type ProxyAnswer } from './proxy.service';
 
-/** A whole call, its answer's body included. */
 const LONGEST_MS = 10 * 60_000;
 const MS_IN_SECOND = 1_000;
 /** Once the gateway is to stop, calls under way may take so long to end. */
 const STOP_WITHIN_MS = 15_000;
+const CUT_AFTER_MS = 2_000;
 const ASK_AGAIN_SECONDS = 1;
 /** Statuses whose answers have no body (RFC 9110 §6.4.1). */
 const BODILESS: ReadonlySet<number> = new Set([204, 304]);
@@ -27,7 +28,7 @@ const HIGHEST_STATUS = 599;
 @Controller()
 export class ProxyController implements BeforeApplicationShutdown {
   private readonly places: PlaceKeeper;
-  private readonly underWay = new Set<AbortController>();
+  private readonly underWay = new CallsUnderWay({ longestMs: LONGEST_MS, cutAfterMs: CUT_AFTER_MS });
 
   constructor(
     @Inject(HUB_CONFIG) { proxyCalls }: HubConfig,
@@ -40,9 +41,7 @@ export class ProxyController implements BeforeApplicationShutdown {
 
   /** A download may last longer than a stop: what has not ended by then is cut, so that its caller sees it as broken. */
   beforeApplicationShutdown(): void {
-    setTimeout(() => {
-      for (const end of this.underWay) end.abort();
-    }, STOP_WITHIN_MS).unref();
+    setTimeout(() => this.underWay.endAll(), STOP_WITHIN_MS).unref();
   }
 
   @Route(proxyGet)
@@ -108,23 +107,14 @@ export class ProxyController implements BeforeApplicationShutdown {
   private async relay(caller: Caller, arrivedMs: number, request: HubRequest, reply: HubReply): Promise<void> {
     const provider = request.input?.params['provider'] ?? '';
     const giveBack = this.places.take(caller, request.ip);
-    const end = new AbortController();
-    const timer = setTimeout(() => end.abort(), LONGEST_MS);
-    this.underWay.add(end);
     const seen: { answer?: ProxyAnswer } = {};
-    const close = (): void => {
+    const signal = this.underWay.begin(request.raw, reply.raw, (isWhole) => {
       giveBack();
-      clearTimeout(timer);
-      this.underWay.delete(end);
-      const isWhole = reply.raw.writableFinished;
-      if (!isWhole) end.abort();
       measure('proxyDuration', (performance.now() - arrivedMs) / MS_IN_SECOND, {
         'hub.provider': provider,
         'hub.outcome': isWhole ? outcomeOf(seen.answer) : 'cut',
       });
-    };
-    if (reply.raw.closed) close();
-    else reply.raw.once('close', close);
+    });
     seen.answer = await this.proxy.relay(caller, {
       method: request.method as StreamedRequest['method'],
       provider,
@@ -134,7 +124,7 @@ export class ProxyController implements BeforeApplicationShutdown {
       body: request.body as Readable | undefined,
       address: request.ip,
       arrivedMs,
-      signal: end.signal,
+      signal,
     });
     try {
       this.answer(seen.answer, request, reply);
@@ -145,15 +135,18 @@ export class ProxyController implements BeforeApplicationShutdown {
   }
 
   /** The hub's own headers stand already, and none of the provider's goes over them. */
-  private answer({ status, headers, body, replay }: ProxyAnswer, { method }: HubRequest, reply: HubReply): void {
+  private answer({ status, headers, body, replay }: ProxyAnswer, request: HubRequest, reply: HubReply): void {
     if (status > HIGHEST_STATUS)
       throw new HubError('bad_provider_response', 'The provider has answered with a status that HTTP does not have.');
-    for (const [name, value] of Object.entries(headers)) if (!reply.hasHeader(name)) void reply.header(name, value);
+    const passed = Object.entries(headers).filter(([name]) => !reply.hasHeader(name));
+    request.relayedHeaders = ['hub-answer', ...passed.map(([name]) => name)];
+    for (const [name, value] of passed) void reply.header(name, value);
     if (reply.hasHeader('access-control-allow-origin'))
       void reply.header('access-control-expose-headers', exposing(['hub-answer', ...Object.keys(headers)]));
     void reply.header('cache-control', 'no-store').header('hub-answer', told(replay)).status(status);
-    if (method !== 'HEAD' && !BODILESS.has(status)) {
+    if (request.method !== 'HEAD' && !BODILESS.has(status)) {
       void reply.send(body);
+      reply.raw.flushHeaders(); // with the first byte of the body otherwise: a cut before it would be no cut
       return;
     }
     body.resume(); // nothing is in it
