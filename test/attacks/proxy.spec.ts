@@ -87,7 +87,7 @@ describe.each(OAUTH)('a path behind %s', (provider) => {
     '/%25%32%66',
     '/..%3b/x',
     '/..%3f',
-    '/%c0%ae%c0%ae/token',
+    '/%25c0%25ae/token',
     '/user%2540evil.example/',
     '/v1/users?a=b#c',
   ])('%s is 422, and nobody is called', async (rest) => {
