@@ -17,8 +17,10 @@ beforeAll(async () => {
   caller = hub.as();
   for (const provider of OAUTH) {
     await hub.connect(caller, accounts[provider].order, accounts[provider].choices);
-    await hub.event(caller, 'sync.completed', { provider }); // no row changes by itself any more
+    await hub.event(caller, 'sync.completed', { provider });
   }
+  // from now on nobody calls a provider or changes a row but who is told to
+  for (const worker of ['refresh-worker', 'metadata-sync-worker'] as const) await hub.process(worker).stop();
 });
 afterAll(() => hub.stop());
 
