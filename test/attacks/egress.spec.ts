@@ -5,6 +5,7 @@ import { request } from 'node:http';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import path from 'node:path';
 import { ANYONES } from '../support/accounts';
+import type { EventBody } from '../support/caller';
 import { certificateFor } from '../support/certificate';
 import { ConnectProxy } from '../support/connect-proxy';
 import { parametersOf } from '../support/person';
@@ -283,6 +284,40 @@ describe('what is connected already', () => {
     expect([visits, (await reached()).filter(({ host }) => host === 'inward.test')]).toEqual([0, []]);
   });
 
+  it('is not called by the proxy at an inward address, nor at one that has turned inward, and nothing was sent', async () => {
+    await hub.restart('gateway', { OUTBOUND_ALLOW_PRIVATE: 'true', PROVIDER_ENDPOINTS_FILE: await endpointsWith({}) });
+    const caller = hub.as();
+    const shop = `turning-${randomBytes(6).toString('hex')}.myshopify.com`;
+    await hub.connect(caller, { provider: 'google_drive' });
+    await hub.connect(caller, { provider: 'shopify', shop });
+    await named('inward.test', ['10.0.0.1']);
+    await named(shop, [OUTWARD], ['127.0.0.1']);
+    const file = await endpointsWith({
+      google_drive: { apiBaseUrl: `https://inward.test:${port}` },
+      shopify: { apiBaseUrl: `https://{shop}:${port}` },
+    });
+    await hub.restart('gateway', { ...STRICT, PROVIDER_ENDPOINTS_FILE: file });
+    const asked = (provider: string) =>
+      caller.get<{ code: string; sent: boolean }>(`/functions/v1/integrations/${provider}/proxy/any`);
+    expect((await asked('shopify')).body.code).toBe('provider_unavailable'); // outward, where nobody listens
+    for (const provider of ['google_drive', 'shopify']) {
+      const { status, body, headers } = await asked(provider);
+      expect([status, body.code, body.sent, headers.get('hub-answer')]).toEqual([
+        503,
+        'provider_unavailable',
+        false,
+        null,
+      ]);
+      const byCaller = ({ actor }: EventBody) => actor.type === 'user';
+      const told = await hub.event(caller, 'egress.blocked', { provider, where: byCaller });
+      expect(told.detail).toMatchObject({ reason: 'blocked_address' });
+    }
+    const inward = (await reached()).filter(
+      ({ host, address }) => [shop, 'inward.test'].includes(host) && address !== OUTWARD,
+    );
+    expect([visits, inward]).toEqual([0, []]);
+  });
+
   it('is sent no event at an inward address, and the event is tried again', async () => {
     const caller = hub.as();
     await hub.connect(caller, ANYONES.zapier().order);
@@ -365,5 +400,24 @@ describe('through a proxy', () => {
   it('its password stands in no record', () => {
     const secret = [PASSWORD, Buffer.from(`hub:${PASSWORD}`).toString('base64')];
     expect(hub.process('gateway').lines.filter((line) => secret.some((word) => line.includes(word)))).toEqual([]);
+  });
+  it('a call of the proxy goes all the way, with both bodies', async () => {
+    await named(HOST, [OUTWARD]);
+    const endpoints = (await hub.sandbox.endpoints())['google_drive'];
+    const through = (address = '') => `https://${HOST}${new URL(address).pathname}`;
+    const google = { tokenUrl: through(endpoints?.['tokenUrl']), apiBaseUrl: through(endpoints?.['apiBaseUrl']) };
+    await hub.restart('gateway', { PROVIDER_ENDPOINTS_FILE: await endpointsWith({ google_drive: google }) });
+    const caller = hub.as();
+    await hub.connect(caller, { provider: 'google_drive' });
+    const before = proxy.targets.length;
+    const raw = 'abcdefgh'.repeat(128 * 1024);
+    const echo = '/functions/v1/integrations/google_drive/proxy/drive/sandbox/echo';
+    const answer = await caller.request<{ body: string }>('POST', echo, { raw });
+    expect([answer.status, answer.headers.get('hub-answer'), answer.body.body === raw]).toEqual([
+      200,
+      'provider',
+      true,
+    ]);
+    expect(proxy.targets.slice(before)).toEqual([`${OUTWARD}:443`]);
   });
 });

@@ -1,28 +1,38 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { ANYONES, type Account } from '../support/accounts';
+import { ANYONES } from '../support/accounts';
 import type { Caller } from '../support/caller';
 import { HttpStandIn } from '../support/http-stand-in';
 import { Stack } from '../support/stack';
-import { AttackStand } from './support/attack-stand';
+import { AttackStand, OAUTH, type OAuthName } from './support/attack-stand';
 
 /** Attacks 45 and 46 of the catalogue: paths and headers by which the proxy could be led elsewhere, or give something away. */
 let hub: Stack;
 let stand: AttackStand;
 let caller: Caller;
-let account: Account;
+const accounts = { shopify: ANYONES.shopify(), notion: ANYONES.notion(), google_drive: ANYONES.google_drive() };
 beforeAll(async () => {
   hub = await Stack.start();
   stand = new AttackStand(hub);
   caller = hub.as();
-  account = ANYONES.notion();
-  await hub.connect(caller, account.order, account.choices);
-  await hub.event(caller, 'sync.completed');
+  for (const provider of OAUTH) {
+    await hub.connect(caller, accounts[provider].order, accounts[provider].choices);
+    await hub.event(caller, 'sync.completed', { provider });
+  }
+  // from now on nobody calls a provider or changes a row but who is told to
+  for (const worker of ['refresh-worker', 'metadata-sync-worker'] as const) await hub.process(worker).stop();
 });
 afterAll(() => hub.stop());
 
-const PROXY = '/functions/v1/integrations/notion/proxy';
-const ECHO = `${PROXY}/v1/sandbox/echo`;
+const ECHO: Readonly<Record<OAuthName, string>> = {
+  shopify: '/sandbox/echo',
+  notion: '/v1/sandbox/echo',
+  google_drive: '/drive/sandbox/echo',
+};
+
+function through(provider: OAuthName, rest = ECHO[provider]): string {
+  return `/functions/v1/integrations/${provider}/proxy${rest}`;
+}
 
 /** What arrived at the provider. */
 interface EchoBody {
@@ -30,10 +40,10 @@ interface EchoBody {
   readonly body: string;
 }
 
-async function callsOf(): Promise<number> {
-  return (await hub.sandbox.log({ provider: 'notion', account: account.name, calls: true })).filter(
-    ({ kind }) => kind === 'call',
-  ).length;
+/** What the provider was called for with the account's token, by whomever. */
+async function callsOf(provider: OAuthName): Promise<(string | undefined)[]> {
+  const log = await hub.sandbox.log({ provider, account: accounts[provider].name, calls: true });
+  return log.filter(({ kind }) => kind === 'call').map(({ route }) => route);
 }
 
 /** Writes a request as it stands. @returns the whole answer, head and body */
@@ -48,7 +58,7 @@ async function written(lines: readonly string[], body = ''): Promise<string> {
   });
 }
 
-describe('a path', () => {
+describe.each(OAUTH)('a path behind %s', (provider) => {
   it.each([
     '/..',
     '/../token',
@@ -76,26 +86,36 @@ describe('a path', () => {
     '/%25252e%25252e/x',
     '/169.254.169.254:80/latest',
     '/localhost%3a22/',
+    '/%25%32%65%25%32%65/token',
+    '/%25%32%66',
+    '/..%3b/x',
+    '/..%3f',
+    '/%25c0%25ae/token',
+    '/user%2540evil.example/',
     '/v1/users?a=b#c',
   ])('%s is 422, and nobody is called', async (rest) => {
-    const [calls, seq] = [await callsOf(), await hub.lastSeq(caller)];
+    const [calls, seq] = [await callsOf(provider), await hub.lastSeq(caller)];
     // by hand: every client that parses an address mends such paths before they leave
-    const answer = await written([
-      `GET ${PROXY}${rest} HTTP/1.1`,
-      'host: localhost',
-      `authorization: ${await caller.authorization()}`,
-    ]);
+    let answer = '';
+    const changed = await stand.changedBy(async () => {
+      answer = await written([
+        `GET ${through(provider, rest)} HTTP/1.1`,
+        'host: localhost',
+        `authorization: ${await caller.authorization()}`,
+      ]);
+    });
+    expect(changed).toEqual([]);
     expect(answer).toMatch(/^HTTP\/1.1 422 /);
     expect(answer).toContain('"code":"invalid_request"');
     expect(answer.toLowerCase()).not.toContain('hub-answer');
-    await hub.event(caller, 'proxy.rejected', { after: seq, provider: 'notion' });
-    expect(await callsOf()).toBe(calls);
+    await hub.event(caller, 'proxy.rejected', { after: seq, provider });
+    expect(await callsOf(provider)).toEqual(calls);
   });
 
   it('that is an absolute URL is no route', async () => {
     const authorization = await caller.authorization();
     const answer = await written([
-      `GET http://evil.example${ECHO} HTTP/1.1`,
+      `GET http://evil.example${through(provider)} HTTP/1.1`,
       'host: evil.example',
       `authorization: ${authorization}`,
     ]);
@@ -103,16 +123,19 @@ describe('a path', () => {
   });
 
   it('of another org’s connection leads nowhere', async () => {
-    const calls = await callsOf();
-    expect((await hub.as().get(ECHO)).status).toBe(404);
-    expect(await callsOf()).toBe(calls);
+    const calls = await callsOf(provider);
+    const answer = await hub.as().get<{ code: string }>(through(provider));
+    expect([answer.status, answer.body.code]).toEqual([404, 'not_connected']);
+    expect(await callsOf(provider)).toEqual(calls);
   });
 });
 
-describe('headers of the caller', () => {
+describe.each(OAUTH)('headers of the caller to %s', (provider) => {
+  const echo = through(provider);
+
   it('that prove, address or frame are not passed on', async () => {
     const authorization = await caller.authorization();
-    const answer = await stand.raw('GET', ECHO, {
+    const answer = await stand.raw('GET', echo, {
       authorization,
       host: 'evil.example',
       cookie: 'hub_session=stolen',
@@ -124,6 +147,8 @@ describe('headers of the caller', () => {
       'x-forwarded-host': 'evil.example',
       'x-forwarded-for': '10.9.8.7',
       'x-http-method-override': 'DELETE',
+      'x-auth-request-access-token': 'proof',
+      'x-goog-iap-jwt-assertion': 'proof',
       origin: 'https://evil.example',
       'x-own': 'kept',
     });
@@ -141,6 +166,8 @@ describe('headers of the caller', () => {
       'forwarded',
       'origin',
       'x-http-method-override',
+      'x-auth-request-access-token',
+      'x-goog-iap-jwt-assertion',
     ];
     for (const name of [...others, 'x-forwarded-host', 'x-forwarded-for']) expect(headers).not.toHaveProperty([name]);
   });
@@ -161,20 +188,25 @@ describe('headers of the caller', () => {
     ['a nought in a value', ['x-own: a\0b']],
     ['two hosts', ['host: evil.example']],
   ])('that say %s are refused, and nobody is called', async (_what, lines) => {
-    const calls = await callsOf();
+    const calls = await callsOf(provider);
     const authorization = await caller.authorization();
-    const smuggled = `GET ${PROXY}/v1/users HTTP/1.1\r\nhost: localhost\r\nauthorization: ${authorization}\r\n\r\n`;
-    const answer = await written(
-      [`POST ${ECHO} HTTP/1.1`, 'host: localhost', `authorization: ${authorization}`, ...lines],
-      `0\r\n\r\n${smuggled}`,
-    );
+    const smuggled = `GET ${through(provider, '/v1/users')} HTTP/1.1\r\nhost: localhost\r\nauthorization: ${authorization}\r\n\r\n`;
+    let answer = '';
+    const changed = await stand.changedBy(async () => {
+      answer = await written(
+        [`POST ${echo} HTTP/1.1`, 'host: localhost', `authorization: ${authorization}`, ...lines],
+        `0\r\n\r\n${smuggled}`,
+      );
+    });
+    expect(changed).toEqual([]);
     expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(answer).toContain('"code":"invalid_request"');
     expect(answer.split('HTTP/1.1 ')).toHaveLength(2); // one answer, and not a second one to what was hidden
-    expect(await callsOf()).toBe(calls);
+    expect(await callsOf(provider)).toEqual(calls);
   });
 
   it('whose body looks like a request send a body', async () => {
-    const calls = await callsOf();
+    const calls = await callsOf(provider);
     const raw = `0\r\n\r\nDELETE /v1/users HTTP/1.1\r\nhost: evil.example\r\n\r\n`;
     const authorization = await caller.authorization();
     const framings: readonly Record<string, string>[] = [
@@ -183,10 +215,10 @@ describe('headers of the caller', () => {
     ];
     for (const framing of framings) {
       const headers = { authorization, 'content-type': 'text/plain', ...framing };
-      const answer = await stand.raw('POST', ECHO, headers, raw);
+      const answer = await stand.raw('POST', echo, headers, raw);
       expect([answer.status, JSON.parse(answer.text)]).toEqual([200, expect.objectContaining({ body: raw })]);
     }
-    expect(await callsOf()).toBe(calls + 2);
+    expect(await callsOf(provider)).toHaveLength(calls.length + 2);
   });
 
   it.each([
@@ -196,7 +228,7 @@ describe('headers of the caller', () => {
   ])('that ask by %s to go on as %s are served as if they had not', async (method, upgrade) => {
     const answer = await written(
       [
-        `${method} ${ECHO} HTTP/1.1`,
+        `${method} ${echo} HTTP/1.1`,
         'host: localhost',
         `authorization: ${await caller.authorization()}`,
         `upgrade: ${upgrade}`,
@@ -214,12 +246,14 @@ describe('headers of the caller', () => {
   });
 
   it('with the console’s cookie alone open nothing', async () => {
-    const answer = await stand.raw('GET', ECHO, { cookie: 'hub_session=x; __Host-hub_session=x' });
+    const answer = await stand.raw('GET', echo, { cookie: 'hub_session=x; __Host-hub_session=x' });
     expect(answer.status).toBe(401);
   });
 });
 
 describe('a hostile provider', () => {
+  const at = (rest: string) => through('notion', rest);
+
   let redirectsTo = '';
   const arrived: string[] = [];
   const provider = new HttpStandIn(({ path }, response) => {
@@ -245,7 +279,7 @@ describe('a hostile provider', () => {
   afterAll(() => provider.stop());
 
   it('plants no cookie and opens nothing to pages', async () => {
-    const { status, headers, text } = await caller.get(`${PROXY}/v1/planted`);
+    const { status, headers, text } = await caller.get(at('/v1/planted'));
     expect([status, text, headers.get('hub-answer')]).toEqual([200, 'hello', 'provider']);
     for (const name of ['set-cookie', 'access-control-allow-origin', 'clear-site-data'])
       expect(headers.get(name)).toBeNull();
@@ -253,18 +287,23 @@ describe('a hostile provider', () => {
 
   it('leads nobody elsewhere, neither the hub nor the caller', async () => {
     redirectsTo = `${hub.sandbox.base}/admin/ready`;
-    const { status, headers } = await caller.get(`${PROXY}/v1/moved`);
+    const { status, headers } = await caller.get(at('/v1/moved'));
     expect([status, headers.get('location'), headers.get('hub-answer')]).toEqual([302, null, 'provider']);
     redirectsTo = '/v1/planted?a=b';
-    const within = await caller.get(`${PROXY}/v1/moved`);
-    expect([within.status, within.headers.get('location')]).toEqual([302, `${PROXY}/v1/planted?a=b`]);
+    const within = await caller.get(at('/v1/moved'));
+    expect([within.status, within.headers.get('location')]).toEqual([302, at('/v1/planted?a=b')]);
     expect(arrived.filter((path) => path.includes('a=b'))).toEqual([]);
   });
 
   it('that has gone is told as such: nothing was sent', async () => {
     await provider.stop();
-    const answer = await caller.request<{ code: string; sent: boolean }>('POST', `${PROXY}/v1/x`, { raw: '{}' });
+    const nobody = caller.with({ sub: 'nobody', scopes: ['tokens:read'] });
+    const answer = await nobody.request<{ code: string; sent: boolean }>('POST', at('/v1/x'), { raw: '{}' });
     expect([answer.status, answer.body.code, answer.body.sent]).toEqual([503, 'provider_unavailable', false]);
     expect(answer.headers.get('hub-answer')).toBeNull();
+    await hub.restart('gateway'); // what is gathered is written at the latest now
+    const reads = (await hub.trail(caller)).filter(({ name }) => name === 'token.read');
+    expect(reads.filter(({ detail }) => detail['via'] === 'proxy')).not.toEqual([]);
+    expect(reads.filter(({ actor }) => actor.id === 'nobody')).toEqual([]);
   });
 });

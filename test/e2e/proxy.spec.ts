@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ANYONES, type Account } from '../support/accounts';
 import type { Caller } from '../support/caller';
 import { ConsolePage } from '../support/console-page';
@@ -153,6 +156,50 @@ describe('a call', () => {
   });
 });
 
+describe('a body that is still arriving', () => {
+  /** A call whose last byte is held back. @returns sends it, and what is answered */
+  async function held(caller: Caller, path: string): Promise<() => Promise<{ status: number; body: string }>> {
+    const authorization = await caller.authorization();
+    const headers = { authorization, 'content-type': 'text/plain', 'content-length': '5' };
+    const call = request(hub.base + path, { method: 'POST', headers });
+    const answered = once(call, 'response') as Promise<[IncomingMessage]>;
+    call.write('hell');
+    await sleep(500); // the hub has begun with it; if it has not, there is less to go wrong
+    return async () => {
+      call.end('o');
+      const [answer] = await answered;
+      return { status: answer.statusCode ?? 0, body: await text(answer) };
+    };
+  }
+
+  async function callsOf({ provider, name: account }: Account): Promise<number> {
+    const log = await hub.sandbox.log({ provider, account, calls: true });
+    return log.filter((line) => line.kind === 'call' && line.route?.includes('echo') === true).length;
+  }
+
+  it('does not go out any more once the org has disconnected', async () => {
+    const { caller, account } = await connected('notion');
+    const sendLast = await held(caller, through('notion', ECHO.notion));
+    await caller.disconnect('notion');
+    const { status, body } = await sendLast();
+    expect([status, (JSON.parse(body) as { code: string }).code]).toEqual([404, 'not_connected']);
+    expect(await callsOf(account)).toBe(0);
+  });
+
+  it('goes to the shop that is connected once it has come, with the token of that', async () => {
+    const { caller, account, token } = await connected('shopify');
+    const sendLast = await held(caller, through('shopify', ECHO.shopify));
+    const other = ANYONES.shopify();
+    await hub.connect(caller, { ...other.order, allowAccountChange: true });
+    const { status, body } = await sendLast();
+    const { headers, body: arrived } = JSON.parse(body) as Echo;
+    expect([status, arrived]).toEqual([200, 'hello']);
+    expect(headers['x-shopify-access-token']).not.toBe(token);
+    expect(headers['x-shopify-access-token']).toBe((await caller.token('shopify')).body.accessToken);
+    expect([await callsOf(account), await callsOf(other)]).toEqual([0, 1]);
+  });
+});
+
 describe('a 401 of the provider', () => {
   it('is mended by one refresh and one replay, body and all', async () => {
     const { caller, account, token } = await connected('google_drive');
@@ -172,6 +219,26 @@ describe('a 401 of the provider', () => {
     const second = await caller.get(through('google_drive', ECHO.google_drive));
     expect([second.status, second.headers.get('hub-answer')]).toEqual([401, 'provider; not-replayed=refreshed_lately']);
     expect(await refreshesOf(account)).toBe(1);
+  });
+
+  it('is handed back where the hub itself cannot ask for a refresh', async () => {
+    const { caller, account } = await connected('google_drive');
+    await hub.sandbox.fault('google_drive', { on: 'api', kind: 'status', status: 401, account: account.name });
+    // to this org's row alone, as if PostgreSQL had failed at that moment
+    await hub.database.rows(`
+      create function public.no_requests() returns trigger language plpgsql as
+        $$ begin raise exception 'not now'; end $$`);
+    await hub.database.rows(`
+      create trigger no_requests before update on public.integrations for each row
+        when (new.org_id = '${caller.claims.org}') execute function public.no_requests()`);
+    try {
+      const answer = await caller.get(through('google_drive', ECHO.google_drive));
+      expect([answer.status, answer.headers.get('hub-answer')]).toEqual([401, 'provider; not-replayed=no_newer_token']);
+    } finally {
+      await hub.database.rows('drop trigger no_requests on public.integrations');
+      await hub.database.rows('drop function public.no_requests()');
+    }
+    expect(hub.process('gateway').lines.filter((line) => line.includes('"hub.proxy.not_refreshed"'))).toHaveLength(1);
   });
 
   it('is 409 where the refresh finds that the grant has ended', async () => {

@@ -22,6 +22,8 @@ export interface FuzzedOperation {
   readonly needsBearer: boolean;
   readonly parameters: readonly { readonly name: string; readonly in: string; readonly schema: Schema }[];
   readonly body: Schema | undefined;
+  /** Whether any body of any type is passed on. */
+  readonly isRelayed: boolean;
 }
 
 /** One request of the fuzzer. */
@@ -35,7 +37,9 @@ export interface Shot {
   readonly bearer: Bearer;
   /** Whether it asks for the org that is only read, if it changes nothing. */
   readonly isOfKept: boolean;
-  readonly body: string | undefined;
+  readonly body: string | Buffer | undefined;
+  /** Sent in chunks, without its length. */
+  readonly isChunked: boolean;
 }
 
 /** Who asks: somebody with all rights, with one of them, with a strange name, or nobody. */
@@ -156,11 +160,36 @@ const OTHER_TYPES = [
 
 interface Payload {
   readonly type: string | undefined;
-  readonly body: string | undefined;
+  readonly body: string | Buffer | undefined;
+  readonly isChunked: boolean;
 }
 
-function payloadOf({ method, path, body, needsBearer }: FuzzedOperation, known: Known): fc.Arbitrary<Payload> {
-  if (method === 'get') return fc.constant({ type: undefined, body: undefined });
+/** Around 256 KiB, above which no body is kept, and around what one read of a socket brings. */
+const LENGTHS = [65_535, 65_537, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 300 * 1024];
+
+/** Any bytes of any type, in either framing. */
+function relayedPayload(): fc.Arbitrary<Payload> {
+  const long = fc
+    .tuple(fc.constantFrom(...LENGTHS), fc.integer({ min: 0, max: 255 }))
+    .map(([length, first]) => Buffer.from(Uint8Array.from({ length }, (_, at) => (first + at * 31) % 256)));
+  const short = fc.uint8Array({ maxLength: 2_000 }).map((bytes) => Buffer.from(bytes));
+  const type = fc.constantFrom(...JSON_TYPES, ...FORM_TYPES, ...OTHER_TYPES, 'application/octet-stream', undefined);
+  return fc.record({
+    type,
+    body: fc.oneof(
+      { weight: 3, arbitrary: short },
+      { weight: 1, arbitrary: long },
+      { weight: 1, arbitrary: fc.constantFrom<string | Buffer>(...BROKEN_BODIES, ...BROKEN_FORMS) },
+      { weight: 1, arbitrary: fc.constant(undefined) },
+    ),
+    isChunked: fc.boolean(),
+  });
+}
+
+function payloadOf(operation: FuzzedOperation, known: Known): fc.Arbitrary<Payload> {
+  const { method, path, body, needsBearer, isRelayed } = operation;
+  if (method === 'get') return fc.constant({ type: undefined, body: undefined, isChunked: false });
+  if (isRelayed) return relayedPayload();
   const isForm = !needsBearer && path.startsWith('/functions/');
   const usualTypes = isForm ? FORM_TYPES : JSON_TYPES;
   const made = body ? valueOf(body, known).map((value) => JSON.stringify(value) ?? 'null') : fc.constantFrom('', '{}');
@@ -177,7 +206,7 @@ function payloadOf({ method, path, body, needsBearer }: FuzzedOperation, known: 
     { weight: 8, arbitrary: fc.constantFrom<string | undefined>(...usualTypes) },
     { weight: 1, arbitrary: fc.constantFrom<string | undefined>(...OTHER_TYPES, undefined) },
   );
-  return fc.record({ type, body: text });
+  return fc.record({ type, body: text, isChunked: fc.constant(false) });
 }
 
 function queryOf({ parameters }: FuzzedOperation, known: Known): fc.Arbitrary<string> {
@@ -244,6 +273,21 @@ const HEADERS: readonly Readonly<Record<string, string>>[] = [
   { 'x-request-id': 'a'.repeat(500) },
 ];
 
+/** Proofs that stand in headers, which no provider may see, or its echo would repeat them. */
+function proofs(canary: string): readonly Readonly<Record<string, string>>[] {
+  return [
+    { cookie: `hub_session=${canary}`, 'x-auth-request-access-token': canary, 'x-forwarded-user': canary },
+    { 'proxy-authorization': `Basic ${canary}`, 'x-goog-iap-jwt-assertion': canary, 'x-ms-token-aad-id-token': canary },
+    {
+      forwarded: `for=${canary}`,
+      te: 'trailers',
+      referer: `https://app.example/?${canary}`,
+      'x-original-url': `/${canary}`,
+    },
+    { 'x-http-method-override': 'DELETE', 'hub-answer': canary, 'x-accel-redirect': '/', range: 'bytes=0-,-1' },
+  ];
+}
+
 /** Requests of an operation, good ones, bad ones and strange ones. */
 export function shotsOf(operation: FuzzedOperation, known: Known, canary: string): fc.Arbitrary<Shot> {
   return fc
@@ -252,7 +296,7 @@ export function shotsOf(operation: FuzzedOperation, known: Known, canary: string
       query: queryOf(operation, known),
       payload: payloadOf(operation, known),
       bearer: operation.needsBearer ? bearerOf(canary) : fc.constant<Bearer>({ kind: 'none', header: '' }),
-      headers: fc.constantFrom(...HEADERS),
+      headers: fc.constantFrom(...HEADERS, ...proofs(canary)),
       isOfKept: fc.boolean(),
     })
     .map(({ place, query, payload, bearer, headers, isOfKept }) => ({
@@ -263,6 +307,7 @@ export function shotsOf(operation: FuzzedOperation, known: Known, canary: string
       bearer,
       isOfKept,
       body: payload.body,
+      isChunked: payload.isChunked,
     }));
 }
 

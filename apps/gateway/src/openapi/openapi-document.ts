@@ -95,7 +95,7 @@ const RELAYED: Json = {
   headers: {
     'hub-answer': {
       description:
-        '`provider`; `provider; replayed` after a 401 that a refresh has mended; `provider; not-replayed=<reason>` with a 401 that was not tried again: `body_too_large`, `no_newer_token`, `refreshed_lately`, `account_changed`.',
+        '`provider`; `provider; replayed` after a 401 that a refresh has mended; `provider; not-replayed=<reason>` with a 401 that was not tried again: `body_too_large`, `no_newer_token`, `refreshed_lately`, `account_changed`, `account_unknown`.',
       schema: { type: 'string' },
     },
   },

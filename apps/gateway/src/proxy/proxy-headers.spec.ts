@@ -25,6 +25,11 @@ describe('headers that are sent', () => {
     expect(shopify).toEqual({ 'notion-version': '2022-06-28', 'x-shopify-access-token': TOKEN });
   });
 
+  it('are those of Google’s APIs as well', () => {
+    const own = { 'x-goog-drive-resource-keys': 'a/b', 'x-goog-user-project': 'p', 'x-goog-fieldmask': 'c' };
+    expect(headersToSend(own, {}, TOKEN, undefined)).toEqual(own);
+  });
+
   it('have nothing of the caller’s proofs, addresses and connection, nor what Connection names', () => {
     const names = fc.constantFrom(
       ...[
@@ -56,7 +61,11 @@ describe('headers that are sent', () => {
         'x-csrf-token',
         'traceparent',
       ],
-      ...['x-request-id', 'hub-answer', 'x-http-method-override', 'x-secret-hop'],
+      ...['x-goog-iap-jwt-assertion', 'x-goog-authenticated-user-email', 'x-auth-request-access-token'],
+      ...['x-ms-token-aad-access-token', 'x-ms-client-principal', 'x-ms-client-principal-id', 'x-remote-user'],
+      ...['remote-user', 'x-original-url', 'x-original-host', 'x-host', 'x-envoy-external-address', 'x-azure-clientip'],
+      ...['x-arr-clientcert', 'fastly-client-ip', 'x-appengine-user-email', 'x-b3-traceid', 'x-cloud-trace-context'],
+      ...['uber-trace-id', 'x-request-id', 'hub-answer', 'x-http-method-override', 'x-secret-hop'],
     );
     fc.assert(
       fc.property(fc.uniqueArray(names), fc.string(), (chosen, value) => {
@@ -92,6 +101,16 @@ describe('headers that are told', () => {
         refresh: '0; url=https://evil.example',
         'hub-answer': 'forged',
         'cross-origin-resource-policy': 'cross-origin',
+        'accept-ch': 'sec-ch-ua-model',
+        'critical-ch': 'sec-ch-ua-model',
+        'timing-allow-origin': '*',
+        'origin-trial': 'x',
+        'set-login': 'logged-in',
+        'activate-storage-access': 'load',
+        'attribution-reporting-register-source': '{}',
+        'permissions-policy': 'camera=*',
+        'document-policy': 'x',
+        'speculation-rules': '"/rules"',
       }),
     ).toEqual({});
   });

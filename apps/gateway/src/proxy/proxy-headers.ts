@@ -32,13 +32,17 @@ const NOT_SENT: ReadonlySet<string> = new Set([
   'x-real-ip',
   'x-client-ip',
   'x-cluster-client-ip',
-  'x-original-url',
+  'x-host',
   'x-rewrite-url',
   'x-http-method-override',
   'x-http-method',
   'x-method-override',
   'x-request-id',
   'x-csrf-token',
+  'x-remote-user',
+  'remote-user',
+  'x-cloud-trace-context',
+  'uber-trace-id',
   'true-client-ip',
   'client-ip',
   'origin',
@@ -47,7 +51,29 @@ const NOT_SENT: ReadonlySet<string> = new Set([
   'tracestate',
   'baggage',
 ]);
-const NOT_SENT_PREFIXES = ['x-forwarded-', 'proxy-', 'sec-', 'cf-', 'hub-', 'x-hub-', 'x-amzn-', 'access-control-'];
+/** Those of ingresses and identity proxies among them; of `x-goog-` only what proves somebody, for Google's APIs take others. */
+const NOT_SENT_PREFIXES = [
+  'x-forwarded-',
+  'x-original-',
+  'x-auth-request-',
+  'x-goog-iap-',
+  'x-goog-authenticated-user-',
+  'x-ms-token-',
+  'x-ms-client-principal',
+  'x-envoy-',
+  'x-azure-',
+  'x-arr-',
+  'x-appengine-',
+  'x-amzn-',
+  'x-b3-',
+  'x-hub-',
+  'access-control-',
+  'fastly-',
+  'proxy-',
+  'sec-',
+  'cf-',
+  'hub-',
+];
 
 /** What a provider says to browsers and to the connection; the hub speaks for itself. */
 const NOT_TOLD: ReadonlySet<string> = new Set([
@@ -76,8 +102,19 @@ const NOT_TOLD: ReadonlySet<string> = new Set([
   'service-worker-allowed',
   'sourcemap',
   'x-sourcemap',
+  'accept-ch',
+  'critical-ch',
+  'timing-allow-origin',
+  'origin-trial',
+  'set-login',
+  'activate-storage-access',
+  'permissions-policy',
+  'permissions-policy-report-only',
+  'document-policy',
+  'document-policy-report-only',
+  'speculation-rules',
 ]);
-const NOT_TOLD_PREFIXES = ['access-control-', 'cross-origin-', 'proxy-', 'hub-', 'x-accel-'];
+const NOT_TOLD_PREFIXES = ['access-control-', 'attribution-reporting-', 'cross-origin-', 'proxy-', 'hub-', 'x-accel-'];
 
 /** Names that `Connection` makes hop-by-hop as well. */
 function connectionNames(headers: RawHeaders): Set<string> {

@@ -13,8 +13,16 @@ export type RestReading =
 const QUERY = /^[\x21-\x22\x24-\x7e]*$/;
 /** RFC 3986 §3.3, and the slash between segments. */
 const PATH = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*$/;
-/** Dots, slashes, backslashes, percent signs before these and control characters, in any encoding: who decodes them once more sees another path. */
-const HIDDEN = /%(?:25)*(?:2e|2f|5c|[01][0-9a-f]|7f)/i;
+/**
+ * Encoded dots, slashes, backslashes and control characters: who decodes them once more sees another path. And bytes that
+ * UTF-8 never has (RFC 3629 §3), for careless decoders read a dot or a slash in the overlong ones.
+ */
+const HIDDEN = /%(?:2e|2f|5c|[01][0-9a-f]|7f|c[01]|e0%[89]|f0%8|f[5-9a-f])/i;
+/** Some servers cut a segment's parameters off before they look for dots; decoded, a query or a space may follow as well. */
+const DOTS = /^\.{1,2}(?:[;?# ]|$)/;
+const ESCAPE = /%([0-9A-Fa-f]{2})/g;
+/** No server decodes as often, and nobody writes such a path. */
+const MOST_DECODINGS = 8;
 
 /**
  * What of the request's target is the provider's: everything behind `/proxy`, query included, not decoded. Whatever could
@@ -29,15 +37,26 @@ export function readRest(url: string, provider: string): RestReading {
   const mark = rest.indexOf('?');
   const path = mark < 0 ? rest : rest.slice(0, mark);
   const query = mark < 0 ? '' : rest.slice(mark + 1);
-  if (HIDDEN.test(path)) return { ok: false, reason: 'encoded' };
+  const forms = formsOf(path);
+  if (forms === undefined || forms.some((form) => HIDDEN.test(form))) return { ok: false, reason: 'encoded' };
   if (!PATH.test(path)) return { ok: false, reason: 'characters' };
   if (!QUERY.test(query)) return { ok: false, reason: 'query' };
-  const segments = path.slice(1).split('/');
-  // some servers cut a segment's parameters off before they look for dots
-  if (segments.some((segment) => /^\.{1,2}(?:;|$)/.test(segment))) return { ok: false, reason: 'dot_segment' };
-  if (segments.slice(0, -1).includes('')) return { ok: false, reason: 'empty_segment' };
-  if (/[:@]|%3a|%40/i.test(segments[0] ?? '')) return { ok: false, reason: 'authority' };
+  const segments = forms.map((form) => form.slice(1).split('/'));
+  if (segments.flat().some((segment) => DOTS.test(segment))) return { ok: false, reason: 'dot_segment' };
+  if (segments[0]?.slice(0, -1).includes('')) return { ok: false, reason: 'empty_segment' };
+  if (segments.some(([first]) => /[:@]/.test(first ?? ''))) return { ok: false, reason: 'authority' };
   return { ok: true, rest };
+}
+
+/** The path as it was sent and as whoever decodes it again and again sees it; `undefined` if that does not come to an end. */
+function formsOf(path: string): readonly string[] | undefined {
+  const forms = [path];
+  for (let form = path; forms.length <= MOST_DECODINGS + 1; forms.push(form)) {
+    const next = form.replaceAll(ESCAPE, (_escape, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+    if (next === form) return forms;
+    form = next;
+  }
+  return undefined;
 }
 
 /**

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { IntegrationRepository } from '@hub/database';
-import { HubError, type OrgId } from '@hub/domain';
+import { egressEvents, HubError, type OrgId } from '@hub/domain';
 import { OutboundClient, type StreamedOutcome, type StreamedRequest } from '@hub/outbound';
 import { ProviderRegistry, providerId, speaksOAuth, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
+import { HubLogger } from '@hub/telemetry';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Caller } from '../callers/caller';
 import { DenialsService } from '../callers/denials.service';
@@ -12,6 +13,7 @@ import { TokensService, type LentToken } from '../tokens/tokens.service';
 import { takeBody, type ProxyBody } from './proxy-body';
 import { headersToSend, headersToTell, type RawHeaders } from './proxy-headers';
 import { locationThroughProxy, readRest, targetOf, type ProxyTarget } from './proxy-path';
+import { ofTheSame, type NotTheSame } from './same-account';
 import { VainRefreshes } from './vain-refreshes';
 
 /** A call as it came. */
@@ -31,7 +33,7 @@ export interface ProxyCall {
 }
 
 /** Why a 401 was not tried again. */
-type NotReplayed = 'body_too_large' | 'refreshed_lately' | 'no_newer_token' | 'account_changed';
+type NotReplayed = 'body_too_large' | 'refreshed_lately' | 'no_newer_token' | NotTheSame;
 
 /** What the provider answered. */
 export interface ProxyAnswer {
@@ -67,6 +69,7 @@ export class ProxyService implements OnApplicationShutdown {
     private readonly tokens: TokensService,
     private readonly demands: DemandService,
     private readonly denials: DenialsService,
+    private readonly logger: HubLogger,
   ) {
     this.outbound = new OutboundClient(config.outbound, null);
   }
@@ -81,12 +84,16 @@ export class ProxyService implements OnApplicationShutdown {
     const provider = this.oauthProvider(call.provider);
     const reading = readRest(call.url, call.provider);
     if (!reading.ok) this.reject(caller, call, reading.reason);
-    const lent = await this.lend(caller, provider, LENT_TTL_SECONDS, call.arrivedMs);
-    const target = this.target(caller, call, lent, reading.rest);
-    const body = await takeBody(call.body, call.headers);
+    // before the token: however long a kept body takes to come, it goes out with what is connected then
+    const body = await takeBody(call.body, call.headers, call.signal);
+    const { lent, target } = await this.addressed(caller, provider, call, reading.rest).catch((error: unknown) => {
+      if (body.kind === 'passing') body.stream.destroy();
+      throw error;
+    });
     const first = await this.send(caller, provider, call, lent, target, body);
     if (first.status !== UNAUTHORIZED) return told(first, 'none', call, lent, target);
     const newer = await this.newerThan(lent, caller, provider).catch((error: unknown) => {
+      if (!isOfGrant(error)) return this.withoutNewer(caller, call.provider, error);
       first.body.destroy();
       throw error;
     });
@@ -129,6 +136,16 @@ export class ProxyService implements OnApplicationShutdown {
     return targetOf(apiBaseUrl, rest) ?? this.reject(caller, call, 'address');
   }
 
+  private async addressed(
+    caller: Caller,
+    provider: RegisteredProvider<OAuthProvider>,
+    call: ProxyCall,
+    rest: string,
+  ): Promise<{ lent: Lent; target: ProxyTarget }> {
+    const lent = await this.lend(caller, provider, LENT_TTL_SECONDS, call.arrivedMs);
+    return { lent, target: this.target(caller, call, lent, rest) };
+  }
+
   /** A token with the address that it is for: a reconnect in between may be to another shop, and must not mix them. */
   private async lend(
     caller: Caller,
@@ -165,20 +182,33 @@ export class ProxyService implements OnApplicationShutdown {
     body: ProxyBody,
   ): Promise<Answered> {
     const { accessToken } = lent;
-    this.tokens.recordLent(caller, definition.id, lent);
     const headers = headersToSend(call.headers, definition.apiHeaders(accessToken), accessToken, call.contentType);
     const length = body.kind === 'passing' ? body.length : undefined;
-    const outcome = await this.outbound.stream({
-      method: call.method,
-      ...target,
-      headers: { ...headers, ...(length !== undefined && { 'content-length': length }) },
-      body: bodyToSend(body),
-      answerWithinMs: ANSWER_WITHIN_MS,
-      signal: call.signal,
-    });
+    const outcome: StreamedOutcome = call.signal.aborted
+      ? { kind: 'not_sent', reason: 'closed' }
+      : await this.outbound.stream({
+          method: call.method,
+          ...target,
+          headers: { ...headers, ...(length !== undefined && { 'content-length': length }) },
+          body: bodyToSend(body),
+          answerWithinMs: ANSWER_WITHIN_MS,
+          signal: call.signal,
+        });
+    if (outcome.kind !== 'not_sent') this.tokens.recordLent(caller, definition.id, lent);
     if (outcome.kind === 'answer') return outcome;
+    if (body.kind === 'passing') body.stream.destroy();
+    for (const event of egressEvents(outcome)) {
+      const { orgId, sub } = caller;
+      this.denials.record({ ...event, orgId, sub, provider: definition.id, address: call.address });
+    }
     const fault = body.kind === 'passing' ? body.fault() : undefined;
     throw fault ?? noAnswer(definition, outcome);
+  }
+
+  /** What goes wrong on the way to a newer token costs nobody the answer that the provider has given. */
+  private withoutNewer({ orgId }: Caller, provider: string, error: unknown): NotReplayed {
+    if (!(error instanceof HubError)) this.logger.failure('hub.proxy.not_refreshed', error, { org: orgId, provider });
+    return 'no_newer_token';
   }
 
   /** A token that the provider has not refused yet: one that came meanwhile, or that a refresh brings. */
@@ -199,11 +229,9 @@ export class ProxyService implements OnApplicationShutdown {
   }
 }
 
-/** Somebody may have connected another account in between: what was meant for the one is not done to the other. */
-function ofTheSame(refused: Lent, newer: Lent): Lent | NotReplayed {
-  const isSameAccount =
-    newer.account && refused.account ? newer.account.id === refused.account.id : newer.id === refused.id;
-  return isSameAccount && newer.apiBaseUrl === refused.apiBaseUrl ? newer : 'account_changed';
+/** That the grant itself is over: the caller must know, whatever the provider has said. */
+function isOfGrant(error: unknown): boolean {
+  return error instanceof HubError && (error.code === 'reauth_required' || error.code === 'not_connected');
 }
 
 function told(
