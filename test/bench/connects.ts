@@ -28,11 +28,12 @@ export async function measureConnects(target: ConnectTarget): Promise<LoadResult
   return load({ concurrency: CONCURRENCY, forMs: FOR_MS }, connect);
 }
 
-/** POST with JSON, for a start. */
+/** POST with JSON. @throws Error unless it is answered as expected */
 export async function post(
   url: string,
   body: object,
   headers: Record<string, string> = {},
+  expected = 200,
 ): Promise<{ headers: Dispatcher.ResponseData['headers']; json: unknown }> {
   const answer = await request(url, {
     method: 'POST',
@@ -40,7 +41,8 @@ export async function post(
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   });
-  if (answer.statusCode !== 200) throw new Error(`${url} answers ${answer.statusCode}: ${await answer.body.text()}`);
+  if (answer.statusCode !== expected)
+    throw new Error(`${url} answers ${answer.statusCode}: ${await answer.body.text()}`);
   return { headers: answer.headers, json: await answer.body.json() };
 }
 

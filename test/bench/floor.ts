@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
 import fastify from 'fastify';
 import { Pool } from 'pg';
-import { request } from 'undici';
+import { Agent, request } from 'undici';
 
 /**
  * The least that could do what the hub does, as a process of its own: bare Fastify, a pool, one key. No caller is asked
@@ -10,6 +10,8 @@ import { request } from 'undici';
 const KEY = randomBytes(32);
 const POOL_SIZE = 10;
 const ROWS = 10_000;
+/** As many as the delivery worker has. */
+const SENDS_AT_ONCE = 64;
 
 interface Settings {
   readonly databaseUrl: string;
@@ -65,7 +67,7 @@ async function main(settings: Settings): Promise<void> {
     const flow = { name: 'take', text: 'delete from floor_flows where state = $1', values: [query.state] };
     if ((await pool.query(flow)).rowCount !== 1) return reply.status(400).send();
     const grant = (await ask(settings.tokenUrl, exchangeBody(settings, query.code))) as { access_token: string };
-    await ask(`${settings.apiBaseUrl}/drive/v3/about?fields=user`, undefined, grant.access_token);
+    await ask(`${settings.apiBaseUrl}/drive/v3/about?fields=user`, undefined, { bearer: grant.access_token });
     const sealed = seal(JSON.stringify(grant));
     await pool.query({
       name: 'store',
@@ -73,6 +75,19 @@ async function main(settings: Settings): Promise<void> {
       values: [randomUUID(), sealed],
     });
     return reply.redirect('/done', 302);
+  });
+  const hooks = new Agent({ connections: SENDS_AT_ONCE });
+  server.post<{ Body: { url: string; count: number; data: object } }>('/deliveries', async ({ body }) => {
+    const text = JSON.stringify({ id: randomUUID(), seq: 1, type: 'order.paid', at: new Date(), data: body.data });
+    let left = body.count;
+    const sender = async (): Promise<void> => {
+      while (left > 0) {
+        left -= 1;
+        await ask(body.url, text, { type: 'application/json', dispatcher: hooks });
+      }
+    };
+    await Promise.all(Array.from({ length: SENDS_AT_ONCE }, sender));
+    return {};
   });
   await server.listen({ port: 0, host: '127.0.0.1' });
   process.send?.({ port: (server.server.address() as { port: number }).port });
@@ -89,14 +104,26 @@ function exchangeBody({ clientId, clientSecret }: Settings, code: string): strin
   }).toString();
 }
 
-async function ask(url: string, form?: string, bearer?: string): Promise<unknown> {
+interface Asking {
+  readonly type?: string;
+  readonly bearer?: string;
+  readonly dispatcher?: Agent;
+}
+
+/** POST where there is a body, a form unless another type is said; else GET. */
+async function ask(
+  url: string,
+  body?: string,
+  { type = 'application/x-www-form-urlencoded', bearer, dispatcher }: Asking = {},
+): Promise<unknown> {
   const answer = await request(url, {
-    method: form === undefined ? 'GET' : 'POST',
+    method: body === undefined ? 'GET' : 'POST',
     headers: {
-      ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
+      ...(body !== undefined && { 'content-type': type }),
       ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
     },
-    ...(form !== undefined && { body: form }),
+    ...(body !== undefined && { body }),
+    ...(dispatcher && { dispatcher }),
   });
   if (answer.statusCode !== 200) throw new Error(`${url} answers ${answer.statusCode}`);
   return answer.body.json();

@@ -3,6 +3,7 @@ export interface LoadResult {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly maxMs: number;
 }
 
 /** Does one thing again and again, several at once, for a while. The first failure ends it. */
@@ -35,19 +36,21 @@ export async function eachOf<T>(items: readonly T[], act: (item: T) => Promise<v
   return resultOf(tookMs, startedAt);
 }
 
-function resultOf(tookMs: number[], startedAt: number): LoadResult {
+/** What many took, begun at some time of `performance.now()`. */
+export function resultOf(tookMs: number[], startedAt: number): LoadResult {
   const seconds = (performance.now() - startedAt) / 1_000;
   tookMs.sort((a, b) => a - b);
   return {
     perSecond: tookMs.length / seconds,
     p50Ms: quantile(tookMs, 0.5),
     p99Ms: quantile(tookMs, 0.99),
+    maxMs: tookMs.at(-1) ?? 0,
   };
 }
 
 const ROUNDS = 2;
 
-/** Measures several things in turns, so that what else the machine does strikes all of them alike. @returns the mean of each */
+/** Measures several things in turns, so that what else the machine does strikes all of them alike. @returns the mean of each, and the longest of all */
 export async function inTurns(measures: readonly (() => Promise<LoadResult>)[]): Promise<LoadResult[]> {
   const results: LoadResult[][] = measures.map(() => []);
   for (let round = 0; round < ROUNDS; round += 1)
@@ -56,6 +59,7 @@ export async function inTurns(measures: readonly (() => Promise<LoadResult>)[]):
     perSecond: mean(rounds.map((one) => one.perSecond)),
     p50Ms: mean(rounds.map((one) => one.p50Ms)),
     p99Ms: mean(rounds.map((one) => one.p99Ms)),
+    maxMs: Math.max(...rounds.map((one) => one.maxMs)),
   }));
 }
 

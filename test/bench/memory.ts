@@ -14,6 +14,7 @@ const NAMES = {
   gateway: /dist\/apps\/gateway\//,
   'refresh-worker': /dist\/apps\/refresh-worker\//,
   'metadata-sync-worker': /dist\/apps\/metadata-sync-worker\//,
+  'delivery-worker': /dist\/apps\/delivery-worker\//,
   sandbox: /dist\/apps\/sandbox\//,
   floor: /bench\/floor\.js/,
   postgres: /postgres(?:\.exe)? -D /,

@@ -23,5 +23,6 @@ export async function measureReads(
     perSecond: result.requests.total / result.duration,
     p50Ms: result.latency.p50,
     p99Ms: result.latency.p99,
+    maxMs: result.latency.max,
   };
 }

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { WINDOW_BYTES } from './canary-search';
 
+/** What callers put where no secret belongs. */
+export const MISPLACED = 'secret in a wrong place';
+
 /** Every secret that was in play, and what it is. */
 export class Canaries {
   private readonly kinds = new Map<string, string>();

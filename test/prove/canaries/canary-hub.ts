@@ -85,6 +85,7 @@ export class CanaryHub {
       workFolder,
       workers: 1,
       syncWorkers: 1,
+      deliveryWorkers: 1,
       gateways: 1,
       settings: {
         ...secrets,

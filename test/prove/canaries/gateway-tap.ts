@@ -12,6 +12,7 @@ export interface HeardAnswer {
 
 const ALLOWED = '(allowed here)';
 const API = '/functions/v1';
+const SESSION = `${API}/integrations-session`;
 const LONGEST_WHAT = 80;
 /** A secret in a path is not printed. */
 const SECRET_PART = /[A-Za-z0-9_-]{32,}/g;
@@ -46,7 +47,11 @@ export class GatewayTap {
     this.canaries.keepJwt('bearer JWT', bearer);
     const [path = ''] = request.url.split('?');
     const allowed = this.secretsAllowedIn(request.method, path, answer);
-    for (const [kind, secret] of allowed) this.canaries.keep(kind, secret);
+    for (const [kind, secret] of allowed) {
+      this.canaries.keep(kind, secret);
+      // its bytes are what is signed with
+      if (kind === 'signing secret') this.canaries.keep(kind, Buffer.from(secret ?? '', 'base64').toString('hex'));
+    }
     const headers = Array.from({ length: answer.rawHeaders.length / 2 }, (_, place) =>
       answer.rawHeaders.slice(place * 2, place * 2 + 2).join(': '),
     );
@@ -69,7 +74,9 @@ export class GatewayTap {
    * - the state in the provider's own address, in `authUrl` or in `Location`
    * - the address of an input page in `authUrl`, of a confirm page in the callback's `Location`
    * - the handle of a deferred flow in the `Location` that leads to the product's backend
-   * - the values of the flow's cookies in `Set-Cookie`
+   * - the values of the cookies of flow and session in `Set-Cookie`
+   * - a console's link in the answer of the call that makes it, the proof of a session in what its own page reads
+   * - the signing secret of deliveries in the answer of the route that tells it
    * - the proof of a confirm page in its own form; its address, and that of an input page, as the target of that form
    */
   private secretsAllowedIn(
@@ -82,7 +89,7 @@ export class GatewayTap {
       const value = rawHeaders[place + 1] ?? '';
       if (place % 2 === 1) return;
       if (/^location$/i.test(name)) allowed.push(...this.secretsOf(value));
-      const [, kind, secret] = /^(?:__Host-)?hub_(flow|confirm)_[^=]*=([^;]*)/.exec(value) ?? [];
+      const [, kind, secret] = /^(?:__Host-)?hub_(flow|confirm|session)(?:_[^=]*)?=([^;]*)/.exec(value) ?? [];
       if (/^set-cookie$/i.test(name)) allowed.push([`${kind} cookie`, secret]);
     });
     if (status !== 200) return allowed;
@@ -90,6 +97,11 @@ export class GatewayTap {
       allowed.push(['access token', (JSON.parse(body) as { accessToken?: string }).accessToken]);
     if (method === 'POST' && path === `${API}/integrations-connect`)
       allowed.push(...this.secretsOf((JSON.parse(body) as { authUrl: string }).authUrl));
+    if (method === 'POST' && path === SESSION)
+      allowed.push(['link of the console', (JSON.parse(body) as { url: string }).url.split('/').at(-1)]);
+    if (method === 'GET' && path === SESSION)
+      allowed.push(['proof of a session', (JSON.parse(body) as { csrfToken: string }).csrfToken]);
+    if (method === 'POST' && /\/integrations\/[^/]+\/delivery-secret$/.test(path)) allowed.push(signingSecret(body));
     if (method === 'GET' && path.startsWith(`${API}/integrations-confirm/`))
       allowed.push(['CSRF proof', formOn(body)?.fields.find(([name]) => name === 'csrf')?.[1]]);
     return allowed;
@@ -104,4 +116,9 @@ export class GatewayTap {
     if (page === undefined) return [];
     return [[page === 'confirm' ? 'address of a confirm page' : 'address of an input page', secret]];
   }
+}
+
+/** Without the prefix that every signing secret has. */
+function signingSecret(body: string): [string, string] {
+  return ['signing secret', (JSON.parse(body) as { secret: string }).secret.replace(/^whsec_/, '')];
 }

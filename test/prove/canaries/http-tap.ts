@@ -78,7 +78,7 @@ function pass(target: string, { method, url, body }: TapRequest, rawHeaders: rea
   return new Promise((resolve, reject) => {
     // the path goes through as it was written: a parser would mend it
     const { hostname, port } = new URL(target);
-    const headers = [...passedOn(rawHeaders)];
+    const headers = [...passedOn(rawHeaders, [...OF_ONE_HOP, 'accept-encoding'])]; // what is compressed cannot be searched
     if (!BODYLESS.includes(method)) headers.push('content-length', String(Buffer.byteLength(body)));
     const outgoing = send({ hostname, port, method, path: url, headers, agent: false }, (answer) => {
       textOf(answer).then(
@@ -91,11 +91,12 @@ function pass(target: string, { method, url, body }: TapRequest, rawHeaders: rea
   });
 }
 
-/** Headers without those of one hop. */
-function passedOn(rawHeaders: readonly string[]): string[] {
-  const own = ['connection', 'keep-alive', 'transfer-encoding', 'content-length'];
+const OF_ONE_HOP = ['connection', 'keep-alive', 'transfer-encoding', 'content-length'];
+
+/** Headers without some of them. */
+function passedOn(rawHeaders: readonly string[], without: readonly string[] = OF_ONE_HOP): string[] {
   const pairs = Array.from({ length: rawHeaders.length / 2 }, (_, place) => rawHeaders.slice(place * 2, place * 2 + 2));
-  return pairs.filter(([name = '']) => !own.includes(name.toLowerCase())).flat();
+  return pairs.filter(([name = '']) => !without.includes(name.toLowerCase())).flat();
 }
 
 async function textOf(message: IncomingMessage): Promise<string> {

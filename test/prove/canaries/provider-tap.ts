@@ -2,9 +2,11 @@ import type { Canaries } from './canaries';
 import { echoing } from './echoes';
 import { HttpTap, type TapAnswer, type TapRequest } from './http-tap';
 
-/** What the hub asks a provider for. */
+/** What the hub asks an OAuth provider for. */
 export const POSITIONS = ['exchange', 'refresh', 'api', 'revoke'] as const;
-export type Position = (typeof POSITIONS)[number];
+/** Where an event is delivered. */
+export const HOOK = 'hook';
+export type Position = (typeof POSITIONS)[number] | typeof HOOK;
 
 /** The line between the hub and its providers: remembers every secret that passes, and answers by repeating it where told. */
 export class ProviderTap {
@@ -79,6 +81,7 @@ export class ProviderTap {
 }
 
 function positionOf({ method, url, headers, body }: TapRequest): Position | undefined {
+  if (/^\/[^/]+\/hooks\//.test(url)) return HOOK;
   const fields = fieldsOf(body);
   if (fields['grant_type'] === 'refresh_token') return 'refresh';
   if (method === 'POST' && (fields['grant_type'] === 'authorization_code' || /\/access_token$/.test(url)))

@@ -13,20 +13,21 @@ import { formOn } from '../../support/page-form';
 import { parametersOf } from '../../support/person';
 import type { AppProcess } from '../fleet/app-process';
 import { OAUTH, type CanaryHub, type OAuthId } from './canary-hub';
+import { MISPLACED } from './canaries';
+import { consoleDays, misplacedInConsole } from './console-tour';
 import { DRIP, ECHOES } from './echoes';
+import { eventDays, posted, subscribed } from './event-tour';
 import type { Position } from './provider-tap';
+import { proxyDays } from './proxy-tour';
 import { runToEnd, type Ended } from './programs';
+import type { Reached } from './reached';
 
 const API = '/functions/v1';
 /** So long a call is under way before its worker is killed, or its database is taken away. */
 const UNDER_WAY_MS = 500;
 const SLOW_MS = 2_500;
 const MOST_TRIES = 4;
-const MISPLACED = 'secret in a wrong place';
 const SCOPES = 'integrations:read tokens:read';
-
-/** How a step ended, by its name: what the proof holds against what must have been reached. */
-export type Reached = Map<string, string>;
 
 /** Good days: every kind of secret comes into being and is used as it should be. */
 export async function goodDays(hub: CanaryHub, reached: Reached): Promise<void> {
@@ -43,6 +44,9 @@ export async function goodDays(hub: CanaryHub, reached: Reached): Promise<void> 
   for (const path of ['', '/audit?limit=200', '/dead-letters', '/notion'])
     await caller.get(`${API}/integrations${path}`);
   await deferred(hub, reached);
+  await proxyDays(hub, reached);
+  await eventDays(hub, reached);
+  await consoleDays(hub, reached);
 }
 
 /** What a backend completes: by a wrong handle, the right one once that is too late, and the right one in time. */
@@ -217,6 +221,7 @@ export async function misplaced(hub: CanaryHub, reached: Reached): Promise<void>
   hear(await caller.request('PATCH', `${API}/integrations/${secret()}`));
   await bearers(hub, caller, hear);
   reached.set('misplaced', [...new Set(statuses)].sort().join(' '));
+  await misplacedInConsole(hub, reached);
   await callbacks(hub, reached);
   await brokenHttp(hub);
 }
@@ -348,16 +353,20 @@ async function brokenHttp(hub: CanaryHub): Promise<void> {
  * @param duringOutage looks while PostgreSQL is away. @returns whether it has seen the answer that waits
  */
 export async function badDays(hub: CanaryHub, reached: Reached, duringOutage: () => Promise<boolean>): Promise<void> {
-  const { sandbox, workers, syncWorkers, database } = hub.hub;
+  const { sandbox, workers, syncWorkers, deliveryWorkers, database } = hub.hub;
+  const inFlight = [...workers, ...syncWorkers, ...deliveryWorkers];
   await hub.closeBreakers();
   const [{ caller, account }, second] = await Promise.all([hub.connected('shopify'), hub.connected('google_drive')]);
 
   await sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: SLOW_MS, account: account.name });
   await sandbox.fault('google_drive', { on: 'api', kind: 'latency', ms: SLOW_MS, account: second.account.name });
+  const subscriber = await subscribed(hub, hub.as());
+  await sandbox.fault('zapier', { on: 'api', kind: 'latency', ms: SLOW_MS, account: subscriber.hook });
   const underWay = Promise.all([caller.refresh('shopify'), second.caller.sync('google_drive')]);
+  await posted(hub, subscriber);
   await sleep(UNDER_WAY_MS);
-  await Promise.all([...workers, ...syncWorkers].map((worker) => worker.kill()));
-  await Promise.all([...workers, ...syncWorkers].map((worker) => worker.start()));
+  await Promise.all(inFlight.map((worker) => worker.kill()));
+  await Promise.all(inFlight.map((worker) => worker.start()));
   reached.set('worker killed in a call', (await underWay).map(({ status }) => status).join(' '));
 
   await hub.servers.killRedis();
@@ -369,7 +378,10 @@ export async function badDays(hub: CanaryHub, reached: Reached, duringOutage: ()
   await sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: SLOW_MS, account: third.account.name });
   const askedBefore = askedBy(workers);
   const waiting = third.caller.refresh('shopify').catch(() => undefined);
+  const other = await subscribed(hub, hub.as());
+  await sandbox.fault('zapier', { on: 'api', kind: 'latency', ms: SLOW_MS, account: other.hook });
   await eventually('a refresh to be under way', () => Promise.resolve(askedBy(workers) > askedBefore));
+  await posted(hub, other);
   await hub.servers.crashPostgres();
   const meanwhile = await Promise.all([
     third.caller.token('shopify').catch(() => undefined),
@@ -424,7 +436,7 @@ export async function programs(hub: CanaryHub, dist: string): Promise<Ended[]> {
   ): Promise<void> => void ended.push(await runToEnd(dist, app, args, environment));
   await Promise.all([
     (async () => {
-      for (const app of ['gateway', 'refresh-worker', 'metadata-sync-worker'])
+      for (const app of ['gateway', 'refresh-worker', 'metadata-sync-worker', 'delivery-worker'])
         await run(app, [], { ...gatewayEnvironment, ...bad });
     })(),
     (async () => {

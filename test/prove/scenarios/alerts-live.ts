@@ -1,7 +1,7 @@
 import { bearerOf } from '../../support/bearer';
 import { hub as runCommand } from '../../support/command-line';
 import { eventually } from '../../support/eventually';
-import { LiveClient } from '../../support/live-client';
+import { LiveClient, type LiveBody } from '../../support/live-client';
 import { seedFleet, type Member } from '../fleet/fleet';
 import { ProveHub } from '../fleet/prove-hub';
 import { AlertWatch } from '../live/alert-watch';
@@ -196,8 +196,13 @@ const CALLS = [
   ['POST', 'integrations/zapier/events', { type: 'order.paid', data: { order: 7 } }],
 ] as const;
 
-/** A product service reads a token, has it refreshed and its metadata synced, sends an event to a webhook, and hears of all of it, as on any day. */
-async function use(stage: Stage): Promise<void> {
+/**
+ * A product service reads a token, has it refreshed and its metadata synced, sends an event to a webhook, and hears of all
+ * of it, as on any day.
+ *
+ * @returns how long after its time each event was at the socket, in milliseconds
+ */
+async function use(stage: Stage): Promise<number[]> {
   const [member] = await seedFleet(stage.hub, {
     provider: 'google_drive',
     count: 1,
@@ -209,6 +214,11 @@ async function use(stage: Stage): Promise<void> {
   if (!member || !gateway) throw new Error('nobody was seeded, or there is no gateway');
   const authorization = `Bearer ${await bearerOf({ org: member.orgId })}`;
   const follower = await LiveClient.open(gateway.base, { headers: { authorization } });
+  const behindMs: number[] = [];
+  follower.socket.on('message', (data: Buffer) => {
+    const { at } = JSON.parse(data.toString()) as Partial<LiveBody>;
+    if (at !== undefined) behindMs.push(Date.now() - Date.parse(at));
+  });
   await follower.ready();
   const asked = [];
   for (const [method, path, body] of CALLS) {
@@ -227,6 +237,7 @@ async function use(stage: Stage): Promise<void> {
     asked.every((answer) => / 20[02]$/.test(answer)),
     `a product service is served: ${asked.join(', ')}, and hears of ${heard.join(' and ')}`,
   );
+  return behindMs;
 }
 
 /** Every panel of the dashboards has something to draw. */
@@ -268,7 +279,7 @@ async function run(surroundings: Surroundings): Promise<Row> {
     withinMs: PATIENCE_MS,
   });
   await Promise.all(['WorkersAbsent', 'SchedulerStalled', 'MetricsAbsent'].map((alert) => watch.clears(alert)));
-  await Promise.all([use(stage), streak(stage)]);
+  const [behindMs] = await Promise.all([use(stage), streak(stage)]);
   await lapse(stage);
   await wrongSecret(stage);
   await panels(stage, prometheus);
@@ -293,7 +304,7 @@ async function run(surroundings: Surroundings): Promise<Row> {
     ...NOT_COUNTED,
     lapses: { count: 0, note: 'not counted: one is wanted' },
     recoveryMs: null,
-    note: `Prometheus ${prometheus.version}, rules ${SCALE} times faster; tickets: ${watch.allTickets.join(', ') || 'none'}`,
+    note: `Prometheus ${prometheus.version}, rules ${SCALE} times faster; tickets: ${watch.allTickets.join(', ') || 'none'}; ${behindMs.length} events at a socket, the slowest ${Math.max(...behindMs)} ms after its time`,
     claims: stage.claimed,
     violations: [],
   };

@@ -12,8 +12,10 @@ import {
   OAUTH,
 } from '../canaries/canary-hub';
 import { ECHOES } from '../canaries/echoes';
-import { POSITIONS } from '../canaries/provider-tap';
+import { HOOK, POSITIONS } from '../canaries/provider-tap';
+import { echoingHooks } from '../canaries/event-tour';
 import type { Ended } from '../canaries/programs';
+import type { Reached } from '../canaries/reached';
 import {
   databaseDump,
   filesBelow,
@@ -23,7 +25,7 @@ import {
   type Searched,
   type Source,
 } from '../canaries/sources';
-import { badDays, echoRounds, goodDays, misplaced, programs, throughProxy, type Reached } from '../canaries/tour';
+import { badDays, echoRounds, goodDays, misplaced, programs, throughProxy } from '../canaries/tour';
 import { NOT_COUNTED, type Claim, type Row, type Scenario, type Surroundings } from '../scenario';
 
 /** Token reads are gathered before they are written. */
@@ -47,6 +49,11 @@ const KINDS = [
   'address of a confirm page',
   'address of an input page',
   'webhook URL',
+  'data of an event',
+  'signing secret',
+  'link of the console',
+  'session cookie',
+  'proof of a session',
   'database password',
   'Redis password',
   'password of the collector',
@@ -63,6 +70,16 @@ const EXPECTED: Readonly<Record<string, RegExp>> = {
   'confirm: stranger, wrong proof, pressed, again, callback replayed': /^403 403 303 40[03] 400$/,
   'deferred: guessed, after a guess, again, in time, again': /^400 400 400 200 400$/,
   'zapier: page refuses, route refuses, checked, token': /^422 422 200 422$/,
+  'shopify proxy: passed on, mended, refused': /^provider, provider; replayed, hub$/,
+  'notion proxy: passed on, mended, refused': /^provider, provider; replayed, hub$/,
+  'google_drive proxy: passed on, mended, refused': /^provider, provider; replayed, hub$/,
+  'event, secret, rotated, event, log, settings': /^202 200 200 202 200 200$/,
+  'hook gone, event waits': /^202$/,
+  'delivery refused, replayed': /^202$/,
+  'console: link, again, page, session, list, change, without a proof, with a wrong one, from elsewhere, signed out, cookie again':
+    /^303 400 200 200 200 200 403 403 403 204 401$/,
+  'misplaced in console and events': /^400 401 404 (413 )?422 426$/,
+  'sockets refused': /^401 401 (400|401) 401 422$/,
   'shopify denied': /^access_denied$/,
   'notion denied': /^access_denied$/,
   'google_drive denied': /^access_denied$/,
@@ -123,7 +140,7 @@ async function takeTour(hub: CanaryHub, dist: string, say: (line: string) => voi
   await look();
   say('every provider repeats what it was sent, everywhere and in every manner');
   const rounds = OAUTH.map((id) => echoRounds(hub, id, reached));
-  await Promise.all([...rounds, misplaced(hub, reached), throughProxy(hub, reached)]);
+  await Promise.all([...rounds, misplaced(hub, reached), throughProxy(hub, reached), echoingHooks(hub)]);
   await look();
   say('workers die, servers go away');
   await badDays(hub, reached, () => {
@@ -173,7 +190,7 @@ async function sourcesOf(
   await hub.hub.database.rows('checkpoint');
   const nativeRedis = [...filesBelow(servers.redisFolder, /\.conf$/)];
   return [
-    ...['gateway-0', 'refresh-worker-0', 'metadata-sync-worker-0'].map((name) => ({
+    ...['gateway-0', 'refresh-worker-0', 'metadata-sync-worker-0', 'delivery-worker-0'].map((name) => ({
       name: `log of ${name}`,
       holds: CONTROL_START,
       pieces: logOf(name),
@@ -205,9 +222,10 @@ function claimsOf(
 ): Claim[] {
   const counts = canaries.counts();
   const missing = KINDS.filter((kind) => !counts.has(kind));
-  const unstruck = OAUTH.flatMap((id) =>
-    POSITIONS.flatMap((position) => ECHOES.map((manner) => `${id} ${position} ${manner}`)),
-  ).filter((place) => !provider.struck.has(place));
+  const positions = [...OAUTH.flatMap((id) => POSITIONS.map((position) => `${id} ${position}`)), `zapier ${HOOK}`];
+  const unstruck = positions
+    .flatMap((position) => ECHOES.map((manner) => `${position} ${manner}`))
+    .filter((place) => !provider.struck.has(place));
   const unreached = Object.entries(EXPECTED)
     .filter(([step, wanted]) => !wanted.test(reached.get(step) ?? ''))
     .map(([step]) => `${step}: ${reached.get(step) ?? 'not at all'}`);

@@ -8,7 +8,7 @@ import { Canaries } from '../../prove/canaries/canaries';
 import { CanarySearch } from '../../prove/canaries/canary-search';
 import { echoing, ECHOES } from '../../prove/canaries/echoes';
 import { GatewayTap } from '../../prove/canaries/gateway-tap';
-import { ProviderTap } from '../../prove/canaries/provider-tap';
+import { HOOK, ProviderTap } from '../../prove/canaries/provider-tap';
 import { filesBelow, searched, type Piece } from '../../prove/canaries/sources';
 
 /** With all that has another spelling somewhere. */
@@ -146,6 +146,8 @@ describe('the line before the gateway', () => {
   const secret = randomBytes(24).toString('base64url');
   const CONNECT = '/functions/v1/integrations-connect';
   const CALLBACK = '/functions/v1/integrations-callback/notion';
+  const SESSION = '/functions/v1/integrations-session';
+  const DELIVERY_SECRET = '/functions/v1/integrations/zapier/delivery-secret';
   const CONFIRM = `/functions/v1/integrations-confirm/${'p'.repeat(43)}`;
 
   it.each<[string, string, string, Said, string]>([
@@ -178,6 +180,41 @@ describe('the line before the gateway', () => {
       { body: `<form method="post"><input type="hidden" name="csrf" value="${secret}"></form>` },
       'CSRF proof',
     ],
+    [
+      'a link of the console where it is made',
+      'POST',
+      SESSION,
+      { body: JSON.stringify({ url: `http://h.example${SESSION}/${secret}` }) },
+      'link of the console',
+    ],
+    [
+      'the cookie of a session',
+      'GET',
+      `${SESSION}/${'p'.repeat(43)}`,
+      { headers: { 'set-cookie': `hub_session_3000=${secret}; Path=/` }, status: 303 },
+      'session cookie',
+    ],
+    [
+      'the cookie of a session behind https',
+      'GET',
+      `${SESSION}/${'p'.repeat(43)}`,
+      { headers: { 'set-cookie': `__Host-hub_session=${secret}; Path=/` }, status: 303 },
+      'session cookie',
+    ],
+    [
+      'the proof of a session in what its page reads',
+      'GET',
+      SESSION,
+      { body: JSON.stringify({ csrfToken: secret }) },
+      'proof of a session',
+    ],
+    [
+      'a signing secret where it is told',
+      'POST',
+      DELIVERY_SECRET,
+      { body: JSON.stringify({ secret: `whsec_${secret}` }) },
+      'signing secret',
+    ],
   ])('allows %s, and remembers it', async (_what, method, url, said, kind) => {
     const { text, kinds } = await heard(method, url, said);
     expect(text).not.toContain(secret);
@@ -200,11 +237,28 @@ describe('the line before the gateway', () => {
       CALLBACK,
       { status: 302, headers: { location: `https://app.example/?state=${secret}` } },
     ],
+    ['a signing secret of another route', 'GET', DELIVERY_SECRET, { body: JSON.stringify({ secret }) }],
+    ['a proof in a refusal', 'GET', SESSION, { status: 403, body: JSON.stringify({ csrfToken: secret }) }],
+    ['a link in another answer', 'GET', SESSION, { body: JSON.stringify({ csrfToken: '', url: secret }) }],
     ['a secret in a header', 'GET', TOKEN, { body: '{}', headers: { 'x-request-id': secret } }],
     ['a cookie that is none of the flow', 'GET', TOKEN, { body: '{}', headers: { 'set-cookie': `other=${secret}` } }],
   ])('keeps %s to be found', async (_what, method, url, said) => {
     expect((await heard(method, url, said)).text).toContain(secret);
   });
+});
+
+it('a line asks for nothing compressed, which could not be searched', async () => {
+  const server = createServer((asked, answer) => answer.end(`asked for ${asked.headers['accept-encoding']}`));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const target = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const tap = await GatewayTap.start(target, 'https://provider.example/', new Canaries());
+  try {
+    const answer = await fetch(tap.base, { headers: { 'accept-encoding': 'gzip' } });
+    expect(await answer.text()).toBe('asked for undefined');
+  } finally {
+    await tap.stop();
+    server.close();
+  }
 });
 
 describe('the line before the providers', () => {
@@ -221,6 +275,24 @@ describe('the line before the providers', () => {
       const found = new CanarySearch(canaries.all()).in(Buffer.from(told)).map(({ what }) => what);
       expect(new Set(found)).toEqual(new Set(['authorization code', 'client secret']));
       expect(tap.struck).toEqual(new Map([[`notion exchange ${manner}`, 1]]));
+    } finally {
+      await tap.stop();
+      server.close();
+    }
+  });
+
+  it('knows a hook by its path, and repeats what was delivered there', async () => {
+    const canaries = new Canaries();
+    const { server, base } = await serving({ body: '{}' });
+    const tap = await ProviderTap.start(base, canaries);
+    const content = canaries.make('data of an event');
+    try {
+      const told = await tap.while('zapier', HOOK, 'html page', async () => {
+        const answer = await fetch(`${tap.base}/zapier/hooks/catch/1/a/`, { method: 'POST', body: content });
+        return answer.text();
+      });
+      expect(told).toContain(content);
+      expect(tap.struck).toEqual(new Map([['zapier hook html page', 1]]));
     } finally {
       await tap.stop();
       server.close();
