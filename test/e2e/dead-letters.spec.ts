@@ -247,3 +247,32 @@ describe('many dead letters', () => {
     expect(replayed.map(({ detail }) => detail['deadLetter']).sort()).toEqual([sync, refresh, revocation].sort());
   });
 });
+
+it('a replay of very many that breaks off says how many are due, and another one goes on', async () => {
+  const caller = hub.as();
+  const { org } = caller.claims;
+  // the last of them in the order in which they are taken is the one that cannot be
+  await hub.database.rows(
+    `insert into public.deliveries (id, org_id, integration_id, provider, event_id, seq, type, at, source, state, failure_code,
+       failed_attempts, first_failed_at, last_failed_at, ended_at)
+     select case when n = 501 then 'ffffffff-ffff-4fff-bfff-ffffffffffff' else gen_random_uuid() end, $1, $2, 'zapier',
+       gen_random_uuid(), n, 'x', now(), 'posted', 'dead', 'provider_unavailable', 5, now(), now(), now()
+     from generate_series(1, 501) as n`,
+    [org, randomUUID()],
+  );
+  await hub.database.rows(`
+    create function public.refuse_one() returns trigger language plpgsql as $$ begin raise 'not this one'; end $$;
+    create trigger refuse_one before update on public.deliveries for each row
+      when (new.id = 'ffffffff-ffff-4fff-bfff-ffffffffffff') execute function public.refuse_one()`);
+  const broken = await caller.replayAll({ kind: 'delivery' });
+  await hub.database.rows('drop trigger refuse_one on public.deliveries');
+  expect(said(broken)).toEqual([500, 'internal']);
+  expect(broken.body).toMatchObject({
+    replayed: 500,
+    detail: expect.stringMatching(/^500 dead letters are due now/),
+    fix: 'Replay again: what is due already is not taken twice.',
+  });
+  expect(broken.text).not.toContain('not this one');
+  expect((await caller.replayAll({ kind: 'delivery' })).body).toEqual({ replayed: 1 });
+  await hub.database.rows('delete from public.deliveries where org_id = $1', [org]);
+});

@@ -16,7 +16,7 @@ import { aConnect, ADA, aFreshGrant, WORKER } from '../../../test/factories/chan
 import { FAILURES } from '../../../test/factories/integration';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
 import { migrationDataSource } from './data-source';
-import { DeadLetterRepository, type DeadLetterPlace } from './dead-letter.repository';
+import { DeadLetterRepository, ReplayBrokenOff, type DeadLetterPlace } from './dead-letter.repository';
 import type { HubDatabase } from './hub-database';
 import { IntegrationRepository } from './integration.repository';
 import { AddFirstFailures1795392600000 } from './migrations/1795392600000-add-first-failures';
@@ -558,6 +558,56 @@ describe('a replay', () => {
       await database.sql(`grant execute on function ${append} to hub_gateway`);
     }
     expect(await row('revocations', id)).toMatchObject({ next_attempt_at: null, failed_attempts: 5 });
+  });
+
+  /** A great many revocations that were given up. */
+  const veryMany = (orgId: OrgId, count: number) =>
+    database.sql(
+      `insert into public.revocations (org_id, provider, integration_id, access_token, reason, failed_attempts, failure_code, first_failed_at, last_failed_at)
+       select $1, 'notion', gen_random_uuid(), 'x', 'disconnect', 5, 'provider_unavailable', now(), now() from generate_series(1, $2::int)`,
+      [orgId, count],
+    );
+
+  it('of very many goes in pieces, between which the trail goes on, and takes each letter once', async () => {
+    const orgId = anOrg();
+    await veryMany(orgId, 1200);
+    const replayed = await letters.replay(orgId, {}, ADA);
+    expect(new Set(replayed.map(({ id }) => id)).size).toBe(1200);
+    expect(replayed).toHaveLength(1200);
+    expect(await eventsOf(orgId)).toHaveLength(1200);
+    const pieces = await database.sql<{ size: number }>(
+      'select count(*)::int as size from public.revocations where org_id = $1 group by xmin::text order by size',
+      [orgId],
+    );
+    expect(pieces.map(({ size }) => size)).toEqual([200, 500, 500]);
+  });
+
+  it('of very many that breaks off tells which are due, and goes on with the rest', async () => {
+    const orgId = anOrg();
+    await veryMany(orgId, 700);
+    await stored('revocations', {
+      id: "'ffffffff-ffff-4fff-bfff-ffffffffffff'",
+      org_id: `'${orgId}'`,
+      integration_id: 'gen_random_uuid()',
+      reason: "'disconnect'",
+      failed_attempts: '5',
+      failure_code: "'provider_unavailable'",
+      first_failed_at: 'now()',
+      last_failed_at: 'now()',
+    });
+    await database.sql(`
+      create function public.refuse_one() returns trigger language plpgsql as $$ begin raise 'not this one'; end $$;
+      create trigger refuse_one before update on public.revocations for each row
+        when (new.id = 'ffffffff-ffff-4fff-bfff-ffffffffffff') execute function public.refuse_one()`);
+    const broken: unknown = await letters.replay(orgId, {}, ADA).catch((error: unknown) => error);
+    await database.sql('drop trigger refuse_one on public.revocations');
+    if (!(broken instanceof ReplayBrokenOff)) throw broken;
+    expect(broken.message).toContain('500 dead letters are due now');
+    expect(broken.replayed).toHaveLength(500);
+    expect(await eventsOf(orgId)).toHaveLength(500);
+    const rest = await letters.replay(orgId, {}, ADA);
+    expect(new Set([...broken.replayed, ...rest].map(({ id }) => id)).size).toBe(701);
+    expect(await eventsOf(orgId)).toHaveLength(701);
   });
 
   it('of many callers at the same moment takes a revocation once', async () => {

@@ -68,6 +68,23 @@ export interface ReplayedLetter {
   readonly epoch: number;
 }
 
+/** Some of the letters are due now, and then a piece of them could not be taken. Nothing of that piece is done. */
+export class ReplayBrokenOff extends Error {
+  /** @param replayed those that are due, to be rung for */
+  constructor(
+    readonly replayed: readonly ReplayedLetter[],
+    cause: unknown,
+  ) {
+    super(
+      `${replayed.length} dead letters are due now, and the next could not be taken. A replay goes on with the rest`,
+      {
+        cause,
+      },
+    );
+    this.name = 'ReplayBrokenOff';
+  }
+}
+
 /** Where letters of one kind stand. There is no table of dead letters: the rows that failed are the truth. */
 interface Source {
   readonly table: string;
@@ -176,57 +193,78 @@ export class DeadLetterRepository {
 
   /**
    * Makes dead letters due now, with an event for each. Failures of refreshes and syncs are counted on until a success
-   * clears them; a revocation and a delivery begin their ladder anew.
+   * clears them; a revocation and a delivery begin their ladder anew. There may be ten thousands: they are taken in pieces,
+   * each a transaction, between which the org's trail goes on. What fails again meanwhile is not taken twice.
    *
    * @returns what to ring for; nobody needs to, since the rows say that they are due
+   * @throws ReplayBrokenOff if a piece could not be taken, after others were
    */
   async replay(orgId: OrgId, filter: DeadLetterFilter, actor: Actor): Promise<ReplayedLetter[]> {
     const kinds = KINDS.filter((kind) => filter.kind === undefined || filter.kind === kind);
-    return this.revive(orgId, kinds, { provider: filter.provider ?? null, rowId: null }, actor);
+    const replayed: ReplayedLetter[] = [];
+    try {
+      for (const kind of kinds)
+        for (let after: string | undefined = FIRST_ID; after !== undefined;) {
+          const piece = await this.revive(orgId, kind, { provider: filter.provider ?? null, after }, actor);
+          for (const letter of piece) replayed.push(letter);
+          after = piece.length < PIECE ? undefined : lastOf(piece);
+        }
+    } catch (error) {
+      throw replayed.length === 0 ? error : new ReplayBrokenOff(replayed, error);
+    }
+    return replayed;
   }
 
   /** The same for one letter. @returns `undefined` if the org has none of this id, or it is dead no more */
   async replayOne(orgId: OrgId, id: string, actor: Actor): Promise<ReplayedLetter | undefined> {
     const name = parseDeadLetterId(id);
     if (!name) return undefined;
-    const kinds = KINDS.filter((kind) => kind === name.kind);
-    const [letter] = await this.revive(orgId, kinds, { provider: null, rowId: name.rowId }, actor);
+    const kind = KINDS.find((one) => one === name.kind);
+    if (!kind) return undefined;
+    const [letter] = await this.revive(orgId, kind, { rowId: name.rowId }, actor);
     return letter;
   }
 
-  private async revive(
-    orgId: OrgId,
-    kinds: readonly DueKind[],
-    wanted: { provider: string | null; rowId: string | null },
-    actor: Actor,
-  ): Promise<ReplayedLetter[]> {
+  private async revive(orgId: OrgId, kind: DueKind, wanted: Wanted, actor: Actor): Promise<ReplayedLetter[]> {
     return this.database.withOrg(orgId, async (manager) => {
-      const revived: { kind: DueKind; row: LetterRow }[] = [];
-      for (const kind of kinds)
-        for (const row of await reviveRows(manager, SOURCES[kind], wanted)) revived.push({ kind, row });
+      const rows = await reviveRows(manager, SOURCES[kind], wanted);
       await appendEvents(
         manager,
-        revived.map(({ kind, row }) => entryOf(toLetter(kind, row), actor)),
+        rows.map((row) => entryOf(toLetter(kind, row), actor)),
       );
-      return revived.map(({ kind, row: { row_id: id, provider, epoch } }) => ({ kind, id, orgId, provider, epoch }));
+      return rows.map(({ row_id: id, provider, epoch }) => ({ kind, id, orgId, provider, epoch }));
     });
   }
+}
+
+/** Each event takes its turn at the org's head, which a piece keeps to its end: so many are done in far less than a second or two. */
+const PIECE = 500;
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+
+/** One row, or those behind one, in the order of their ids. */
+type Wanted = { readonly rowId: string } | { readonly provider: string | null; readonly after: string };
+
+/** @returns the greatest id: in lower case they are in the same order as in the database */
+function lastOf(letters: readonly ReplayedLetter[]): string {
+  return letters.reduce((last, { id }) => (id > last ? id : last), FIRST_ID);
 }
 
 /** @returns the rows as they were while they were dead */
 async function reviveRows(
   manager: EntityManager,
   { table, isDead, columns, replay }: Source,
-  { provider, rowId }: { provider: string | null; rowId: string | null },
+  wanted: Wanted,
 ): Promise<LetterRow[]> {
+  const { rowId, provider, after } =
+    'rowId' in wanted ? { ...wanted, provider: null, after: FIRST_ID } : { ...wanted, rowId: null };
   // locked in one order, so that two replays at once wait for each other and never in a circle
   const [rows] = await manager.query<[LetterRow[], number]>(
     `with dead as (
        select ${columns} from ${table}
-       where ${isDead} and ($1::text is null or provider = $1) and ($2::uuid is null or id = $2)
-       order by id for update)
+       where ${isDead} and ($1::text is null or provider = $1) and ($2::uuid is null or id = $2) and id > $3
+       order by id limit ${PIECE} for update)
      update ${table} set ${replay} from dead where id = dead.row_id returning dead.*`,
-    [provider, rowId],
+    [provider, rowId, after],
   );
   return rows;
 }

@@ -27,6 +27,7 @@ import { OrgErasureRepository } from './org-erasure.repository';
 
 const PROVIDER = 'zapier' as ProviderId;
 const MINUTE = 60_000;
+const daysAgo = (days: number): Date => new Date(Date.now() - days * 24 * 60 * MINUTE);
 const LEASE = { leaseMs: 30_000, atOnce: 2 };
 
 const down = failure('provider_unavailable', 'http_503');
@@ -496,6 +497,7 @@ describe('deliveries', () => {
           attempts: 5,
           firstFailedAt: expect.any(Date),
           lastFailedAt: expect.any(Date),
+          event: { id: delivery.eventId, seq: 1, type: 'order.paid', at: expect.any(Date) },
         },
       ]);
       const letter = await letters.replayOne(owner.orgId, `delivery-${delivery.id}`, ADA);
@@ -850,6 +852,51 @@ describe('deliveries', () => {
       },
     ]);
     expect(await byGateway.accept(owner, { ...old, id: randomUUID() })).toMatchObject({ state: 'cancelled' });
+  });
+
+  it('that have waited too long for a new URL end like dead letters, so that the trail goes on; others wait', async () => {
+    const owner = await connected();
+    await sent(owner, fails(gone, 410));
+    const [old, young] = [await accepted(owner), await accepted(owner)];
+    const [past, present] = [
+      aDelivery({ source: 'hub', at: daysAgo(KEPT_DEAD_DAYS + 1) }),
+      aDelivery({ source: 'hub' }),
+    ];
+    await byWorker.acceptFromTrail(owner, { from: 0, to: 2, wanted: [], events: [past, present] });
+    await database.sql('update public.deliveries set created_at = $2 where id = $1', [
+      old.id,
+      daysAgo(KEPT_DEAD_DAYS + 1),
+    ]);
+    expect(await byWorker.expire(10)).toBe(0); // the hook has not been gone for so long
+    const since = daysAgo(KEPT_DEAD_DAYS + 0.5);
+    await database.sql('update public.integrations set refresh_failure_at = $2 where id = $1', [
+      owner.integrationId,
+      since,
+    ]);
+    expect(await byWorker.expire(1)).toBe(1);
+    expect(await byWorker.expire(10)).toBe(1);
+    expect(await byWorker.expire(10)).toBe(0);
+    for (const { id } of [old, past]) expect(await row(id)).toMatchObject({ state: 'cancelled', data: null });
+    for (const { id } of [young, present])
+      expect(await row(id)).toMatchObject({ state: 'pending', next_attempt_at: null, data: 'hub1.key.data' });
+    const told = (await eventsOf(owner)).filter(({ name }) => name === 'dead_letter.expired');
+    expect(told.map(({ detail }) => detail)).toEqual(
+      expect.arrayContaining(
+        [old, past].map(({ id, eventId }) =>
+          expect.objectContaining({
+            deadLetter: `delivery-${id}`,
+            kind: 'delivery',
+            reason: 'reauth_required',
+            attempts: 0,
+            firstFailedAt: since.toISOString(),
+            delivery: eventId,
+          }),
+        ),
+      ),
+    );
+    await connect(owner);
+    expect(await row(old.id)).toMatchObject({ state: 'cancelled' });
+    expect(await row(young.id)).toMatchObject({ next_attempt_at: expect.any(Date) });
   });
 
   it('of an org that is forgotten go with it, and none is taken any more', async () => {

@@ -427,7 +427,7 @@ export class DeliveryRepository {
     });
   }
 
-  /** Ends dead letters that nobody has replayed for too long, each with an event in its org's trail, a batch at a time. @returns how many */
+  /** Ends dead letters that nobody has replayed for too long, and what has waited as long for a new URL, each with an event in its org's trail, a batch at a time. @returns how many */
   async expire(limit: number): Promise<number> {
     return this.database.asSystem('dead letters of all orgs that nobody replays', async (manager) => {
       const { expired } = await selectOne<{ expired: number }>(

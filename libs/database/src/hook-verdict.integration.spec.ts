@@ -13,8 +13,10 @@ import {
   type ProviderId,
   type Sealed,
 } from '@hub/domain';
+import { Client } from 'pg';
 import { aConnect, ADA, WORKER } from '../../../test/factories/change';
 import { cloneDatabase, type OwnDatabase } from '../../../test/support/database';
+import { eventually } from '../../../test/support/eventually';
 import type { SettingsOwner } from './delivery-settings.repository';
 import { DeliveryRepository } from './delivery.repository';
 import { HookVerdictRepository } from './hook-verdict.repository';
@@ -133,16 +135,24 @@ describe('what a provider says of hooks that are gone', () => {
   it('is held by one hold, which is over after a while', async () => {
     const opened = await Promise.all([1, 2, 3].map(() => verdicts.open(PROVIDER)));
     expect(opened.filter(Boolean)).toHaveLength(1);
-    expect(await verdicts.holds()).toEqual([{ provider: PROVIDER, closedAt: null, isOver: false }]);
+    expect(await verdicts.holds()).toEqual([
+      { provider: PROVIDER, openedAt: expect.any(Date), closedAt: null, isOver: false },
+    ]);
     await database.sql('update public.hook_holds set opened_at = now() - make_interval(secs => $1)', [
       HOOKS_HELD_FOR_MS / 1000,
     ]);
-    expect(await verdicts.holds()).toEqual([{ provider: PROVIDER, closedAt: null, isOver: true }]);
-    expect(await verdicts.close(PROVIDER)).toBe(0);
+    expect(await verdicts.holds()).toEqual([
+      { provider: PROVIDER, openedAt: expect.any(Date), closedAt: null, isOver: true },
+    ]);
+    expect(await verdicts.close(PROVIDER)).toEqual({ reopened: 0, revived: 0 });
     expect(await verdicts.close(PROVIDER)).toBeUndefined();
-    expect(await verdicts.holds()).toEqual([{ provider: PROVIDER, closedAt: expect.any(Date), isOver: false }]);
+    expect(await verdicts.holds()).toEqual([
+      { provider: PROVIDER, openedAt: expect.any(Date), closedAt: expect.any(Date), isOver: false },
+    ]);
     expect(await verdicts.open(PROVIDER)).toBe(true);
-    expect(await verdicts.holds()).toEqual([{ provider: PROVIDER, closedAt: null, isOver: false }]);
+    expect(await verdicts.holds()).toEqual([
+      { provider: PROVIDER, openedAt: expect.any(Date), closedAt: null, isOver: false },
+    ]);
   });
 
   it('just before it is held is tried once more after it, with what was refused and what waits; and only once', async () => {
@@ -169,7 +179,7 @@ describe('what a provider says of hooks that are gone', () => {
     });
     expect(await delivery(waiting)).toMatchObject({ state: 'pending', next_attempt_at: null });
 
-    expect(await verdicts.close(PROVIDER)).toBe(1);
+    expect(await verdicts.close(PROVIDER)).toEqual({ reopened: 1, revived: 0 });
     expect(await hook(judged)).toMatchObject({
       status: 'connected',
       metadata: { webhookStatus: 'failing' },
@@ -192,7 +202,7 @@ describe('what a provider says of hooks that are gone', () => {
 
     await send(judged, isGone, refused);
     await verdicts.open(PROVIDER);
-    expect(await verdicts.close(PROVIDER)).toBe(0);
+    expect(await verdicts.close(PROVIDER)).toEqual({ reopened: 0, revived: 0 });
     expect(await hook(judged)).toMatchObject({ status: 'reauth_required' });
   });
 
@@ -204,9 +214,115 @@ describe('what a provider says of hooks that are gone', () => {
       owners.push(owner);
     }
     await verdicts.open(PROVIDER);
-    expect(await verdicts.close(PROVIDER)).toBe(25);
+    expect(await verdicts.close(PROVIDER)).toEqual({ reopened: 25, revived: 0 });
     for (const owner of owners)
       expect((await names(owner)).filter((name) => name === 'integration.reopened')).toHaveLength(1);
+  });
+
+  it('is opened again with what is taken in or claimed while that waits for the hooks', async () => {
+    const [posted, followed, asked] = [await connected(), await connected(), await connected()];
+    for (const owner of [posted, followed, asked]) await send(owner, isGone);
+    const due = await accepted(asked);
+    await database.sql('update public.deliveries set next_attempt_at = now() where id = $1', [due]);
+    await verdicts.open(PROVIDER);
+    const event = () => ({ id: randomUUID(), eventId: randomUUID(), type: 'x', data: 'hub1.key.data' as Sealed });
+    const [late, fromTrail] = [{ ...event(), source: 'posted' } as const, { ...event(), source: 'hub' } as const];
+    const waiting = (count: number) =>
+      eventually(`${count} that wait for a lock`, async () => {
+        const [found] = await database.sql<{ waiting: number }>(
+          "select count(*)::int as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        );
+        return found?.waiting === count;
+      });
+
+    // each has read that its hook is gone, holds its settings, and waits behind this one for its row
+    const before = new Client({ connectionString: database.adminUrl });
+    await before.connect();
+    await before.query('begin');
+    for (const [owner, { eventId }] of [
+      [posted, late],
+      [followed, fromTrail],
+    ] as const)
+      await before.query(
+        `insert into public.deliveries (org_id, integration_id, provider, event_id, seq, type, at, source)
+         values ($1, $2, 'zapier', $3, 9, 'x', now(), 'posted')`,
+        [owner.orgId, owner.integrationId, eventId],
+      );
+    await before.query('select from public.deliveries where id = $1 for update', [due]);
+    const under = Promise.all([
+      byGateway.accept(posted, late),
+      byWorker.acceptFromTrail(followed, { from: 0, to: 1, wanted: [], events: [fromTrail] }),
+      byWorker.claim(asked.orgId, due, { leaseMs: 30_000, atOnce: 2 }),
+    ]);
+    await waiting(3);
+    const closing = verdicts.close(PROVIDER);
+    await waiting(4);
+    await before.query('rollback');
+    await before.end();
+
+    expect(await under).toEqual([
+      expect.objectContaining({ kind: 'accepted', waits: true }),
+      { kind: 'taken', taken: [fromTrail.id] },
+      { kind: 'waits' },
+    ]);
+    expect(await closing).toEqual({ reopened: 3, revived: 0 });
+    for (const id of [late.id, fromTrail.id, due])
+      expect(await delivery(id)).toMatchObject({ state: 'pending', next_attempt_at: expect.any(Date) });
+  });
+
+  it('is opened again hook by hook where very much waits for each', async () => {
+    const owners = [await connected(), await connected()];
+    for (const owner of owners) {
+      await send(owner, isGone);
+      await database.sql(
+        `insert into public.deliveries (org_id, integration_id, provider, event_id, seq, type, at, source)
+         select $1, $2, 'zapier', gen_random_uuid(), n, 'x', now(), 'posted' from generate_series(101, 6100) as n`,
+        [owner.orgId, owner.integrationId],
+      );
+    }
+    await verdicts.open(PROVIDER);
+    expect(await verdicts.close(PROVIDER)).toEqual({ reopened: 2, revived: 0 });
+    const woken = await database.sql<{ times: number; waiting: number }>(
+      `select count(distinct d.next_attempt_at)::int as times, count(*) filter (where d.next_attempt_at is null)::int as waiting
+       from public.deliveries d where d.state = 'pending'`,
+    );
+    expect(woken).toEqual([{ times: 2, waiting: 0 }]);
+  });
+
+  it('has what died of it while it was held tried again once it is over, and nothing else', async () => {
+    const owner = await connected();
+    /** The last try of a ladder. */
+    const dies = async (decide: Decide): Promise<string> => {
+      const id = await accepted(owner);
+      await database.sql('update public.deliveries set failed_attempts = 4 where id = $1', [id]);
+      await database.sql('update public.delivery_settings set failures = 0, open_until = null');
+      await send(owner, decide, id);
+      expect(await delivery(id)).toMatchObject({ state: 'dead' });
+      return id;
+    };
+    const before = await dies(isHeld);
+    await verdicts.open(PROVIDER);
+    const [held, down] = [
+      await dies(isHeld),
+      await dies((situation, at) =>
+        afterDeliveryFailure(situation, failure('provider_unavailable', 'http_503'), at, 503),
+      ),
+    ];
+    expect(await verdicts.close(PROVIDER)).toEqual({ reopened: 0, revived: 1 });
+    expect(await delivery(held)).toMatchObject({
+      state: 'pending',
+      failed_attempts: 0,
+      next_attempt_at: expect.any(Date),
+      ended_at: null,
+    });
+    for (const id of [before, down]) expect(await delivery(id)).toMatchObject({ state: 'dead' });
+    expect((await names(owner)).filter((name) => name === 'dead_letter.replayed')).toHaveLength(1);
+
+    await database.sql('update public.deliveries set failed_attempts = 4 where id = $1', [held]);
+    await send(owner, isHeld, held);
+    expect(await delivery(held)).toMatchObject({ state: 'dead' });
+    await verdicts.open(PROVIDER);
+    expect(await verdicts.close(PROVIDER)).toEqual({ reopened: 0, revived: 0 });
   });
 
   it('is forgotten once that hook takes a delivery', async () => {

@@ -5,14 +5,23 @@ import { allInPieces, selectOne } from './statements';
 /** A provider that is not believed, or was not once, when it says that hooks are gone. */
 export interface HookHold {
   readonly provider: string;
+  readonly openedAt: Date;
   /** When it was believed again; `null`: it is not. */
   readonly closedAt: Date | null;
   /** It has not been believed for as long as it may be. */
   readonly isOver: boolean;
 }
 
-/** Hooks with all that waits for each: so many are opened again in one transaction. */
-const PIECE = 20;
+/** What came of the end of a hold. */
+export interface ClosedHold {
+  /** Hooks that were judged just before it, and are tried once more. */
+  readonly reopened: number;
+  /** Deliveries that ran out of tries while it was open, and have all of them anew. */
+  readonly revived: number;
+}
+
+/** Hooks with all that waits for each: so many at most are opened again in one transaction. */
+const HOOKS = 20;
 
 /** What providers say of hooks that are gone, over all orgs, and whether they are believed. */
 export class HookVerdictRepository {
@@ -22,7 +31,7 @@ export class HookVerdictRepository {
   async holds(): Promise<HookHold[]> {
     return this.database.asSystem('holds belong to no org', (manager) =>
       manager.query<HookHold[]>(
-        `select provider, closed_at as "closedAt",
+        `select provider, opened_at as "openedAt", closed_at as "closedAt",
            closed_at is null and opened_at <= now() - make_interval(secs => $1) as "isOver" from public.hook_holds`,
         [HOOKS_HELD_FOR_MS / 1000],
       ),
@@ -54,34 +63,39 @@ export class HookVerdictRepository {
 
   /**
    * Has a provider believed again. Hooks that were judged just before it was not are tried once more, with what was refused
-   * and what waits for them, each with its events in the same transaction: many in pieces, the last of which goes with the
-   * end. After a crash between them the hold is still open, and whoever ends it next goes on.
+   * and what waits for them, and so is what ran out of tries meanwhile; each with its events in the same transaction: many in
+   * pieces, the last of which goes with the end. After a crash between them the hold is still open, and whoever ends it next
+   * goes on.
    *
-   * @returns how many; `undefined` if it was believed already
+   * @returns how many hooks, and how many deliveries that had died; `undefined` if it was believed already
    */
-  async close(provider: string): Promise<number | undefined> {
-    const inPieces = await allInPieces((most) => this.reopen(provider, most), PIECE);
-    const rows: { reopened: number }[] = await this.database.asSystem('holds belong to no org', (manager) =>
+  async close(provider: string): Promise<ClosedHold | undefined> {
+    let reopened = 0;
+    // a piece may be smaller than asked: hooks with a great backlog go alone
+    for (let piece; (piece = await this.inPiece(REOPEN, provider, HOOKS)) > 0;) reopened += piece;
+    const revived = await allInPieces((most) => this.inPiece(REVIVE, provider, most));
+    const rows: ClosedHold[] = await this.database.asSystem('holds belong to no org', (manager) =>
       manager.query(
         `with closed as (
            update public.hook_holds set closed_at = now() where provider = $1 and closed_at is null returning opened_at)
-         select hub.reopen_hooks($1, opened_at - make_interval(secs => $2), null) as reopened from closed`,
+         select hub.reopen_hooks($1, opened_at - make_interval(secs => $2), null) as reopened,
+           hub.revive_held_deliveries($1, opened_at, null) as revived from closed`,
         [provider, TALLY_WINDOW_MS / 1000],
       ),
     );
-    return rows[0] && inPieces + rows[0].reopened;
+    return rows[0] && { reopened: reopened + rows[0].reopened, revived: revived + rows[0].revived };
   }
 
-  private async reopen(provider: string, most: number): Promise<number> {
-    const rows: { reopened: number }[] = await this.database.asSystem(
-      'verdicts of one provider over all orgs',
-      (manager) =>
-        manager.query(
-          `select hub.reopen_hooks(provider, opened_at - make_interval(secs => $2), $3) as reopened
-           from public.hook_holds where provider = $1 and closed_at is null`,
-          [provider, TALLY_WINDOW_MS / 1000, most],
-        ),
+  private async inPiece(work: string, provider: string, most: number): Promise<number> {
+    const rows: { done: number }[] = await this.database.asSystem('verdicts of one provider over all orgs', (manager) =>
+      manager.query(`select ${work} as done from public.hook_holds where provider = $1 and closed_at is null`, [
+        provider,
+        most,
+      ]),
     );
-    return rows[0]?.reopened ?? 0;
+    return rows[0]?.done ?? 0;
   }
 }
+
+const REOPEN = `hub.reopen_hooks(provider, opened_at - make_interval(secs => ${TALLY_WINDOW_MS / 1000}), $2)`;
+const REVIVE = 'hub.revive_held_deliveries(provider, opened_at, $2)';

@@ -47,6 +47,7 @@ export { DatabaseBusy } from './database-busy';
 export { DatabaseModule } from './database.module';
 export {
   DeadLetterRepository,
+  ReplayBrokenOff,
   type DeadLetter,
   type DeadLetterEvent,
   type DeadLetterFilter,
@@ -55,7 +56,7 @@ export {
   type ReplayedLetter,
 } from './dead-letter.repository';
 export { DeliveryFiguresRepository, type DeliveryFigures } from './delivery-figures.repository';
-export { HookVerdictRepository, type HookHold } from './hook-verdict.repository';
+export { HookVerdictRepository, type ClosedHold, type HookHold } from './hook-verdict.repository';
 export {
   DeliverySettingsRepository,
   type DeliveryOutbox,

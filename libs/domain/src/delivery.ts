@@ -6,7 +6,7 @@ import type { EventName } from './audit-event';
  * - `pending`: it is sent once it is due; without a time it waits for a new URL.
  * - `delivered`: the receiver has taken it. The row stays as the log, without what was sent.
  * - `dead`: it ran out of tries, or was refused for good: a dead letter, which a replay sends anew.
- * - `cancelled`: its integration was disconnected before it was delivered, or it was dead and nobody replayed it for `KEPT_DEAD_DAYS`.
+ * - `cancelled`: its integration was disconnected before it was delivered, or nobody replayed it while it was dead, or brought the URL that it waited for, in `KEPT_DEAD_DAYS`.
  */
 export const DELIVERY_STATES = ['pending', 'delivered', 'dead', 'cancelled'] as const;
 export type DeliveryState = (typeof DELIVERY_STATES)[number];
@@ -32,9 +32,9 @@ export function isDeliveredEvent(name: string): name is DeliveredEvent {
 
 /** So many deliveries of an integration may wait, of each source: neither takes the places of the other. */
 export const MOST_PENDING = 10_000;
-/** So many of an integration may be dead letters, of each source, before more are taken. */
+/** From so many dead letters of an integration on, of each source, no more are taken; what is pending then may still die. */
 export const MOST_DEAD = 10_000;
-/** A dead letter that nobody has replayed for so long ends as `cancelled`, with an event. */
+/** A dead letter that nobody has replayed, and what has waited for a new URL, for so long ends as `cancelled`, with an event. */
 export const KEPT_DEAD_DAYS = 90;
 
 /** Deliveries of an integration and a source that have not come to a good end. */

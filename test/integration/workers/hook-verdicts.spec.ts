@@ -77,6 +77,23 @@ it('hooks that are gone by many are held from the twentieth on, and those before
   expect((await held.row(ids.get(held)!)).state).toBe('dead');
 }, 60_000);
 
+it('are held as well where one of them was held by an earlier hold than the last', async () => {
+  const hooks = await goneHooks(MASS);
+  const marked = hooks[MASS - 1]!;
+  await stand.base.database.sql(
+    "insert into public.hook_holds (provider, opened_at, closed_at) values ('zapier', now() - interval '1 hour', now() - interval '30 min')",
+  );
+  for (const hook of hooks.slice(0, MASS - 1)) await refused(hook);
+  const id = await marked.post();
+  await stand.base.database.sql(
+    "update public.delivery_settings set gone_held_at = now() - interval '2 hours' where id = $1",
+    [marked.stored.id],
+  );
+  await deliver(marked, id);
+  expect(await statusOf(marked)).toBe('connected');
+  expect(await marked.row(id)).toMatchObject({ state: 'pending', failure_code: 'provider_unavailable' });
+}, 60_000);
+
 it('are believed where as many hooks take what they are sent', async () => {
   for (let n = 0; n < MASS + 2; n += 1) {
     const well = await stand.hook();

@@ -1,3 +1,5 @@
+import { DeadLetterRepository } from '@hub/database';
+import { ADA } from '../../factories/change';
 import { refreshWorker, type RefreshWorkerInTest } from '../../support/running-worker';
 import { WorkerStand, type Connected } from './worker-stand';
 
@@ -50,6 +52,36 @@ describe('a lost answer', () => {
     await refresh(due);
     expect(await due.stored.row()).toMatchObject({ status: 'connected', refresh_failure_code: null });
   });
+
+  it.each(['shopify', 'google_drive'])(
+    'on every try of the ladder makes the refresh of %s a dead letter, in doubt, which an answered replay clears',
+    async (provider) => {
+      const due = await stand.due(provider);
+      const { orgId, id } = due.stored;
+      const letters = new DeadLetterRepository(await stand.database.as('gateway'));
+      const page = async () => (await letters.page(orgId, { limit: 10 })).deadLetters;
+      const { account } = due;
+      const heal = await stand.sandbox.admin.fault(provider, { on: 'refresh', kind: 'lost_response', account });
+      for (let attempt = 1; attempt <= 5; attempt += 1) {
+        expect(await page()).toEqual([]);
+        await stand.closeBreakers();
+        await stand.makeDue(due);
+        await refresh(due);
+        expect(await due.stored.row()).toMatchObject({ status: 'refresh_failing', failed_refreshes: attempt });
+      }
+      const letter = { id: `refresh-${id}`, kind: 'refresh', provider, reason: 'token_refresh_failed', attempts: 5 };
+      expect(await page()).toEqual([expect.objectContaining(letter)]);
+      expect((await due.stored.eventsNamed('refresh.failed')).at(-1)).toMatchObject({ deadLetter: true });
+      expect(await due.stored.eventsNamed('refresh.in_doubt')).toHaveLength(5);
+
+      await heal();
+      await stand.closeBreakers();
+      expect(await letters.replayOne(orgId, `refresh-${id}`, ADA)).toMatchObject({ kind: 'refresh', id });
+      await refresh(due);
+      expect(await due.stored.row()).toMatchObject({ status: 'connected', failed_refreshes: 0, in_doubt_since: null });
+      expect(await page()).toEqual([]);
+    },
+  );
 
   it('of a provider that takes a token once costs the connection only by its own word, and tells why', async () => {
     const due = await expired(await stand.due('notion'));

@@ -1,4 +1,10 @@
-import { DeadLetterRepository, type DeadLetter, type DeadLetterFilter, type DeadLetterPlace } from '@hub/database';
+import {
+  DeadLetterRepository,
+  ReplayBrokenOff,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeadLetterPlace,
+} from '@hub/database';
 import type { DeadLetterKind, OrgId, ProviderId } from '@hub/domain';
 import { Option, type Command } from 'commander';
 import { kindArgument, orgArgument, providerArgument, textArgument } from '../arguments';
@@ -50,7 +56,7 @@ function addReplay(command: Command, { environment, terminal }: Surroundings): v
     .action(async ({ org, id, ...filter }: ReplayOptions) => {
       const replayed = await withDatabase(environment, async (database) => {
         const letters = new DeadLetterRepository(database);
-        if (id === undefined) return letters.replay(org, filter, OPERATOR);
+        if (id === undefined) return letters.replay(org, filter, OPERATOR).catch(refuseTheRest);
         const letter = await letters.replayOne(org, id, OPERATOR);
         if (!letter) throw new CommandRefused(`This org has no dead letter ${id}.`);
         return [letter];
@@ -60,6 +66,13 @@ function addReplay(command: Command, { environment, terminal }: Surroundings): v
       if (!(await ring(environment, rings))) terminal.complain(NOBODY_RUNG);
       terminal.print(`${replayed.length} due now. A success clears a letter; dead-letters list shows what is left.`);
     });
+}
+
+/** The workers' watch finds what is due already. */
+function refuseTheRest(error: unknown): never {
+  if (!(error instanceof ReplayBrokenOff)) throw error;
+  const why = error.cause instanceof Error ? error.cause.message : 'unknown';
+  throw new CommandRefused(`${error.message}: ${why}`);
 }
 
 function withFilter(command: Command): Command {

@@ -47,7 +47,7 @@ export class VerdictsService {
     await this.look();
     const hold = this.holdOf(provider);
     if (hold?.closedAt === null) return notBelieved(failure);
-    if (isConfirmedVerdict(goneHeldAt, hold?.closedAt ?? null)) return failure;
+    if (hold && isConfirmedVerdict(heldIn(hold, goneHeldAt), hold.closedAt)) return failure;
     const { definite, settled, accounts } = await this.verdicts.recent(provider);
     if (!isMassVerdict({ definite: definite + 1, settled: settled + 1, accounts })) return failure;
     if (await this.verdicts.open(provider)) this.logger.warning('hub.delivery.hold_opened', { provider });
@@ -63,10 +63,15 @@ export class VerdictsService {
   }
 
   private async close(provider: string, reason: 'hook_is_back' | 'over'): Promise<void> {
-    const reopened = await this.verdicts.close(provider);
+    const closed = await this.verdicts.close(provider);
     await this.lookAgain();
-    if (reopened !== undefined)
-      this.logger.info('hub.delivery.hold_closed', { provider, reason, tried_again: reopened });
+    if (closed)
+      this.logger.info('hub.delivery.hold_closed', {
+        provider,
+        reason,
+        tried_again: closed.reopened,
+        revived: closed.revived,
+      });
   }
 
   /** Ends holds that have lasted as long as they may. */
@@ -102,4 +107,9 @@ export class VerdictsService {
       .finally(() => (this.looking = undefined));
     await this.looking;
   }
+}
+
+/** A word that an earlier hold has held confirms nothing: this one was not asked in between. */
+function heldIn({ openedAt }: HookHold, heldAt: Date | null): Date | null {
+  return heldAt !== null && heldAt >= openedAt ? heldAt : null;
 }

@@ -1,7 +1,15 @@
-import { DeadLetterRepository, type DeadLetterFilter, type DeadLetterPage, type DeadLetterPlace } from '@hub/database';
+import {
+  DeadLetterRepository,
+  ReplayBrokenOff,
+  type DeadLetterFilter,
+  type DeadLetterPage,
+  type DeadLetterPlace,
+  type ReplayedLetter,
+} from '@hub/database';
 import { HubError } from '@hub/domain';
 import { ProviderRegistry } from '@hub/providers';
 import { JobProducer } from '@hub/queues';
+import { HubLogger } from '@hub/telemetry';
 import { Injectable } from '@nestjs/common';
 import { actorOf, type Caller } from '../callers/caller';
 import { DenialsService } from '../callers/denials.service';
@@ -15,6 +23,7 @@ export class DeadLettersService {
     private readonly providers: ProviderRegistry,
     private readonly jobs: JobProducer,
     private readonly denials: DenialsService,
+    private readonly logger: HubLogger,
   ) {}
 
   async page(
@@ -25,13 +34,33 @@ export class DeadLettersService {
     return this.letters.page(caller.orgId, query);
   }
 
-  /** Has all that match tried again. @returns how many */
+  /**
+   * Has all that match tried again.
+   *
+   * @returns how many
+   * @throws HubError `internal` that tells how many are due, if it broke off after some of them
+   */
   async replay(caller: Caller, filter: DeadLetterFilter): Promise<number> {
     this.checkProvider(filter.provider);
-    const replayed = await this.letters.replay(caller.orgId, filter, actorOf(caller));
-    // a ring that is lost is made up for by the workers' watch
-    await this.jobs.ringCrowd(replayed.map(({ kind, ...work }) => ({ job: kind, work })));
-    return replayed.length;
+    try {
+      const replayed = await this.letters.replay(caller.orgId, filter, actorOf(caller));
+      await this.ring(replayed);
+      return replayed.length;
+    } catch (error) {
+      if (!(error instanceof ReplayBrokenOff)) throw error;
+      const { replayed, cause } = error;
+      this.logger.failure('hub.dead_letters.replay_broken_off', cause, {
+        org: caller.orgId,
+        replayed: replayed.length,
+      });
+      await this.ring(replayed);
+      throw new HubError('internal', `${error.message}.`, {
+        title: 'Not all dead letters are due',
+        fix: 'Replay again: what is due already is not taken twice.',
+        extensions: { replayed: replayed.length },
+        cause,
+      });
+    }
   }
 
   /**
@@ -49,6 +78,11 @@ export class DeadLettersService {
     }
     const { kind, ...work } = replayed;
     await this.jobs.ring(kind, work);
+  }
+
+  /** A ring that is lost is made up for by the workers' watch. */
+  private async ring(replayed: readonly ReplayedLetter[]): Promise<void> {
+    await this.jobs.ringCrowd(replayed.map(({ kind, ...work }) => ({ job: kind, work })));
   }
 
   private checkProvider(id: string | undefined): void {

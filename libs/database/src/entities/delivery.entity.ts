@@ -11,6 +11,7 @@ import { ProviderEntity } from './provider.entity';
 @Index('deliveries_pending', ['integrationId', 'nextAttemptAt'], { where: "state = 'pending'" })
 @Index('deliveries_leased', ['integrationId'], { where: 'lease_until IS NOT NULL' })
 @Index('deliveries_dead', ['orgId'], { where: "state = 'dead'" })
+@Index('deliveries_dead_since', ['endedAt'], { where: "state = 'dead'" })
 @Index('deliveries_ended', ['endedAt'], { where: "state in ('delivered', 'cancelled')" })
 @Index('deliveries_by_seq', ['integrationId', 'seq'])
 @Check('deliveries_source_check', oneOf('source', DELIVERY_SOURCES))
@@ -45,6 +46,8 @@ export class DeliveryEntity {
 @Entity('delivery_settings')
 @Index('delivery_settings_by_org', ['orgId'])
 @Index('delivery_settings_opted_in', ['id'], { where: "events <> '{}'" })
+@Index('delivery_settings_settled', ['provider', 'settledAt'], { where: 'settled_at IS NOT NULL' })
+@Index('delivery_settings_gone', ['provider', 'goneAt'], { where: 'gone_at IS NOT NULL' })
 export class DeliverySettingsEntity {
   /** The integration's. */
   @PrimaryColumn('uuid') id: string;

@@ -52,6 +52,8 @@ import { LookAtSessions1795420010000 } from './1795420010000-look-at-sessions';
 import { BoundOutboxes1795430000000 } from './1795430000000-bound-outboxes';
 import { ExpireDeadDeliveries1795430010000 } from './1795430010000-expire-dead-deliveries';
 import { HoldVerdictsAboutHooks1795430020000 } from './1795430020000-hold-verdicts-about-hooks';
+import { WakeAllThatWaits1795440000000 } from './1795440000000-wake-all-that-waits';
+import { IndexVerdictsAboutHooks1795440010000 } from './1795440010000-index-verdicts-about-hooks';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -109,4 +111,6 @@ export const MIGRATIONS = [
   BoundOutboxes1795430000000,
   ExpireDeadDeliveries1795430010000,
   HoldVerdictsAboutHooks1795430020000,
+  WakeAllThatWaits1795440000000,
+  IndexVerdictsAboutHooks1795440010000,
 ];
