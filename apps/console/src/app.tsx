@@ -113,7 +113,7 @@ function Home({ session, cards }: { readonly session: Session; readonly cards: r
           <Deliveries key={card.provider} card={card} mayWrite={mayDo('integrations:write')} />
         ))}
       {mayDo('operations') && <FailedJobs cards={cards} />}
-      {mayDo('audit:read') && <History cards={cards} you={session.sub} />}
+      {mayDo('audit:read') && <History cards={cards} you={session.sub} isLive={phase === 'live'} />}
     </>
   );
 }

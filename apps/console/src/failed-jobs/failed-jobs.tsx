@@ -3,7 +3,7 @@ import { useRef, useState } from 'react';
 import { counted } from '../look/amounts';
 import { Moment } from '../look/moment';
 import { ProblemNote } from '../look/problem-note';
-import { change, read } from '../wire/hub-api.client';
+import { ASK_AGAIN_MS, change, read } from '../wire/hub-api.client';
 import type { DeadLetter, DeadLetterPage, ProviderCard } from '../wire/wire';
 import { letterWords, reasonWords } from './letter-words';
 
@@ -36,7 +36,7 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
     },
     initialPageParam: null as string | null,
     getNextPageParam: ({ nextCursor }) => nextCursor,
-    refetchInterval: 60_000,
+    refetchInterval: ({ state }) => (state.status === 'error' ? ASK_AGAIN_MS : 60_000),
   });
   const replay = useMutation({
     mutationFn: (what: Replay) =>
@@ -71,9 +71,7 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
           </select>
         </label>
         <label>
-          <span>
-            of<span className="hidden"> provider</span>
-          </span>
+          <span>Provider</span>
           <select value={provider} onChange={(event) => setProvider(event.target.value)}>
             <option value="">all providers</option>
             {cards.map((card) => (
