@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Page } from 'playwright-core';
 import { ANYONES, type Account } from '../../support/accounts';
 import { realBrowser } from '../../support/browser';
@@ -203,7 +204,8 @@ describe('news without live status', () => {
 
 describe('answers that are slow, or that are refused', () => {
   /** What the page asks for with somebody signed in, and what stands there instead. */
-  const LISTS = /\/functions\/v1\/integrations(?:$|\/(?:audit|dead-letters|zapier\/(?:delivery-settings|deliveries))(?:$|\?))/;
+  const LISTS =
+    /\/functions\/v1\/integrations(?:$|\/(?:audit|dead-letters|zapier\/(?:delivery-settings|deliveries))(?:$|\?))/;
 
   it('are waited for in words, with the page at hand', async () => {
     const [visitor, caller] = [await browser.visitor(), hub.as()];
@@ -215,13 +217,14 @@ describe('answers that are slow, or that are refused', () => {
       await route.continue();
     });
     await page.goto((await caller.consoleLink()).body.url);
-    for (const name of ['Your integrations', 'History'])
+    for (const name of ['Your integrations', 'Failed jobs', 'History'])
       await page.getByRole('region', { name }).getByRole('status').getByText('Loading…').waitFor();
     await visitor.looksAt('loading');
     letGo();
     await page.locator('article[data-provider="notion"]').waitFor();
-    await page.getByText('Loading…').waitFor({ state: 'detached' });
     await page.getByText('Nothing has run out of tries.').waitFor();
+    await page.getByRole('region', { name: 'History' }).getByText('Somebody signed in to this page').waitFor();
+    expect(await page.getByText('Loading…').count()).toBe(0);
   });
 
   it('are told with what to do, and are forgotten once the hub is well again', async () => {
@@ -503,18 +506,16 @@ describe('the page', () => {
 });
 
 describe('the hub of npm start', () => {
+  const org = randomUUID();
+  beforeAll(() => hub.restart('gateway', { HUB_LOCAL: 'true', HUB_LOCAL_ORG_ID: org }));
+  afterAll(() => hub.restart('gateway', { HUB_LOCAL: null, HUB_LOCAL_ORG_ID: null }));
+
   it('signs a browser in by itself, which can connect and is told of it', async () => {
-    const caller = hub.as();
-    await hub.restart('gateway', { HUB_LOCAL: 'true', HUB_LOCAL_ORG_ID: caller.claims.org });
-    try {
-      const page = await IntegrationsPage.open(await browser.visitor(), caller, hub.publicUrl);
-      await page.page.getByText(caller.claims.org).waitFor();
-      await page.connects(ANYONES.notion());
-      await page.page.getByText('Notion was connected').waitFor();
-      await page.visitor.looksAt('a local hub');
-      await page.disconnects('notion');
-    } finally {
-      await hub.restart('gateway', { HUB_LOCAL: null, HUB_LOCAL_ORG_ID: null });
-    }
+    const page = await IntegrationsPage.open(await browser.visitor(), hub.as(org), hub.publicUrl);
+    await page.page.getByText(org).waitFor();
+    await page.connects(ANYONES.notion());
+    await page.page.getByText('Notion was connected').waitFor();
+    await page.visitor.looksAt('a local hub');
+    await page.disconnects('notion');
   });
 });

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
 import { counted } from '../look/amounts';
+import { ListSkeleton } from '../look/list-skeleton';
 import { Moment } from '../look/moment';
 import { ProblemNote } from '../look/problem-note';
 import { ASK_AGAIN_MS, change, read } from '../wire/hub-api.client';
@@ -97,6 +98,7 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
       </p>
       {replay.isError && <ProblemNote error={replay.error} />}
       {list.isError && letters === undefined && <ProblemNote error={list.error} />}
+      {list.isPending && <ListSkeleton />}
       {letters?.length === 0 && (
         <p className="blank">{isFiltered ? 'There is none of these.' : 'Nothing has run out of tries.'}</p>
       )}

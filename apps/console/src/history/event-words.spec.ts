@@ -48,6 +48,11 @@ it('tells a connect that failed for missing rights as such, and no other change 
   ]);
 });
 
+it('names the event that a delivery was of', () => {
+  const failed = told('delivery.failed', { type: 'order.paid', seq: 7, code: 'provider_unavailable' });
+  expect(eventWords(failed, 'Zapier')).toBe('Event order.paid (no. 7) could not be delivered to Zapier');
+});
+
 it('leaves out how the hub keeps its keys, and nothing else', () => {
   const leftOut = EVENT_NAMES.filter((name) => !isForPeople({ name }));
   expect(leftOut.length).toBeGreaterThan(0);

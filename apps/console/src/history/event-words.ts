@@ -96,7 +96,10 @@ export function eventWords(event: Told, label: string | undefined): string {
   const { name } = event;
   if (isConnectWithoutRights(event)) return `${label ?? 'A provider'} was not connected: not all rights were granted`;
   if (!Object.hasOwn(WORDS, name)) return label === undefined ? name : `${name} (${label})`;
-  return (WORDS[name] ?? name).replace('{it}', label ?? 'a provider');
+  const words = (WORDS[name] ?? name).replace('{it}', label ?? 'a provider');
+  const { type, seq } = event.detail;
+  const isOfDelivery = name.startsWith('delivery.') && typeof type === 'string' && typeof seq === 'number';
+  return isOfDelivery ? words.replace('An event', () => `Event ${type} (no. ${seq})`) : words;
 }
 
 /** How it is marked: something good, something that failed or was refused, or neither. */

@@ -1,5 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
+import { ListSkeleton } from '../look/list-skeleton';
 import { Moment } from '../look/moment';
 import { SIGNS } from '../look/note';
 import { ProblemNote } from '../look/problem-note';
@@ -111,21 +112,5 @@ function Fact({ name, children }: { readonly name: string; readonly children: Re
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
-  );
-}
-
-/** Lines that are on their way. */
-export function ListSkeleton() {
-  return (
-    <>
-      <p className="hidden" role="status">
-        Loading…
-      </p>
-      <div className="skeleton" aria-hidden="true">
-        <span className="bone" />
-        <span className="bone" />
-        <span className="bone short" />
-      </div>
-    </>
   );
 }

@@ -34,7 +34,7 @@ it.each([
     'Access has lapsed, a refresh is being retried',
   ],
   [anIntegration({ metadata: { webhookStatus: 'reachable' } }), 'good', 'Connected'],
-  [anIntegration({ metadata: { webhookStatus: 'failing' } }), 'warn', 'Connected, deliveries are being retried'],
+  [anIntegration({ metadata: { webhookStatus: 'failing' } }), 'warn', 'Connected, deliveries fail'],
   [anIntegration({ status: 'reauth_required' }), 'bad', 'Sign in again needed'],
   [anIntegration({ status: 'not_connected' }), 'idle', 'Not connected'],
   [anIntegration({ status: 'not_connected', configured: false }), 'idle', 'Not set up in this hub'],

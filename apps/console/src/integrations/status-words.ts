@@ -34,7 +34,7 @@ export function statusWords(
       : { tone: 'warn', words: 'Connected, a refresh is being retried' };
   }
   return isWebhookFailing(integration)
-    ? { tone: 'warn', words: 'Connected, deliveries are being retried' }
+    ? { tone: 'warn', words: 'Connected, deliveries fail' }
     : { tone: 'good', words: 'Connected' };
 }
 
@@ -51,10 +51,7 @@ export interface Trouble {
 }
 
 /** @returns `undefined`: all is well, or there is nothing to tell */
-export function troubleOf(
-  integration: Integration,
-  { hasToken }: Pick<ProviderCard, 'hasToken'>,
-): Trouble | undefined {
+export function troubleOf(integration: Integration, { hasToken }: Pick<ProviderCard, 'hasToken'>): Trouble | undefined {
   const { status, failure, configured } = integration;
   if (status === 'not_connected')
     return configured
@@ -86,7 +83,7 @@ export function troubleOf(
 const DELIVERIES_FAIL: Trouble = {
   tone: 'warn',
   what: 'The webhook does not take deliveries.',
-  fix: 'They are tried again by themselves. If it stays so, look at what listens there.',
+  fix: 'Each is tried several times by itself. If it stays so, look at what listens there.',
 };
 
 /** Why it has ended. A sign-in that once was accepted was taken back, which a connect's own words do not say. */

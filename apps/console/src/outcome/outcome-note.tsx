@@ -32,6 +32,7 @@ export function OutcomeNote(props: {
   const message = outcomeMessage(outcome, labels, reader, integrations);
   if (!message || isOver(outcome, integrations)) return null;
   const { again } = message;
+  const isLastWord = outcome.kind === 'success' && reader === 'of_nothing'; // there is nothing behind it
   return (
     <div className="outcome">
       <Note tone={message.tone} role={message.tone === 'bad' ? 'alert' : 'status'}>
@@ -56,9 +57,11 @@ export function OutcomeNote(props: {
               Allow another account
             </button>
           )}
-          <button type="button" onClick={onClose}>
-            Close<span className="hidden"> this message</span>
-          </button>
+          {!isLastWord && (
+            <button type="button" onClick={onClose}>
+              Close<span className="hidden"> this message</span>
+            </button>
+          )}
         </div>
       </Note>
       {connect.isError && <ProblemNote error={connect.error} />}
