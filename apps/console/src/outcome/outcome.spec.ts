@@ -9,7 +9,9 @@ const shown = (search: string) => {
   return outcome && outcomeMessage(outcome, LABELS, 'of_cards', undefined);
 };
 const aListed = (parts: Partial<Integration>) =>
-  [{ provider: 'notion', status: 'connected', lastSyncAt: null, failure: null, metadata: {}, ...parts }] as Integration[];
+  [
+    { provider: 'notion', status: 'connected', lastSyncAt: null, failure: null, metadata: {}, ...parts },
+  ] as Integration[];
 
 it('says that a provider is connected', () => {
   expect(shown('?success=notion')).toMatchObject({ tone: 'good', title: 'Notion is connected.' });

@@ -60,8 +60,7 @@ export function useSessionEnd(): SessionEnd | undefined {
 function keepEnd(client: QueryClient, session: Session | null): void {
   const before = client.getQueryData<Session | null>(SESSION_KEY);
   if (session) client.setQueryData<SessionEnd | null>(END_KEY, null);
-  else if (before)
-    client.setQueryData<SessionEnd | null>(END_KEY, endOf(before.expiresAt, lastUseMs(), Date.now()));
+  else if (before) client.setQueryData<SessionEnd | null>(END_KEY, endOf(before.expiresAt, lastUseMs(), Date.now()));
 }
 
 /** What was read belongs to whoever was there before: nobody else sees it, not for a moment. */
