@@ -37,6 +37,14 @@ export class IntegrationsPage {
     return page;
   }
 
+  /** Opens the page of a hub that signs a browser in by itself, and waits for it. @param caller of the org that it signs in to */
+  static async open(visitor: Visitor, caller: Caller, publicUrl: string): Promise<IntegrationsPage> {
+    await visitor.page.goto(`${publicUrl}/integrations`);
+    const page = new IntegrationsPage(visitor, caller);
+    await page.isThere();
+    return page;
+  }
+
   /** Waits until its cards are shown and news arrive. */
   async isThere(): Promise<void> {
     await this.card('notion').waitFor();

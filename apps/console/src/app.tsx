@@ -9,7 +9,8 @@ import { Note } from './look/note';
 import { ProblemNote } from './look/problem-note';
 import { ThemeSwitch } from './look/theme-switch';
 import { useOnline } from './look/use-online';
-import { OutcomeNote } from './outcome/outcome-note';
+import type { Outcome, Reader } from './outcome/outcome';
+import { OutcomeNote, useOutcome } from './outcome/outcome-note';
 import { useSession, type Session } from './session/session';
 import { SignedOut } from './session/signed-out';
 import { Who } from './session/who';
@@ -22,7 +23,9 @@ const NO_CARDS: readonly ProviderCard[] = [];
 export function App() {
   const session = useSession();
   const catalog = useCatalog();
+  const [outcome, forgetOutcome] = useOutcome();
   const signedIn = session.data ?? undefined;
+  const cards = catalog.data?.providers ?? (catalog.isError ? NO_CARDS : undefined);
   return (
     <>
       <a className="skip" href="#main">
@@ -34,12 +37,17 @@ export function App() {
         {signedIn && <Who session={signedIn} />}
       </header>
       <main id="main" tabIndex={-1}>
-        <OutcomeNote
-          cards={catalog.data?.providers ?? (catalog.isError ? NO_CARDS : undefined)}
-          mayWrite={signedIn?.scopes.includes('integrations:write') ?? false}
-        />
+        {outcome && cards && (
+          <OutcomeNote
+            outcome={outcome}
+            cards={cards}
+            reader={readerOf(session.data)}
+            mayWrite={signedIn?.scopes.includes('integrations:write') ?? false}
+            onClose={forgetOutcome}
+          />
+        )}
         {session.data === undefined && <BeforeSession error={session.error} />}
-        {session.data === null && <SignedOut />}
+        {session.data === null && !isDone(outcome, cards) && <SignedOut />}
         {signedIn && !signedIn.scopes.includes('integrations:read') && (
           <Note tone="warn" title="You may not see the integrations.">
             Ask whoever runs your product for the right to do it.
@@ -55,6 +63,17 @@ export function App() {
       </main>
     </>
   );
+}
+
+function readerOf(session: Session | null | undefined): Reader {
+  if (session === undefined) return 'unknown';
+  return session?.scopes.includes('integrations:read') === true ? 'of_cards' : 'of_nothing';
+}
+
+/** Whether all is said by a success: whoever came to connect, and has, need not sign in. @param cards `undefined`: not known yet */
+function isDone(outcome: Outcome | undefined, cards: readonly ProviderCard[] | undefined): boolean {
+  if (outcome?.kind !== 'success') return false;
+  return cards?.some(({ provider }) => provider === outcome.provider) ?? true;
 }
 
 /** While it is not known who is there. */
@@ -94,7 +113,7 @@ function Home({ session, cards }: { readonly session: Session; readonly cards: r
           <Deliveries key={card.provider} card={card} mayWrite={mayDo('integrations:write')} />
         ))}
       {mayDo('operations') && <FailedJobs cards={cards} />}
-      {mayDo('audit:read') && <History cards={cards} you={session.sub} />}
+      {mayDo('audit:read') && <History cards={cards} you={session.sub} isLive={phase === 'live'} />}
     </>
   );
 }

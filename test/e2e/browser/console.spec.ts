@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Page } from 'playwright-core';
 import { ANYONES, type Account } from '../../support/accounts';
 import { realBrowser } from '../../support/browser';
@@ -10,6 +11,8 @@ import { Stack } from '../../support/stack';
 /** The page of integrations itself: who may see it, what it says, and how it can be used. */
 const browser = realBrowser('console');
 let hub: Stack;
+/** Without live status, and after a refusal, the page looks every 15 seconds. */
+const AT_THE_NEXT_LOOK = { timeout: 60_000 };
 /** Two, so that one can be left out: by default Google is asked for the first alone. */
 const GOOGLE_SCOPES = ['https://www.googleapis.com/auth/drive.file', 'email'];
 beforeAll(async () => {
@@ -55,6 +58,7 @@ describe('who is there', () => {
     visitor.expects(/status of 401/);
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByRole('heading', { name: 'You are not signed in' }).waitFor();
+    expect(await page.getByText('You were signed out').count()).toBe(0); // who did it need not be told
     await page.goto(`${hub.publicUrl}/integrations`);
     await page.getByRole('heading', { name: 'You are not signed in' }).waitFor();
   });
@@ -62,6 +66,7 @@ describe('who is there', () => {
   it('is nobody any more once the page was left untouched for an hour, and goes on being somebody who uses it', async () => {
     const { page, visitor, caller } = await somebody();
     visitor.expects(/status of 401/);
+    await page.clock.install();
     await lastSeen(caller, 50);
     await happens(page, caller);
     expect(await minutesUnseen(caller)).toBeGreaterThanOrEqual(50); // what the page asks by itself is no use
@@ -69,8 +74,11 @@ describe('who is there', () => {
     await happens(page, caller);
     await eventually('the use to be noted', async () => (await minutesUnseen(caller)) < 50);
     await lastSeen(caller, 60);
+    await page.clock.setSystemTime(Date.now() + 60 * 60_000);
     await connectedElsewhere(caller, ANYONES.notion());
     await page.getByRole('heading', { name: 'You are not signed in' }).waitFor();
+    await page.getByText('You were signed out, since nobody has used this page for an hour.').waitFor();
+    await visitor.looksAt('signed out after an hour');
     expect(await page.locator('article').count()).toBe(0);
   });
 
@@ -181,6 +189,80 @@ describe('what happens elsewhere', () => {
   });
 });
 
+describe('news without live status', () => {
+  it('come to the cards and to the history by asking', async () => {
+    const [visitor, caller] = [await browser.visitor(), hub.as()];
+    await visitor.page.routeWebSocket(/\/integrations\/live/, (socket) => socket.close());
+    await visitor.page.goto((await caller.consoleLink()).body.url);
+    await visitor.page.getByText('Live updates are away: looking every 15 seconds').waitFor();
+    await visitor.page.locator('article[data-provider="notion"]').waitFor();
+    await connectedElsewhere(caller, ANYONES.notion());
+    await visitor.page.locator('article[data-provider="notion"][data-status="connected"]').waitFor(AT_THE_NEXT_LOOK);
+    await visitor.page.getByText('Notion was connected').waitFor(AT_THE_NEXT_LOOK);
+  });
+});
+
+describe('answers that are slow, or that are refused', () => {
+  /** What the page asks for with somebody signed in, and what stands there instead. */
+  const LISTS =
+    /\/functions\/v1\/integrations(?:$|\/(?:audit|dead-letters|zapier\/(?:delivery-settings|deliveries))(?:$|\?))/;
+
+  it('are waited for in words, with the page at hand', async () => {
+    const [visitor, caller] = [await browser.visitor(), hub.as()];
+    const { page } = visitor;
+    let letGo = (): void => {};
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    await page.route(LISTS, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto((await caller.consoleLink()).body.url);
+    for (const name of ['Your integrations', 'Failed jobs', 'History'])
+      await page.getByRole('region', { name }).getByRole('status').getByText('Loading…').waitFor();
+    await visitor.looksAt('loading');
+    letGo();
+    await page.locator('article[data-provider="notion"]').waitFor();
+    await page.getByText('Nothing has run out of tries.').waitFor();
+    await page.getByRole('region', { name: 'History' }).getByText('Somebody signed in to this page').waitFor();
+    expect(await page.getByText('Loading…').count()).toBe(0);
+  });
+
+  it('are told with what to do, and are forgotten once the hub is well again', async () => {
+    const page = await somebody();
+    await connectedElsewhere(page.caller, ANYONES.zapier());
+    await page.page.getByRole('region', { name: 'Deliveries to Zapier' }).waitFor();
+    page.visitor.expects(/status of 500/);
+    let failing: RegExp = LISTS;
+    const instance = 'urn:uuid:0b9e4d0e-6a3c-4c5e-9a57-3d3c5a1b2c11';
+    await page.page.route(LISTS, (route) =>
+      failing.test(route.request().url())
+        ? route.fulfill({
+            status: 500,
+            contentType: 'application/problem+json',
+            body: JSON.stringify({ title: 'Internal error', status: 500, code: 'internal', instance }),
+          })
+        : route.continue(),
+    );
+    await page.page.reload();
+    const told = (name: string) => page.page.getByRole('region', { name }).getByRole('alert');
+    for (const name of ['Your integrations', 'Failed jobs', 'History']) {
+      await told(name).getByText('Something went wrong in the hub.').waitFor();
+      await told(name).getByText('Try again; if it stays so, tell the operator of the hub.').waitFor();
+      await told(name).getByText(instance.replace('urn:uuid:', '')).waitFor();
+    }
+    await page.visitor.looksAt('a hub that fails');
+
+    failing = /\/zapier\//;
+    await page.card('zapier').waitFor(AT_THE_NEXT_LOOK);
+    const alerts = page.page.getByRole('alert');
+    await alerts.nth(1).waitFor({ state: 'detached', ...AT_THE_NEXT_LOOK });
+    await alerts.getByText('Something went wrong in the hub.').waitFor();
+    failing = /^$/;
+    await page.page.getByRole('region', { name: 'Deliveries to Zapier' }).waitFor(AT_THE_NEXT_LOOK);
+    await alerts.waitFor({ state: 'detached', ...AT_THE_NEXT_LOOK });
+  });
+});
+
 describe('a connect that comes to nothing', () => {
   it.each(['shopify', 'notion', 'google_drive'] as const)('says what to do after a denial at %s', async (provider) => {
     const page = await somebody();
@@ -202,6 +284,8 @@ describe('a connect that comes to nothing', () => {
     const said = await page.connectsInVain(account, { without: [box] });
     expect(said).toContain(`${LABELS[provider]} was not connected: not all of the rights were granted.`);
     expect(said).toContain('Connect again and leave every box ticked that the provider shows.');
+    const history = page.page.getByRole('region', { name: 'History' });
+    await history.getByText(`${LABELS[provider]} was not connected: not all rights were granted`).waitFor();
     await page.visitor.looksAt(`missing scope ${provider}`);
     await page.shows(provider, 'not_connected');
     await page.connects(account);
@@ -311,10 +395,13 @@ describe('deliveries', () => {
 describe('the page', () => {
   it('looks as it should with nothing connected, with everything, and with a dialog', async () => {
     const page = await somebody(hub.as(), 'Ada Lovelace');
+    await page.page.getByRole('region', { name: 'History' }).getByText('Somebody signed in to this page').waitFor();
     await page.visitor.looksAt('nothing connected');
     for (const make of Object.values(ANYONES)) await connectedElsewhere(page.caller, make());
     for (const provider of Object.keys(LABELS)) await page.shows(provider, 'connected');
     await page.fact('google_drive', 'Storage').waitFor();
+    expect((await hub.trail(page.caller)).map(({ name }) => name)).toContain('key.created');
+    expect(await page.page.getByText('encryption key').count()).toBe(0);
     await page.visitor.looksAt('all connected');
     await page.button('shopify', 'Disconnect').click();
     await page.page.getByRole('dialog').waitFor();
@@ -415,5 +502,20 @@ describe('the page', () => {
     expect(all).toContain(account.name);
     expect(tokens.filter((token) => all.includes(token)).length).toBe(0); // how many, and not which
     expect(await page.page.evaluate('document.cookie')).toBe('');
+  });
+});
+
+describe('the hub of npm start', () => {
+  const org = randomUUID();
+  beforeAll(() => hub.restart('gateway', { HUB_LOCAL: 'true', HUB_LOCAL_ORG_ID: org }));
+  afterAll(() => hub.restart('gateway', { HUB_LOCAL: null, HUB_LOCAL_ORG_ID: null }));
+
+  it('signs a browser in by itself, which can connect and is told of it', async () => {
+    const page = await IntegrationsPage.open(await browser.visitor(), hub.as(org), hub.publicUrl);
+    await page.page.getByText(org).waitFor();
+    await page.connects(ANYONES.notion());
+    await page.page.getByText('Notion was connected').waitFor();
+    await page.visitor.looksAt('a local hub');
+    await page.disconnects('notion');
   });
 });

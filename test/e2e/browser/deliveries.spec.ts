@@ -105,6 +105,9 @@ it('a delivery whose tries are over is a failed job with its reason, until it is
   const letter = failedJobs(page).filter({ hasText: 'The receiver did not answer, or had a fault of its own.' });
   await letter.getByText(`${TRIES} tries`).waitFor();
   await page.fact('zapier', 'Webhook').getByText('Failing').waitFor();
+  await page.card('zapier').getByText('The webhook does not take deliveries.').waitFor();
+  await page.card('zapier').getByText('Connected, deliveries fail').waitFor();
+  await page.page.getByText('Zapier is connected.').waitFor({ state: 'detached' });
   const pause = page.page.getByText(/^Nothing is sent until/);
   await pause.waitFor();
   await page.visitor.looksAt('a delivery that failed');
@@ -140,7 +143,7 @@ it('failed jobs are told apart, found by provider and kind, and of all those tha
   await section.getByRole('heading', { name: 'Failed jobs (5)' }).waitFor();
   await page.visitor.looksAt('failed jobs');
 
-  await section.getByLabel('of provider').selectOption('Google Drive');
+  await section.getByLabel('Provider').selectOption('Google Drive');
   await section.getByRole('heading', { name: 'Failed jobs (2)' }).waitFor();
   expect((await jobs.allInnerTexts()).map((text) => text.split(':')[0]).sort()).toEqual([
     'Refresh of Google Drive',
@@ -152,7 +155,7 @@ it('failed jobs are told apart, found by provider and kind, and of all those tha
   await section.getByText('There is none of these.').waitFor();
   expect(await replayed(caller)).toEqual(['refresh', 'sync']);
 
-  await section.getByLabel('of provider').selectOption('all providers');
+  await section.getByLabel('Provider').selectOption('all providers');
   await section.getByRole('heading', { name: 'Failed jobs (3)' }).waitFor();
   await healHook();
   const sent = jobs.filter({ hasText: 'Delivery of order.sent (no. 2) to Zapier' });
@@ -170,6 +173,24 @@ it('failed jobs are told apart, found by provider and kind, and of all those tha
   for (const type of ids.keys()) await logLine(page, type).getByText('Delivered').waitFor();
   expect((await taken(page, hook)).sort()).toEqual([...ids.values()].sort());
   expect(await replayed(caller)).toEqual(['delivery', 'delivery', 'delivery', 'refresh', 'sync']);
+});
+
+it('news of the hub that wait for those before them are told, with what to do', async () => {
+  const page = await connected(ANYONES.zapier());
+  const { org } = page.caller.claims;
+  expect((await page.caller.request('POST', of('delivery-secret'), { body: {} })).status).toBe(200); // from now on it has settings
+  // ten thousand must wait for it else; none of the hub's own are wanted here, so that no worker takes it back
+  await hub.database.rows(
+    "update public.delivery_settings set outbox_full_since = now() - interval '3 hours' where org_id = $1",
+    [org],
+  );
+  const settings = await page.caller.request<{ eventsWaitSince: string }>('GET', of('delivery-settings'));
+  expect(Date.parse(settings.body.eventsWaitSince)).toBeLessThan(Date.now() - 2 * 60 * 60_000);
+  await page.page.reload();
+  const note = page.page.getByRole('region', { name: 'Deliveries to Zapier' }).getByText(/^News of the hub wait since/);
+  await note.waitFor();
+  await page.page.getByText('try the failed ones again, or give a new URL').waitFor();
+  await page.visitor.looksAt('news that wait');
 });
 
 /** The kinds of what was tried again. */

@@ -52,6 +52,7 @@ describe('Connect', () => {
     const account = ANYONES[provider]();
     await page.connects(account);
     for (const [label, text] of FACTS[provider]) await page.fact(provider, label).getByText(text).waitFor();
+    await page.page.getByText('appear below in a moment').waitFor({ state: 'detached' }); // they have
     const { body } = await page.caller.read(provider);
     expect(await page.fact(provider, 'Account').innerText()).toBe(body.account?.label);
     await page.page.getByText(`${LABELS[provider]} was connected`).waitFor();
@@ -150,6 +151,7 @@ describe('A grant that was ended at the provider', () => {
       await page.shows(provider, 'reauth_required');
       await page.card(provider).getByText('Reconnect: sign in at the provider once more.').waitFor();
       expect(await page.page.getByText(`${LABELS[provider]} is connected.`).count()).toBe(0);
+      expect(await page.fact(provider, 'Access until').count()).toBe(0);
       if (provider === 'google_drive') await page.visitor.looksAt('sign in again');
       await page.connects(account, 'Reconnect');
       expect((await page.caller.read(provider)).body).toMatchObject({ status: 'connected', createdAt, failure: null });

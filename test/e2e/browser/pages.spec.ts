@@ -104,6 +104,12 @@ describe('a connect by the bare provider', () => {
       await consents(page, account);
     }
     await isToldSuccess(visitor, provider);
+    await page.getByText('You can close this page.').waitFor();
+    await visitor.looksAt(`connected ${provider}`);
+    const shown = await page.getByRole('main').innerText();
+    expect(shown).not.toMatch(/below|not signed in|functions/); // nothing is below, and nothing left to do
+    await page.reload(); // it is said once
+    await page.getByRole('heading', { name: 'You are not signed in' }).waitFor();
     expect(await statusOf(caller, provider)).toBe('connected');
   });
 

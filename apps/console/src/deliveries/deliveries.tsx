@@ -4,7 +4,7 @@ import { Note } from '../look/note';
 import { ProblemNote } from '../look/problem-note';
 import { clockTime, isPast } from '../look/times';
 import { useNow } from '../look/use-now';
-import { read } from '../wire/hub-api.client';
+import { ASK_AGAIN_MS, read } from '../wire/hub-api.client';
 import { HubProblem, isSignedOut, isUnreachable } from '../wire/problem';
 import type { DeliverySettings, ProviderCard } from '../wire/wire';
 import { DeliveryLog } from './delivery-log';
@@ -18,6 +18,7 @@ export function Deliveries({ card, mayWrite }: { readonly card: ProviderCard; re
   const settings = useQuery({
     queryKey: ['deliveries', 'settings', card.provider],
     queryFn: ({ signal }) => read<DeliverySettings>(`/integrations/${card.provider}/delivery-settings`, signal),
+    refetchInterval: ({ state }) => (state.status === 'error' ? ASK_AGAIN_MS : false),
   });
   if (!settings.data) return isTold(settings.error) ? <ProblemNote error={settings.error} /> : null;
   const { events, pausedUntil, eventsWaitSince } = settings.data;

@@ -1,5 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { ListSkeleton } from '../look/list-skeleton';
 import { Moment } from '../look/moment';
 import { SIGNS } from '../look/note';
 import { ProblemNote } from '../look/problem-note';
@@ -52,6 +53,7 @@ export function DeliveryLog({ card }: { readonly card: ProviderCard }) {
         </label>
       </div>
       {log.isError && deliveries === undefined && <ProblemNote error={log.error} />}
+      {log.isPending && <ListSkeleton />}
       {deliveries?.length === 0 && (
         <p className="blank">{state === '' ? 'Nothing has been delivered yet.' : 'There is none of these.'}</p>
       )}

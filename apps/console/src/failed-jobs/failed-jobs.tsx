@@ -1,9 +1,10 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
 import { counted } from '../look/amounts';
+import { ListSkeleton } from '../look/list-skeleton';
 import { Moment } from '../look/moment';
 import { ProblemNote } from '../look/problem-note';
-import { change, read } from '../wire/hub-api.client';
+import { ASK_AGAIN_MS, change, read } from '../wire/hub-api.client';
 import type { DeadLetter, DeadLetterPage, ProviderCard } from '../wire/wire';
 import { letterWords, reasonWords } from './letter-words';
 
@@ -36,7 +37,7 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
     },
     initialPageParam: null as string | null,
     getNextPageParam: ({ nextCursor }) => nextCursor,
-    refetchInterval: 60_000,
+    refetchInterval: ({ state }) => (state.status === 'error' ? ASK_AGAIN_MS : 60_000),
   });
   const replay = useMutation({
     mutationFn: (what: Replay) =>
@@ -71,9 +72,7 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
           </select>
         </label>
         <label>
-          <span>
-            of<span className="hidden"> provider</span>
-          </span>
+          <span>Provider</span>
           <select value={provider} onChange={(event) => setProvider(event.target.value)}>
             <option value="">all providers</option>
             {cards.map((card) => (
@@ -99,6 +98,7 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
       </p>
       {replay.isError && <ProblemNote error={replay.error} />}
       {list.isError && letters === undefined && <ProblemNote error={list.error} />}
+      {list.isPending && <ListSkeleton />}
       {letters?.length === 0 && (
         <p className="blank">{isFiltered ? 'There is none of these.' : 'Nothing has run out of tries.'}</p>
       )}

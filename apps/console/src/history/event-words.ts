@@ -78,14 +78,34 @@ const WORDS: Readonly<Record<EventName, string> & Record<string, string>> = {
   'org.forgotten': 'This organisation was forgotten',
 };
 
+/** What is told of an event. */
+type Told = Pick<TrailEvent, 'name' | 'detail'>;
+
+/** Whether people of an org want to read it: how the hub keeps its own encryption keys is for who reads the trail itself. */
+export function isForPeople({ name }: Pick<TrailEvent, 'name'>): boolean {
+  return !name.startsWith('key.');
+}
+
+/** A connect whose grant had not all rights has no event of its own: it is told by what was missing, and by its problem. */
+function isConnectWithoutRights({ name, detail }: Told): boolean {
+  return name === 'grant.scope_changed' && detail['code'] === 'insufficient_scope';
+}
+
 /** What happened, in words; a name that this page does not know yet is shown as it is. @param label of the provider, if it is about one */
-export function eventWords(name: string, label: string | undefined): string {
+export function eventWords(event: Told, label: string | undefined): string {
+  const { name } = event;
+  if (isConnectWithoutRights(event)) return `${label ?? 'A provider'} was not connected: not all rights were granted`;
   if (!Object.hasOwn(WORDS, name)) return label === undefined ? name : `${name} (${label})`;
-  return (WORDS[name] ?? name).replace('{it}', label ?? 'a provider');
+  const words = (WORDS[name] ?? name).replace('{it}', label ?? 'a provider');
+  const { type, seq } = event.detail;
+  const isOfDelivery = name.startsWith('delivery.') && typeof type === 'string' && typeof seq === 'number';
+  return isOfDelivery ? words.replace('An event', () => `Event ${type} (no. ${seq})`) : words;
 }
 
 /** How it is marked: something good, something that failed or was refused, or neither. */
-export function eventTone(name: string): 'good' | 'bad' | 'idle' {
+export function eventTone(event: Told): 'good' | 'bad' | 'idle' {
+  const { name } = event;
+  if (isConnectWithoutRights(event)) return 'bad';
   if (
     /(failed|rejected|mismatch|reauth_required|in_doubt|blocked|denied|malformed|replayed|expired|unknown|forbidden|foreign_org|invalid|reached|foreign)$/.test(
       name,

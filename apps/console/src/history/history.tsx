@@ -1,24 +1,32 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
+import { ListSkeleton } from '../look/list-skeleton';
 import { Moment } from '../look/moment';
 import { SIGNS } from '../look/note';
 import { ProblemNote } from '../look/problem-note';
-import { read } from '../wire/hub-api.client';
+import { ASK_AGAIN_MS, read } from '../wire/hub-api.client';
 import type { ProviderCard, TrailEvent, TrailPage } from '../wire/wire';
-import { actorWords, detailFacts, eventTone, eventWords } from './event-words';
+import { actorWords, detailFacts, eventTone, eventWords, isForPeople } from './event-words';
 
 const PAGE = 15;
 
 /** What happened, from the audit trail, newest first. */
-export function History({ cards, you }: { readonly cards: readonly ProviderCard[]; readonly you: string }) {
+export function History(props: {
+  readonly cards: readonly ProviderCard[];
+  readonly you: string;
+  /** Whether live status tells of news by itself. */
+  readonly isLive: boolean;
+}) {
+  const { cards, you, isLive } = props;
   const [provider, setProvider] = useState('');
   const trail = useInfiniteQuery({
     queryKey: ['history', provider],
     queryFn: ({ pageParam, signal }) => read<TrailPage>(`/integrations/audit?${queryOf(provider, pageParam)}`, signal),
     initialPageParam: null as string | null,
     getNextPageParam: ({ nextCursor }) => nextCursor,
+    refetchInterval: ({ state }) => (isLive && state.status !== 'error' ? false : ASK_AGAIN_MS),
   });
-  const events = trail.data?.pages.flatMap((page) => page.events);
+  const events = trail.data?.pages.flatMap((page) => page.events).filter(isForPeople);
   return (
     <section aria-labelledby="history" aria-busy={trail.isPending}>
       <div className="section-head">
@@ -37,7 +45,7 @@ export function History({ cards, you }: { readonly cards: readonly ProviderCard[
       </div>
       {trail.isError && events === undefined && <ProblemNote error={trail.error} />}
       {trail.isPending && <ListSkeleton />}
-      {events?.length === 0 && <p className="blank">Nothing has happened yet.</p>}
+      {events?.length === 0 && !trail.hasNextPage && <p className="blank">Nothing has happened yet.</p>}
       {events !== undefined && events.length > 0 && (
         <ol className="trail">
           {events.map((event) => (
@@ -69,7 +77,7 @@ function queryOf(provider: string, cursor: string | null): string {
 
 function TrailLine({ event, cards, you }: { event: TrailEvent; cards: readonly ProviderCard[]; you: string }) {
   const label = cards.find(({ provider }) => provider === event.provider)?.label ?? event.provider ?? undefined;
-  const tone = eventTone(event.name);
+  const tone = eventTone(event);
   return (
     <li>
       <span className={`sign ${tone}`} aria-hidden="true">
@@ -77,7 +85,7 @@ function TrailLine({ event, cards, you }: { event: TrailEvent; cards: readonly P
       </span>
       <details>
         <summary>
-          <span>{eventWords(event.name, label)}</span>
+          <span>{eventWords(event, label)}</span>
           <span className="soft">
             <Moment at={event.at} />
           </span>
@@ -104,21 +112,5 @@ function Fact({ name, children }: { readonly name: string; readonly children: Re
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
-  );
-}
-
-/** Lines that are on their way. */
-export function ListSkeleton() {
-  return (
-    <>
-      <p className="hidden" role="status">
-        Loading…
-      </p>
-      <div className="skeleton" aria-hidden="true">
-        <span className="bone" />
-        <span className="bone" />
-        <span className="bone short" />
-      </div>
-    </>
   );
 }

@@ -55,6 +55,12 @@ it('tells what comes next where something does', () => {
   expect(shown(aConnected({}), false)).toContain(`Last check: ${AT}`);
 });
 
+it('promises no access where a new sign-in is needed first, whatever is left of the token', () => {
+  const ended = aConnected({}, { status: 'reauth_required', expiresAt: AT });
+  expect(shown(ended)).toEqual(['Account: Ada', `Last sync: ${AT}`]);
+  expect(shown({ ...ended, status: 'refresh_failing' })).toContain(`Access until: ${AT}`);
+});
+
 it('tells nothing of what is not connected', () => {
   expect(factsOf(aConnected({}, { status: 'not_connected' }), { hasToken: true })).toEqual([]);
 });

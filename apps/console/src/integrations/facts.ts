@@ -39,7 +39,8 @@ export function factsOf(integration: Integration, card: Pick<ProviderCard, 'hasT
       .map(([key, value]) => metadataFact(key, value)),
     time(card.hasToken ? 'Last sync' : 'Last check', integration.lastSyncAt) ?? text('Last sync', 'Not yet'),
     due('Next refresh', integration.nextRefreshAt),
-    time('Access until', integration.expiresAt),
+    // what is left of a token is served to nobody before a new sign-in
+    integration.status === 'reauth_required' ? undefined : time('Access until', integration.expiresAt),
   ].filter((fact): fact is Fact => fact !== undefined);
 }
 

@@ -1,11 +1,10 @@
 import { useQuery, type QueryClient, type UseQueryResult } from '@tanstack/react-query';
-import { read } from '../wire/hub-api.client';
+import { ASK_AGAIN_MS, read } from '../wire/hub-api.client';
 import type { Catalog, Integration } from '../wire/wire';
 
 export const INTEGRATIONS_KEY = ['integrations'] as const;
 
-/** How often the list is asked for while live status is away, and, as a net below it, while it is there. */
-const WITHOUT_LIVE_MS = 15_000;
+/** How often the list is asked for, as a net below live status, while that is there. */
 const WITH_LIVE_MS = 120_000;
 
 /** How to show the providers: asked for once. */
@@ -14,7 +13,7 @@ export function useCatalog(): UseQueryResult<Catalog> {
     queryKey: ['catalog'],
     queryFn: ({ signal }) => read<Catalog>('/integrations-catalog', signal),
     staleTime: Infinity,
-    refetchInterval: ({ state }) => (state.status === 'error' ? WITHOUT_LIVE_MS : false),
+    refetchInterval: ({ state }) => (state.status === 'error' ? ASK_AGAIN_MS : false),
   });
 }
 
@@ -24,7 +23,7 @@ export function useIntegrations(isLive: boolean): UseQueryResult<readonly Integr
     queryKey: INTEGRATIONS_KEY,
     queryFn: async ({ signal }) =>
       (await read<{ integrations: readonly Integration[] }>('/integrations', signal)).integrations,
-    refetchInterval: isLive ? WITH_LIVE_MS : WITHOUT_LIVE_MS,
+    refetchInterval: ({ state }) => (isLive && state.status !== 'error' ? WITH_LIVE_MS : ASK_AGAIN_MS),
     refetchIntervalInBackground: false,
   });
 }

@@ -33,6 +33,8 @@ it.each([
     'bad',
     'Access has lapsed, a refresh is being retried',
   ],
+  [anIntegration({ metadata: { webhookStatus: 'reachable' } }), 'good', 'Connected'],
+  [anIntegration({ metadata: { webhookStatus: 'failing' } }), 'warn', 'Connected, deliveries fail'],
   [anIntegration({ status: 'reauth_required' }), 'bad', 'Sign in again needed'],
   [anIntegration({ status: 'not_connected' }), 'idle', 'Not connected'],
   [anIntegration({ status: 'not_connected', configured: false }), 'idle', 'Not set up in this hub'],
@@ -72,6 +74,16 @@ it('asks for a sign-in only where nothing else helps', () => {
   expect(troubleOf(anIntegration({ failure: aFailure('bad_provider_response') }), TOKEN)?.what).toMatch(
     /^The last sync failed/,
   );
+});
+
+it('tells of a webhook that does not take deliveries, unless something worse is to be told', () => {
+  const failing = anIntegration({ metadata: { webhookStatus: 'failing' } });
+  expect(troubleOf(failing, { hasToken: false })).toMatchObject({
+    tone: 'warn',
+    what: 'The webhook does not take deliveries.',
+  });
+  expect(troubleOf({ ...failing, status: 'reauth_required' }, { hasToken: false })?.tone).toBe('bad');
+  expect(troubleOf({ ...failing, status: 'not_connected' }, { hasToken: false })).toBeUndefined();
 });
 
 it('asks for another URL where the credential is one', () => {

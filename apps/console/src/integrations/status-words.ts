@@ -33,7 +33,14 @@ export function statusWords(
       ? { tone: 'bad', words: 'Access has lapsed, a refresh is being retried' }
       : { tone: 'warn', words: 'Connected, a refresh is being retried' };
   }
-  return { tone: 'good', words: 'Connected' };
+  return isWebhookFailing(integration)
+    ? { tone: 'warn', words: 'Connected, deliveries fail' }
+    : { tone: 'good', words: 'Connected' };
+}
+
+/** Whether the receiver of what is delivered did not take the last of it. */
+export function isWebhookFailing({ metadata }: Pick<Integration, 'metadata'>): boolean {
+  return metadata['webhookStatus'] === 'failing';
 }
 
 /** What a person should know or do about an integration that is not well. */
@@ -44,10 +51,8 @@ export interface Trouble {
 }
 
 /** @returns `undefined`: all is well, or there is nothing to tell */
-export function troubleOf(
-  { status, failure, configured }: Integration,
-  { hasToken }: Pick<ProviderCard, 'hasToken'>,
-): Trouble | undefined {
+export function troubleOf(integration: Integration, { hasToken }: Pick<ProviderCard, 'hasToken'>): Trouble | undefined {
+  const { status, failure, configured } = integration;
   if (status === 'not_connected')
     return configured
       ? undefined
@@ -64,7 +69,7 @@ export function troubleOf(
       what: failure === null ? 'The provider wants you to sign in again.' : sentence(endWords(failure.code)),
       fix: 'Reconnect: sign in at the provider once more. Nothing else mends it.',
     };
-  if (failure === null) return undefined;
+  if (failure === null) return isWebhookFailing(integration) ? DELIVERIES_FAIL : undefined;
   const { what, fix } = problemWords(failure.code);
   // whoever is connected has no connect to start again: what stands there is tried by the hub itself
   const byItself = status === 'refresh_failing' || failure.code !== 'insufficient_scope';
@@ -74,6 +79,12 @@ export function troubleOf(
     fix: failure.code === 'provider_misconfigured' ? fix : byItself ? 'It is tried again by itself.' : fix,
   };
 }
+
+const DELIVERIES_FAIL: Trouble = {
+  tone: 'warn',
+  what: 'The webhook does not take deliveries.',
+  fix: 'Each is tried several times by itself. If it stays so, look at what listens there.',
+};
 
 /** Why it has ended. A sign-in that once was accepted was taken back, which a connect's own words do not say. */
 function endWords(code: string): string {

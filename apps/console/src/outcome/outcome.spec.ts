@@ -6,11 +6,28 @@ import { problemWords, sentence } from './problem-words';
 const LABELS = new Map([['notion', 'Notion']]);
 const shown = (search: string) => {
   const outcome = readOutcome(search);
-  return outcome && outcomeMessage(outcome, LABELS);
+  return outcome && outcomeMessage(outcome, LABELS, 'of_cards', undefined);
 };
+const aListed = (parts: Partial<Integration>) =>
+  [
+    { provider: 'notion', status: 'connected', lastSyncAt: null, failure: null, metadata: {}, ...parts },
+  ] as Integration[];
 
 it('says that a provider is connected', () => {
   expect(shown('?success=notion')).toMatchObject({ tone: 'good', title: 'Notion is connected.' });
+});
+
+it('tells of details below to nobody but who will see them there, and for no longer than they are awaited', () => {
+  const success = { kind: 'success', provider: 'notion' } as const;
+  const awaited = aListed({});
+  expect(outcomeMessage(success, LABELS, 'of_cards', awaited)?.text).toMatch(/details.* below/);
+  expect(outcomeMessage(success, LABELS, 'of_nothing', undefined)?.text).toBe('You can close this page.');
+  expect(outcomeMessage(success, LABELS, 'unknown', undefined)?.text).toBe('');
+  for (const parts of [
+    { lastSyncAt: '2026-11-28T12:00:00.000Z' },
+    { failure: { code: 'provider_unavailable', at: '2026-11-28T12:00:00.000Z', attempts: 1 } },
+  ])
+    expect(outcomeMessage(success, LABELS, 'of_cards', aListed(parts))?.text).toBe('');
 });
 
 it('says why one was not, and what to do', () => {
@@ -50,10 +67,11 @@ it('names nothing that a link could make up', () => {
 });
 
 it('is over once it is undone', () => {
-  const list = (status: Integration['status']) => [{ provider: 'notion', status }] as Integration[];
+  const list = (status: Integration['status']) => aListed({ status });
   const success = { kind: 'success', provider: 'notion' } as const;
   expect(isOver(success, list('not_connected'))).toBe(true);
   expect(isOver(success, list('reauth_required'))).toBe(true);
+  expect(isOver(success, aListed({ metadata: { webhookStatus: 'failing' } }))).toBe(true);
   for (const known of [undefined, [], list('connected'), list('refresh_failing')])
     expect(isOver(success, known)).toBe(false);
   expect(isOver({ kind: 'error', code: 'access_denied', provider: 'notion' }, list('not_connected'))).toBe(false);

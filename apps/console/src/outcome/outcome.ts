@@ -1,3 +1,4 @@
+import { isWebhookFailing } from '../integrations/status-words';
 import type { Integration } from '../wire/wire';
 import { problemWords } from './problem-words';
 
@@ -10,6 +11,7 @@ export type Outcome =
 export interface OutcomeMessage {
   readonly tone: 'good' | 'bad';
   readonly title: string;
+  /** Empty where the title says it all. */
   readonly text: string;
   /** The provider that a connect can be started again for, if that is the way on. */
   readonly again: string | null;
@@ -34,19 +36,29 @@ export function withoutOutcome(url: string): string {
   return `${origin}${pathname}${query === '' ? '' : `?${query}`}${hash}`;
 }
 
+/** Who reads what came of a connect: somebody who sees the cards below, somebody who does not, or nobody knows yet. */
+export type Reader = 'of_cards' | 'of_nothing' | 'unknown';
+
 /**
- * @param labels names of the providers by id: whatever else an address names is not repeated, so that a link cannot put
- *               words on our page
+ * @param labels       names of the providers by id: whatever else an address names is not repeated, so that a link cannot
+ *                     put words on our page
+ * @param reader       who sees no cards is told nothing of them, and that nothing is left to do
+ * @param integrations `undefined`: not known yet
  * @returns `undefined` for an address that was made up
  */
-export function outcomeMessage(outcome: Outcome, labels: ReadonlyMap<string, string>): OutcomeMessage | undefined {
+export function outcomeMessage(
+  outcome: Outcome,
+  labels: ReadonlyMap<string, string>,
+  reader: Reader,
+  integrations: readonly Integration[] | undefined,
+): OutcomeMessage | undefined {
   if (outcome.kind === 'success') {
     const label = labels.get(outcome.provider);
     if (label === undefined) return undefined;
     return {
       tone: 'good',
       title: `${label} is connected.`,
-      text: 'Its details are read now and appear below in a moment.',
+      text: successText(reader, integrationOf(outcome.provider, integrations)),
       again: null,
       mayChangeAccount: false,
     };
@@ -62,9 +74,24 @@ export function outcomeMessage(outcome: Outcome, labels: ReadonlyMap<string, str
   };
 }
 
-/** Whether a success has been undone since: what is not connected any more is not said to be. @param integrations `undefined`: not known yet */
+function successText(reader: Reader, integration: Integration | undefined): string {
+  if (reader === 'of_nothing') return 'You can close this page.';
+  const isAwaited = integration?.status === 'connected' && integration.lastSyncAt === null && !integration.failure;
+  return reader === 'of_cards' && isAwaited ? 'Its details are read now and appear below in a moment.' : '';
+}
+
+function integrationOf(wanted: string, integrations: readonly Integration[] | undefined): Integration | undefined {
+  return integrations?.find(({ provider }) => provider === wanted);
+}
+
+/**
+ * Whether a success is past: what is not connected any more, or whose webhook fails since, is not said to be well.
+ *
+ * @param integrations `undefined`: not known yet
+ */
 export function isOver(outcome: Outcome, integrations: readonly Integration[] | undefined): boolean {
   if (outcome.kind !== 'success') return false;
-  const now = integrations?.find(({ provider }) => provider === outcome.provider)?.status;
-  return now === 'not_connected' || now === 'reauth_required';
+  const now = integrationOf(outcome.provider, integrations);
+  if (now === undefined) return false;
+  return now.status === 'not_connected' || now.status === 'reauth_required' || isWebhookFailing(now);
 }

@@ -65,7 +65,7 @@ const WORDS: Readonly<Record<ProblemCode, ProblemWords>> = {
   },
   account_mismatch: {
     what: 'you signed in with another account than before',
-    fix: 'Connect again with the same account. To change to another account, allow it below, or disconnect first.',
+    fix: 'Connect again with the same account. To change to another account, disconnect first, or allow it as you connect.',
     again: true,
   },
   reauth_required: {

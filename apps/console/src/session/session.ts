@@ -6,8 +6,9 @@ import {
   type UseMutationResult,
   type UseQueryResult,
 } from '@tanstack/react-query';
-import { change, keepCsrfToken, read } from '../wire/hub-api.client';
+import { ASK_AGAIN_MS, change, keepCsrfToken, lastUseMs, read } from '../wire/hub-api.client';
 import { isSignedOut } from '../wire/problem';
+import { endOf, type SessionEnd } from './session-end';
 
 /** Who is signed in, as the page needs it. No token is among it: the session's cookie is out of any script's reach. */
 export interface Session {
@@ -20,9 +21,7 @@ export interface Session {
 }
 
 export const SESSION_KEY = ['session'] as const;
-
-/** How long an unreachable hub is left alone before it is asked again. */
-const ASK_AGAIN_MS = 15_000;
+const END_KEY = ['session-end'] as const;
 
 /** The session; `null`: nobody is signed in, and nothing is asked any more. */
 export function useSession(): UseQueryResult<Session | null> {
@@ -30,6 +29,7 @@ export function useSession(): UseQueryResult<Session | null> {
     queryKey: SESSION_KEY,
     queryFn: async ({ client, signal }) => {
       const session = await readSession(signal);
+      keepEnd(client, session);
       forgetAnother(client, session);
       return session;
     },
@@ -51,6 +51,18 @@ async function readSession(signal: AbortSignal): Promise<Session | null> {
   }
 }
 
+/** Why the session ended that this page had; `undefined`: it had none, or ended it itself. */
+export function useSessionEnd(): SessionEnd | undefined {
+  return useQuery<SessionEnd | null>({ queryKey: END_KEY, enabled: false }).data ?? undefined; // only what is kept
+}
+
+/** Keeps why a session has ended: known in this moment alone, for as long as nobody signs in. */
+function keepEnd(client: QueryClient, session: Session | null): void {
+  const before = client.getQueryData<Session | null>(SESSION_KEY);
+  if (session) client.setQueryData<SessionEnd | null>(END_KEY, null);
+  else if (before) client.setQueryData<SessionEnd | null>(END_KEY, endOf(before.expiresAt, lastUseMs(), Date.now()));
+}
+
 /** What was read belongs to whoever was there before: nobody else sees it, not for a moment. */
 function forgetAnother(client: QueryClient, session: Session | null): void {
   const before = client.getQueryData<Session | null>(SESSION_KEY);
@@ -59,7 +71,7 @@ function forgetAnother(client: QueryClient, session: Session | null): void {
 }
 
 /** The keys of what is no org's. */
-const OF_NOBODY: ReadonlySet<string> = new Set(['session', 'catalog']);
+const OF_NOBODY: ReadonlySet<string> = new Set([SESSION_KEY[0], END_KEY[0], 'catalog']);
 
 function isSame(one: Session, other: Session | null): boolean {
   return one.orgId === other?.orgId && one.sub === other.sub;

@@ -5,6 +5,9 @@ const API = '/functions/v1';
 /** Longer than the gateway waits for a worker (ten seconds), with room for a slow network. */
 const DEADLINE_MS = 25_000;
 
+/** When a list is asked for again that was refused, or that live status tells nothing of just now. */
+export const ASK_AGAIN_MS = 15_000;
+
 /** What an answer brought. */
 export interface Answer<T> {
   readonly status: number;
@@ -15,6 +18,13 @@ let csrfToken: string | null = null;
 
 /** Whoever uses the page keeps the session alive; what the page asks untouched says that nobody is there. */
 const touches = new Touches();
+
+let usedAtMs = 0;
+
+/** When the hub last took a request that told of somebody, by the reader's clock; 0: never. */
+export function lastUseMs(): number {
+  return usedAtMs;
+}
 
 /** Begins to notice whether somebody uses the page. */
 export function noticePerson(): void {
@@ -59,6 +69,7 @@ async function ask<T>(method: string, path: string, body: unknown, signal?: Abor
     throw new HubProblem('unreachable', 0, 'The hub cannot be reached.');
   }
   const content = await jsonOf(response);
+  if (isAttended && response.ok) usedAtMs = Date.now();
   if (!response.ok) throw readProblem(response.status, content);
   return { status: response.status, body: content as T };
 }
