@@ -46,15 +46,15 @@ export async function takeBody(
   return { kind: 'kept', bytes: await wholeOf(body, copy, signal) };
 }
 
-async function wholeOf({ stream, fault }: Passing, copy: Copy, signal: AbortSignal): Promise<Buffer> {
-  const end = (): void => void stream.destroy(bodyLate());
+async function wholeOf(body: Passing, copy: Copy, signal: AbortSignal): Promise<Buffer> {
+  const end = (): void => void body.stream.destroy(bodyLate());
   signal.addEventListener('abort', end);
   if (signal.aborted) end();
   try {
-    await finished(stream.resume());
+    await finished(body.stream.resume());
     return copy.bytes();
   } catch (error) {
-    throw fault() ?? (error instanceof HubError ? error : notWhole(error));
+    throw body.fault() ?? (error instanceof HubError ? error : notWhole(error));
   } finally {
     signal.removeEventListener('abort', end);
   }
