@@ -83,6 +83,7 @@ describe('a delivery that its receiver has not taken', () => {
         lastStatus: 503,
       },
       circuit: { failures: 3, openUntil: null },
+      hook: 'failed',
       integration: { metadata: { webhookStatus: 'failing', lastDeliveryAt: null } },
       events: [
         {
@@ -167,6 +168,7 @@ describe('a delivery that its receiver has not taken', () => {
       expect(afterDeliveryFailure(situation, cause, NOON, 410)).toEqual({
         delivery: { state: 'pending', nextAttemptAt: NOON, failedAttempts: 3, failure: null, lastStatus: null },
         circuit: situation.circuit,
+        hook: null,
         integration: {},
         events: [],
       });
@@ -194,6 +196,7 @@ describe('a hook that is gone', () => {
         lastStatus: 410,
       },
       circuit: CLOSED_CIRCUIT,
+      hook: 'gone',
       integration: {
         status: 'reauth_required',
         nextRefreshAt: null,
