@@ -190,6 +190,7 @@ async function noWorkers(stage: Stage): Promise<void> {
 /** What a product service asks for. */
 const CALLS = [
   ['GET', 'integrations/google_drive/token'],
+  ['GET', 'integrations/google_drive/proxy/drive/v3/about?fields=user'],
   ['POST', 'integrations/google_drive/sync'],
   ['POST', 'integrations/google_drive/refresh'],
   ['POST', 'integrations-connect', { provider: 'zapier', webhookUrl: 'https://hooks.zapier.com/hooks/catch/7/live/' }],
@@ -197,8 +198,8 @@ const CALLS = [
 ] as const;
 
 /**
- * A product service reads a token, has it refreshed and its metadata synced, sends an event to a webhook, and hears of all
- * of it, as on any day.
+ * A product service reads a token, calls the provider through the proxy, has the token refreshed and its metadata synced,
+ * sends an event to a webhook, and hears of all of it, as on any day.
  *
  * @returns how long after its time each event was at the socket, in milliseconds
  */
