@@ -37,6 +37,9 @@ export interface MutationPlaces {
 /** What the copy holds: nothing that is built, secret or of a running stack. */
 const COPIED = ['libs/**', 'test/**', 'package.json', 'jest.config.cjs', '.swcrc'];
 
+/** Jest keeps some of every run in memory, and each is slower than the one before: then a fresh process goes on. */
+const RUNS_OF_A_PROCESS = 60;
+
 /** The same for most libs, on a busy machine too. */
 const ENDLESS_MS = 120_000;
 
@@ -63,6 +66,7 @@ export function strykerOptions(
     },
     coverageAnalysis: 'perTest',
     concurrency: 1,
+    maxTestRunnerReuse: RUNS_OF_A_PROCESS,
     timeoutMS: endlessMs,
     disableTypeChecks: false, // swc checks none
     reporters: ['json', 'progress-append-only'],
