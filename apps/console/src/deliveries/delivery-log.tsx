@@ -1,5 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { Choice } from '../look/choice';
 import { ListSkeleton } from '../look/list-skeleton';
 import { Moment } from '../look/moment';
 import { SIGNS } from '../look/note';
@@ -41,16 +42,7 @@ export function DeliveryLog({ card }: { readonly card: ProviderCard }) {
     <>
       <div className="section-head">
         <h3>Delivery log</h3>
-        <label>
-          <span>Show</span>
-          <select value={state} onChange={(event) => setState(event.target.value)}>
-            {STATES.map(([value, words]) => (
-              <option key={value} value={value}>
-                {words}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice label="Show" value={state} options={STATES} onChoose={setState} />
       </div>
       {log.isError && deliveries === undefined && <ProblemNote error={log.error} />}
       {log.isPending && <ListSkeleton />}

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
 import { counted } from '../look/amounts';
+import { Choice } from '../look/choice';
 import { ListSkeleton } from '../look/list-skeleton';
 import { Moment } from '../look/moment';
 import { ProblemNote } from '../look/problem-note';
@@ -61,27 +62,13 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
           Failed jobs
           {letters !== undefined && letters.length > 0 && ` (${letters.length}${list.hasNextPage ? '+' : ''})`}
         </h2>
-        <label>
-          <span>Show</span>
-          <select value={kind} onChange={(event) => setKind(event.target.value)}>
-            {KINDS.map(([value, words]) => (
-              <option key={value} value={value}>
-                {words}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          <span>Provider</span>
-          <select value={provider} onChange={(event) => setProvider(event.target.value)}>
-            <option value="">all providers</option>
-            {cards.map((card) => (
-              <option key={card.provider} value={card.provider}>
-                {card.label}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice label="Show" value={kind} options={KINDS} onChoose={setKind} />
+        <Choice
+          label="Provider"
+          value={provider}
+          options={[['', 'all providers'], ...cards.map((card) => [card.provider, card.label] as const)]}
+          onChoose={setProvider}
+        />
         {letters !== undefined && letters.length > 1 && (
           <button
             type="button"

@@ -1,5 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
+import { Choice } from '../look/choice';
 import { ListSkeleton } from '../look/list-skeleton';
 import { Moment } from '../look/moment';
 import { SIGNS } from '../look/note';
@@ -31,17 +32,12 @@ export function History(props: {
     <section aria-labelledby="history" aria-busy={trail.isPending}>
       <div className="section-head">
         <h2 id="history">History</h2>
-        <label>
-          <span>Show</span>
-          <select value={provider} onChange={(event) => setProvider(event.target.value)}>
-            <option value="">all providers</option>
-            {cards.map((card) => (
-              <option key={card.provider} value={card.provider}>
-                {card.label}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          label="Show"
+          value={provider}
+          options={[['', 'all providers'], ...cards.map((card) => [card.provider, card.label] as const)]}
+          onChoose={setProvider}
+        />
       </div>
       {trail.isError && events === undefined && <ProblemNote error={trail.error} />}
       {trail.isPending && <ListSkeleton />}
