@@ -11,6 +11,8 @@ const TOKENS = 200;
 const ANSWER_MS = 400;
 /** The fleet runs undisturbed for a while first, so that queues and timers are as in a hub that has run for long. */
 const WARM_UP_MS = 5_000;
+/** A Redis that is back sooner than a worker knocks again was never away for it: it knocks first after 100 ms. */
+const CRASHED_MS = 1_000;
 /** Longer than the 12 s in which an answer of PostgreSQL is waited for (libs/database), and shorter than the margin. */
 const HALF_OPEN_MS = 15_000;
 
@@ -131,7 +133,8 @@ export const stores: readonly Scenario[] = [
       runDisturbed(surroundings, {
         strict: true,
         missed: (trial) => trial.toldOf('redis.unavailable') + trial.toldOf('queue.ring_lost') > 0,
-        disturb: (_trial, servers) => repeated(surroundings.isLong ? 20 : 4, 15_000, () => servers.wipeRedis()),
+        disturb: (_trial, servers) =>
+          repeated(surroundings.isLong ? 20 : 4, 15_000, () => servers.wipeRedis(CRASHED_MS)),
       }),
   },
   {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppLogin } from '@hub/database';
 import { Redis } from 'ioredis';
 import { launchers, ROOT, type Login, type RunningServer, type ServerGuard, type ServerSpec } from './launchers';
@@ -28,7 +29,7 @@ class OwnServer {
       if ((await run.becomesReady()).ready) return;
       await run.stop();
       if (tries === START_TRIES) throw new Error(`${this.spec.name} does not start:\n${run.tail.join('\n')}`);
-      await new Promise((resolve) => setTimeout(resolve, START_PAUSE_MS));
+      await sleep(START_PAUSE_MS);
     }
   }
 
@@ -146,11 +147,12 @@ export class OwnServers {
     await this.redis.start();
   }
 
-  /** Redis crashes and comes back with nothing of what it held. */
-  async wipeRedis(): Promise<void> {
+  /** Redis crashes and comes back after `awayMs` with nothing of what it held. */
+  async wipeRedis(awayMs: number): Promise<void> {
     await this.killRedis();
     rmSync(path.join(this.redisFolder, 'appendonlydir'), { recursive: true, force: true });
     rmSync(path.join(this.redisFolder, 'dump.rdb'), { force: true });
+    await sleep(awayMs);
     await this.startRedis();
   }
 
