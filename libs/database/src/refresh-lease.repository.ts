@@ -32,7 +32,7 @@ import { affected, selectOne } from './statements';
 const SETTLE_FOR_MS = 4_000;
 
 /** The class of the locks behind which answers to rows that are gone are told. */
-const LATE_ANSWERS = 7264021;
+const LATE_ANSWERS = 7_264_021;
 /** As many of the org's latest events of a provider are looked at for such an answer: it is brought again within seconds, or by the next process. */
 const TOLD_LATELY = 10_000;
 
