@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HubConfig } from '@hub/config';
-import { DatabaseBusy, type Fence, type HubDatabase, type RefreshLeaseRepository, type Settlement } from '@hub/database';
+import {
+  DatabaseBusy,
+  type Fence,
+  type HubDatabase,
+  type RefreshLeaseRepository,
+  type Settlement,
+} from '@hub/database';
 import { HubLogger } from '@hub/telemetry';
 import { anIntegration } from '../../../../test/factories/integration';
 import { eventually } from '../../../../test/support/eventually';
