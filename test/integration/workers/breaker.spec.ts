@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BreakerRepository, RefreshLeaseRepository } from '@hub/database';
 import { sealGrant } from '@hub/token-vault';
+import { eventually } from '../../support/eventually';
 import { refreshWorker, type RefreshWorkerInTest } from '../../support/running-worker';
 import { WorkerStand, type Connected } from './worker-stand';
 
@@ -141,6 +142,27 @@ it('what waits in the inbox is stored behind an open breaker: no question, no pr
   expect(await breakerRow()).toEqual(before);
   for (const { account } of [forgotten, other]) expect(await stand.sandbox.refreshes(account)).toEqual([]);
 }, 60_000);
+
+it('all that a restore has left in the inbox comes back by the looks of a worker while the breaker stands open', async () => {
+  const [others, forgotten] = [await fleet(20), await fleet(40)];
+  for (const one of forgotten) await putBack(one);
+  // those that fell due first hide nobody
+  await stand.database.sql(
+    "update public.integrations set next_refresh_at = now() - interval '1 minute' where id = any ($1)",
+    [others.map(({ stored }) => stored.id)],
+  );
+  const { clientId } = stand.settings.workerConfig().providers[PROVIDER]!.credentials!;
+  await breakers.open({ provider: PROVIDER, clientId }, 'mass_verdict');
+  await stand.database.sql("update public.provider_breakers set probe_at = now() + interval '1 hour'");
+  await worker.start();
+  const epochs = async (those: readonly Connected[]) =>
+    Promise.all(those.map(async ({ stored }) => (await stored.row()).settled_epoch));
+  await eventually('their grants', async () => (await epochs(forgotten)).every((epoch) => epoch > 0), {
+    withinMs: 60_000,
+  });
+  expect(new Set(await epochs(others))).toEqual(new Set([0]));
+  for (const { account } of [...others, ...forgotten]) expect(await stand.sandbox.refreshes(account)).toEqual([]);
+}, 90_000);
 
 describe('what fails for one alone opens no breaker for all', () => {
   const down = { on: 'refresh', kind: 'status', status: 503 } as const;
