@@ -143,7 +143,7 @@ it('what waits in the inbox is stored behind an open breaker: no question, no pr
   for (const { account } of [forgotten, other]) expect(await stand.sandbox.refreshes(account)).toEqual([]);
 }, 60_000);
 
-it('all that a restore has left in the inbox comes back by the looks of a worker while the breaker stands open', async () => {
+it('all that a restore has left in the inbox comes back by a running worker while the breaker stands open', async () => {
   const [others, forgotten] = [await fleet(20), await fleet(40)];
   for (const one of forgotten) await putBack(one);
   // those that fell due first hide nobody
