@@ -146,6 +146,33 @@ describe('what falls due', () => {
       await breaker('now()');
       expect(countsOf(await due.shares('refresh', 0, 5))).toEqual({ notion: 5, shopify: 5 });
     });
+
+    it('behind an open breaker all come beside it, up to the share, for whom a grant waits that may replace their own', async () => {
+      const past = { next_refresh_at: "now() - interval '1 minute'", issued_at: "now() - interval '1 hour'" };
+      const old = { ...past, connected_at: "now() - interval '1 day'" };
+      const first = await integration({ ...old, next_refresh_at: "now() - interval '1 hour'" });
+      const waiting = await Promise.all(Array.from({ length: 3 }, () => integration(old)));
+      const renewed = await integration({ ...old, issued_at: 'now()' });
+      const reconnected = await integration({ ...old, connected_epoch: '2' });
+      const later = await integration({ ...old, next_refresh_at: "now() + interval '1 hour'" });
+      const judged = await integration({ ...old, status: "'reauth_required'" });
+      for (const { id, orgId } of [first, ...waiting, renewed, reconnected, later, judged])
+        await database.sql(
+          `insert into public.token_inbox (org_id, provider, integration_id, epoch, access_token, issued_at)
+           values ($1, 'notion', $2, 1, 'x', now() - interval '10 minutes'), ($1, 'notion', $2, 1, 'x', now() - interval '9 minutes')`,
+          [orgId, id],
+        );
+      await integration({ ...old, next_refresh_at: "now() - interval '2 hours'" });
+      await database.sql(
+        `insert into public.provider_breakers (provider, client_id, reason, probe_at)
+         values ('notion', 'c', 'mass_verdict', now() + interval '1 minute')`,
+      );
+      const found = ids(await due.shares('refresh', 0, 10));
+      expect(found).toHaveLength(5);
+      expect(found.slice(1).sort()).toEqual([first, ...waiting].map(({ id }) => id).sort());
+      expect(found[1]).toBe(first.id);
+      expect(await due.shares('refresh', 0, 2)).toHaveLength(3);
+    });
   });
 
   it('is shown to the workers whose work it is alone', async () => {

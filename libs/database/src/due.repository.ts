@@ -65,8 +65,8 @@ export class DueRepository {
 
   /**
    * Work that falls due within the next `withinMs` milliseconds, the earliest first, of each provider `share` at most: one
-   * with thousands of rows overdue hides nobody. Of refreshes behind an open breaker one is told, and of deliveries those that
-   * may be sent, of all receivers alike.
+   * with thousands of rows overdue hides nobody. Of refreshes behind an open breaker one is told, beside those that a
+   * late grant waits for, and of deliveries those that may be sent, of all receivers alike.
    */
   async shares(kind: DueKind, withinMs: number, share: number): Promise<DueWork[]> {
     const rows = await this.ask(`${FUNCTIONS[kind].shares}(make_interval(secs => $1), $2)`, [withinMs / 1000, share]);

@@ -720,6 +720,21 @@ describe('the lease of a refresh', () => {
       expect(await claim(stored)).toMatchObject({ lateGrant: expect.any(Object) });
     });
 
+    it('is claimed where nobody may be asked, and only where a grant that may replace the row’s own came of it', async () => {
+      const { stored, lease } = await overtaken();
+      await change(stored, "lease_until = now() - interval '1 second'");
+      const only = () => leases.claim(stored.orgId, stored.id, 'worker-3', null, undefined, true);
+      const before = await row(stored);
+      expect(await only()).toMatchObject({ reason: 'no_late_grant' });
+      const past = aFreshGrant({ issuedAt: new Date(Date.now() - 24 * 3_600_000) });
+      await leases.settle(lease, granted(lease.integration, past), WORKER);
+      expect(await only()).toMatchObject({ reason: 'no_late_grant' });
+      expect(await row(stored)).toEqual(before);
+      const grant = aFreshGrant();
+      await leases.settle(lease, granted(lease.integration, grant), WORKER);
+      expect(await only()).toMatchObject({ epoch: 3, lateGrant: grant });
+    });
+
     it('gives way to a newer grant of the winner', async () => {
       const { stored, lease, winner } = await overtaken();
       const older = aFreshGrant({ issuedAt: new Date(Date.now() - 5_000) });
@@ -784,6 +799,29 @@ describe('the lease of a refresh', () => {
         },
       ]);
       expect(await row(stored)).toBeUndefined();
+    });
+
+    it('to a disconnect is given back and told of once, however often it is committed, also after it has gone back', async () => {
+      const stored = await due();
+      const lease = await held(stored);
+      const grant = aFreshGrant();
+      await integrations.disconnect(stored.orgId, PROVIDER, {
+        revoke: false,
+        reason: 'disconnect',
+        actor: ADA,
+        detail: {},
+      });
+      const commit = (settled: SealedGrant) => leases.settle(lease, granted(lease.integration, settled), WORKER);
+      await Promise.all([commit(grant), commit(grant), commit(grant)]);
+      expect(await revocations(stored)).toMatchObject([{ access_token: grant.accessToken }]);
+      await database.sql('delete from public.revocations where integration_id = $1', [stored.id]);
+      expect(await commit(grant)).toEqual({ kind: 'gone' });
+      expect(await revocations(stored)).toEqual([]);
+      expect(await eventsOf(stored)).toEqual(['integration.disconnected', 'refresh.in_doubt']);
+
+      const another = aFreshGrant({ issuedAt: new Date(grant.issuedAt.getTime() + 1_000) });
+      await commit(another);
+      expect(await revocations(stored)).toMatchObject([{ access_token: another.accessToken }]);
     });
 
     it('to a disconnect has nothing to give back where nothing was granted', async () => {

@@ -31,6 +31,11 @@ import { affected, selectOne } from './statements';
 /** For as long as the shortest lease lives, what is out of time is tried again at once. */
 const SETTLE_FOR_MS = 4_000;
 
+/** The class of the locks behind which answers to rows that are gone are told. */
+const LATE_ANSWERS = 7_264_021;
+/** As many of the org's latest events of a provider are looked at for such an answer: it is brought again within seconds, or by the next process. */
+const TOLD_LATELY = 10_000;
+
 /** What fences a write: an epoch of an integration, with what is needed should the row be gone by then. */
 export interface Fence {
   readonly orgId: OrgId;
@@ -72,10 +77,11 @@ export interface StoredOnce extends Omit<Fence, 'epoch'> {
 
 /**
  * Why there is nothing to do: the row is gone, not due (somebody did it), or another worker is at it; or `awaited`: after
- * an outage of the database, whoever had asked for it may still hold the answer, and commits it first.
+ * an outage of the database, whoever had asked for it may still hold the answer, and commits it first; or `no_late_grant`:
+ * only a late grant was to be stored, and there is none.
  */
 export interface NoLease {
-  readonly reason: 'gone' | 'not_due' | 'busy' | 'awaited';
+  readonly reason: 'gone' | 'not_due' | 'busy' | 'awaited' | 'no_late_grant';
   /** When the row falls due, or may be claimed, in milliseconds; `null` if it does not, or nobody knows yet. */
   readonly dueInMs: number | null;
   /** The row's own, `null` if it is gone. */
@@ -133,6 +139,7 @@ export class RefreshLeaseRepository {
    * @param graceMs for how long the provider takes a spent refresh token again, `null` where it names no time
    * @param knownTroubles the database's troubles that the caller has looked into: after another one it is `awaited`, since
    *   what answers now may have forgotten what was spent
+   * @param onlyLateGrant true where nobody may be asked: claimed only to store a late grant, else the row stays untouched
    */
   async claim(
     orgId: OrgId,
@@ -140,12 +147,15 @@ export class RefreshLeaseRepository {
     owner: string,
     graceMs: number | null = null,
     knownTroubles: number = this.database.troubles,
+    onlyLateGrant = false,
   ): Promise<Lease | NoLease> {
     const claimedMs = performance.now();
     return this.database.withOrg(orgId, async (manager) => {
       const head = await lockHead(manager, integrationId);
       if (!head) return { reason: 'gone', dueInMs: null, epoch: null };
       if (this.database.troubles !== knownTroubles) return { reason: 'awaited', dueInMs: 0, epoch: head.epoch };
+      const lateGrant = await newestLateGrant(manager, integrationId);
+      if (onlyLateGrant && lateGrant === null) return { reason: 'no_late_grant', dueInMs: null, epoch: head.epoch };
       const lease = leaseWithinGraceMs(
         leaseMs(remainingMs({ expiresAt: head.expires_at }, head.at)),
         graceLeftMs(head.in_doubt_since, graceMs, head.at),
@@ -171,7 +181,7 @@ export class RefreshLeaseRepository {
         inDoubtSince: row.inDoubtSince,
         neverRecorded: head.phase === 'sending',
         refusalHeldAt: row.refusalHeldAt,
-        lateGrant: await newestLateGrant(manager, integrationId),
+        lateGrant,
         claimedAt: head.at,
         claimedMs,
         leaseMs: lease,
@@ -444,17 +454,40 @@ async function keepLate(
   return head ? { kind: 'late', epoch: head.epoch } : { kind: 'gone' };
 }
 
-/** The row is gone: the grant goes back to its provider, unless nothing is kept of its org. @returns what is to be told */
+/**
+ * The row is gone: the grant goes back to its provider, unless nothing is kept of its org. It is done once, however often
+ * the answer is brought: the outbox forgets what has gone back, so that the trail tells whether it was.
+ *
+ * @returns what is to be told; nothing of a copy
+ */
 async function giveBackUnlessErased(
   manager: EntityManager,
   fence: Fence,
   grant: SealedGrant,
 ): Promise<readonly EventDraft[]> {
-  const { epoch } = fence;
+  const answer = { epoch: fence.epoch, askedAt: grant.issuedAt.toISOString() };
+  if (await isTold(manager, fence, answer)) return [];
   const isErased = await isOrgErased(manager);
   if (!isErased) await giveBack(manager, fence, grant);
-  const detail = isErased ? { kept: 'nothing', epoch, why: 'org_forgotten' } : { kept: 'revocation', epoch };
+  const detail = isErased ? { kept: 'nothing', ...answer, why: 'org_forgotten' } : { kept: 'revocation', ...answer };
   return [{ name: 'refresh.in_doubt', detail }];
+}
+
+/** Whether the trail tells of an answer to a row that is gone. Whoever brings it at the same time waits until this is committed. */
+async function isTold(
+  manager: EntityManager,
+  { integrationId, integration }: Fence,
+  answer: { readonly epoch: number; readonly askedAt: string },
+): Promise<boolean> {
+  await manager.query('select pg_advisory_xact_lock($1, hashtext($2))', [LATE_ANSWERS, integrationId]);
+  const { told } = await selectOne<{ told: boolean }>(
+    manager,
+    `select exists (select from (
+       select name, integration_id, detail from public.audit_events where provider = $1 order by seq desc limit $2) latest
+     where name = 'refresh.in_doubt' and integration_id = $3 and detail @> $4) as told`,
+    [integration.provider, TOLD_LATELY, integrationId, JSON.stringify(answer)],
+  );
+  return told;
 }
 
 /**

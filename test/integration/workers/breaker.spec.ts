@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BreakerRepository } from '@hub/database';
+import { BreakerRepository, RefreshLeaseRepository } from '@hub/database';
+import { sealGrant } from '@hub/token-vault';
+import { eventually } from '../../support/eventually';
 import { refreshWorker, type RefreshWorkerInTest } from '../../support/running-worker';
 import { WorkerStand, type Connected } from './worker-stand';
 
@@ -121,6 +123,47 @@ it('the right to probe goes back where nobody was asked', async () => {
   expect((await breakers.all()).open[0]?.probeInMs).toBeLessThanOrEqual(0);
 });
 
+it('what waits in the inbox is stored behind an open breaker: no question, no probe, no word to the breaker', async () => {
+  const [sick, forgotten, other] = [await fleet(5), await stand.due(PROVIDER), await stand.due(PROVIDER)];
+  await stand.sandbox.admin.fault(PROVIDER, { on: 'refresh', kind: 'status', status: 503 });
+  for (const one of sick) await refresh(one);
+  await stand.database.sql("update public.provider_breakers set probe_at = now() + interval '1 hour'");
+  await sleep(VIEW_MS);
+  const breakerRow = () => stand.database.sql('select * from public.provider_breakers');
+  const [before, untouched] = [await breakerRow(), await other.stored.row()];
+  expect(before).toMatchObject([{ reason: 'outage', closed_at: null, probes: 0 }]);
+
+  const fresh = await putBack(forgotten);
+  expect(await refresh(other)).toEqual({ kind: 'put_off' });
+  expect(await refresh(forgotten)).toMatchObject({ kind: 'saved' });
+  expect((await forgotten.stored.tokens()).accessToken).toBe(fresh);
+  expect(await forgotten.stored.row()).toMatchObject({ status: 'connected', phase: 'idle' });
+  expect(await other.stored.row()).toEqual(untouched);
+  expect(await breakerRow()).toEqual(before);
+  for (const { account } of [forgotten, other]) expect(await stand.sandbox.refreshes(account)).toEqual([]);
+}, 60_000);
+
+it('all that a restore has left in the inbox comes back by a running worker while the breaker stands open', async () => {
+  const [others, forgotten] = [await fleet(20), await fleet(40)];
+  for (const one of forgotten) await putBack(one);
+  // those that fell due first hide nobody
+  await stand.database.sql(
+    "update public.integrations set next_refresh_at = now() - interval '1 minute' where id = any ($1)",
+    [others.map(({ stored }) => stored.id)],
+  );
+  const { clientId } = stand.settings.workerConfig().providers[PROVIDER]!.credentials!;
+  await breakers.open({ provider: PROVIDER, clientId }, 'mass_verdict');
+  await stand.database.sql("update public.provider_breakers set probe_at = now() + interval '1 hour'");
+  await worker.start();
+  const epochs = async (those: readonly Connected[]) =>
+    Promise.all(those.map(async ({ stored }) => (await stored.row()).settled_epoch));
+  await eventually('their grants', async () => (await epochs(forgotten)).every((epoch) => epoch > 0), {
+    withinMs: 60_000,
+  });
+  expect(new Set(await epochs(others))).toEqual(new Set([0]));
+  for (const { account } of [...others, ...forgotten]) expect(await stand.sandbox.refreshes(account)).toEqual([]);
+}, 90_000);
+
 describe('what fails for one alone opens no breaker for all', () => {
   const down = { on: 'refresh', kind: 'status', status: 503 } as const;
   const isOpen = async () => (await breakers.all()).open.length > 0;
@@ -174,3 +217,19 @@ it('a verdict that is lifted brings the metadata sync back too', async () => {
   );
   expect(rows).toEqual([{ count: 0 }]);
 }, 60_000);
+
+/** Puts a newer grant beside a row, as a journal does with what the database has forgotten. @returns its access token */
+async function putBack({ stored, account }: Connected): Promise<string> {
+  const { orgId, id, provider } = stored;
+  const { accessToken, refreshToken } = await stand.sandbox.grant(provider, account);
+  const tokens = { accessToken, refreshToken: refreshToken!, expiresInSeconds: 3600, refreshExpiresInSeconds: null };
+  const grant = await stand.settings.vault.withSealer(orgId, (sealer) =>
+    sealGrant(sealer, { orgId, provider, id }, { ...tokens, scopes: ['read_products'] }, new Date()),
+  );
+  const leases = new RefreshLeaseRepository(await stand.database.as('refreshWorker'));
+  const integration = { provider, account: null, inputs: {} };
+  expect(
+    await leases.recall({ orgId, integrationId: id, grant, integration }, { type: 'worker', id: 'test' }),
+  ).toBeDefined();
+  return accessToken;
+}

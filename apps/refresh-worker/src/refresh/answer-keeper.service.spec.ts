@@ -3,11 +3,18 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HubConfig } from '@hub/config';
-import type { Fence, RefreshLeaseRepository, Settlement } from '@hub/database';
+import {
+  DatabaseBusy,
+  type Fence,
+  type HubDatabase,
+  type RefreshLeaseRepository,
+  type Settlement,
+} from '@hub/database';
 import { HubLogger } from '@hub/telemetry';
 import { anIntegration } from '../../../../test/factories/integration';
 import { eventually } from '../../../../test/support/eventually';
 import { anAnswer } from '../../testing/answers';
+import type { SpooledAnswer } from '../spool/spooled-answer';
 import type { JournalRepository } from '../spool/journal.repository';
 import { SpoolRepository } from '../spool/spool.repository';
 import { AnswerKeeper } from './answer-keeper.service';
@@ -26,26 +33,41 @@ let records: Record<string, unknown>[];
 /** How the database takes a settlement; changed as a test goes on. */
 let settle: (fence: Fence) => Promise<Settlement>;
 let settled: string[];
+/** What the journal has, and how the database takes it back. */
+let journalled: SpooledAnswer[];
+let recall: (integrationId: string) => Promise<number | undefined>;
+let troubles: number;
 
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'spool-'));
   records = [];
   settled = [];
+  journalled = [];
+  troubles = 0;
   const logger = HubLogger.forApp('test', 'info', {
     write: (line) => records.push(JSON.parse(line) as Record<string, unknown>),
   });
-  const leases: Pick<RefreshLeaseRepository, 'settle'> = {
+  const leases: Pick<RefreshLeaseRepository, 'settle' | 'recall'> = {
+    recall: ({ integrationId }) => recall(integrationId),
     settle: async (fence) => {
       const settlement = await settle(fence);
       settled.push(fence.integrationId);
       return settlement;
     },
   };
-  const journal: Pick<JournalRepository, 'note' | 'written'> = {
+  const journal: Pick<JournalRepository, 'note' | 'newest' | 'written'> = {
+    newest: () => Promise.resolve(journalled),
     note: () => undefined,
     written: () => Promise.resolve(),
   };
+  const database: Pick<HubDatabase, 'troubles' | 'answeringForMs'> = {
+    get troubles() {
+      return troubles;
+    },
+    answeringForMs: Infinity,
+  };
   keeper = new AnswerKeeper(
+    database as HubDatabase,
     leases as RefreshLeaseRepository,
     new SpoolRepository({ spoolDir: folder } as HubConfig, logger),
     journal as JournalRepository,
@@ -160,4 +182,46 @@ it('ends at once where nothing waits', async () => {
   settle = taken;
   await keeper.keep(anAnswer());
   expect(await Promise.race([keeper.stop(LONG_MS).then(() => 'ended'), sleep(LONG_MS / 2, 'waits')])).toBe('ended');
+});
+
+describe('puts back what the database has forgotten', () => {
+  const refuses = (error: Error, bad: SpooledAnswer, atOnce?: () => void) => {
+    recall = (integrationId) => {
+      if (integrationId !== bad.integrationId) return Promise.resolve(7);
+      atOnce?.();
+      return Promise.reject(error);
+    };
+  };
+  beforeEach(() => {
+    journalled = Array.from({ length: 20 }, () => anAnswer());
+  });
+
+  it('all but an answer that it never takes, which is told', async () => {
+    const bad = journalled[3]!;
+    refuses(Object.assign(new Error('null value'), { code: '23502' }), bad);
+    const forgotten = await keeper.putBack();
+    expect(forgotten.map(({ id }) => id).sort()).toEqual(
+      journalled
+        .filter((one) => one !== bad)
+        .map(({ integrationId }) => integrationId)
+        .sort(),
+    );
+    expect(told('hub.database.not_put_back')).toMatchObject([
+      { org: bad.orgId, integration: bad.integrationId, epoch: bad.epoch, 'error.code': '23502' },
+    ]);
+    expect(told('hub.database.put_back')).toMatchObject([{ answers: 20, forgotten: 19 }]);
+  });
+
+  it.each([
+    ['the database is away', Object.assign(new Error('nobody listens'), { code: 'ECONNREFUSED' }), 1],
+    ['no connection comes free', new DatabaseBusy(), 0],
+  ])('later, if %s', async (_why, error, troubled) => {
+    refuses(error, journalled[3]!, () => {
+      troubles += troubled;
+    });
+    await expect(keeper.putBack()).rejects.toBe(error);
+    expect(told('hub.database.not_put_back')).toEqual([]);
+    refuses(error, anAnswer());
+    expect(await keeper.putBack()).toHaveLength(20);
+  });
 });

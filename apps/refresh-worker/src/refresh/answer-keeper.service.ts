@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OrgForgotten, RefreshLeaseRepository, type Settlement, type StoredOnce } from '@hub/database';
+import { DatabaseBusy, HubDatabase, RefreshLeaseRepository, type Settlement, type StoredOnce } from '@hub/database';
 import type { Actor } from '@hub/domain';
 import type { Work } from '@hub/queues';
 import { HubLogger } from '@hub/telemetry';
@@ -48,6 +48,7 @@ export class AnswerKeeper {
   private isStopped = false;
 
   constructor(
+    private readonly database: HubDatabase,
     private readonly leases: RefreshLeaseRepository,
     private readonly spool: SpoolRepository,
     private readonly journal: JournalRepository,
@@ -92,15 +93,17 @@ export class AnswerKeeper {
    * Puts every answer that PostgreSQL has forgotten beside its row, where the next claim looks at it.
    *
    * @returns what is to be rung for then
+   * @throws what an outage of PostgreSQL causes, or DatabaseBusy: it is to be done again, from the beginning
    */
   async putBack(): Promise<Work[]> {
     const answers = await this.journal.newest();
     this.logger.warning('hub.database.set_back', { answers: answers.length });
     const forgotten: Work[] = [];
+    const troublesBefore = this.database.troubles;
     for (let start = 0; start < answers.length; start += PUT_BACK_AT_ONCE)
       await Promise.all(
         answers.slice(start, start + PUT_BACK_AT_ONCE).map(async (answer) => {
-          const epoch = await this.recalled(answer);
+          const epoch = await this.recalled(answer, troublesBefore);
           const { integrationId: id, orgId, provider } = answer;
           if (epoch !== undefined) forgotten.push({ id, orgId, provider, epoch });
         }),
@@ -109,12 +112,13 @@ export class AnswerKeeper {
     return forgotten;
   }
 
-  /** An org that is being forgotten takes nothing more: that is told, and holds up nobody else. */
-  private async recalled(answer: SpooledAnswer): Promise<number | undefined> {
+  /** What cannot be put back, such as that of an org which is being forgotten, is told, and holds up nobody else. */
+  private async recalled(answer: SpooledAnswer, troublesBefore: number): Promise<number | undefined> {
     try {
       return await this.leases.recall(storedOnce(answer), WORKER);
     } catch (error) {
-      if (!(error instanceof OrgForgotten)) throw error;
+      const isAway = this.database.answeringForMs === 0 || this.database.troubles > troublesBefore;
+      if (isAway || error instanceof DatabaseBusy) throw error;
       this.logger.failure('hub.database.not_put_back', error, idsOf(answer));
       return undefined;
     }

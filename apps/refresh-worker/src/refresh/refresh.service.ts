@@ -114,11 +114,12 @@ export class RefreshService {
     if (this.isRecalling) return { kind: 'put_off' };
     if (this.answers.holds(work.id)) return { kind: 'parked' };
     const permission = await this.breakers.mayAsk(work.provider);
-    if (permission === 'put_off') return { kind: 'put_off' };
     const graceMs = this.credentials.graceMs(work.provider);
     const [orgId, id] = [work.orgId as OrgId, work.id as IntegrationId];
+    // for a grant that lies in the inbox nobody is asked: it is stored behind an open breaker too
+    const onlyLateGrant = permission === 'put_off';
     const lease = await inSpan('token.claim', {}, () =>
-      this.leases.claim(orgId, id, this.owner, graceMs, this.recalledAfter),
+      this.leases.claim(orgId, id, this.owner, graceMs, this.recalledAfter, onlyLateGrant),
     );
     countClaim(work.provider, lease);
     if (!isLease(lease)) {
@@ -206,6 +207,7 @@ function isLease(claim: Lease | NoLease): claim is Lease {
 
 function whyNot({ reason, dueInMs, epoch }: NoLease, work: Work): RefreshOutcome {
   if (reason === 'awaited') return { kind: reason, forMs: dueInMs ?? 0 };
+  if (reason === 'no_late_grant') return { kind: 'put_off' };
   if (reason !== 'not_due') return { kind: reason };
   return { kind: 'not_due', dueInMs: epoch === work.epoch ? dueInMs : null };
 }

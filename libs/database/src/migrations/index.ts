@@ -54,6 +54,7 @@ import { ExpireDeadDeliveries1795430010000 } from './1795430010000-expire-dead-d
 import { HoldVerdictsAboutHooks1795430020000 } from './1795430020000-hold-verdicts-about-hooks';
 import { WakeAllThatWaits1795440000000 } from './1795440000000-wake-all-that-waits';
 import { IndexVerdictsAboutHooks1795440010000 } from './1795440010000-index-verdicts-about-hooks';
+import { ShareWhatWaitsInTheInbox1795440020000 } from './1795440020000-share-what-waits-in-the-inbox';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -113,4 +114,5 @@ export const MIGRATIONS = [
   HoldVerdictsAboutHooks1795430020000,
   WakeAllThatWaits1795440000000,
   IndexVerdictsAboutHooks1795440010000,
+  ShareWhatWaitsInTheInbox1795440020000,
 ];
