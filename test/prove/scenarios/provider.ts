@@ -15,6 +15,8 @@ interface Illness {
   readonly due?: 'spread' | 'fresh' | number;
   readonly knobs?: Readonly<Record<string, unknown>>;
   readonly isLasting?: boolean;
+  /** The trouble is there before any worker is: `strike` begins the trial. Else some of those due at once are refreshed first. */
+  readonly isThereFirst?: boolean;
   /** Does the harm and ends it. @returns how often it struck, as far as that can be told */
   readonly strike: (trial: Trial, fleet: readonly Member[]) => Promise<number>;
   /** Whether a time to recover is claimed. */
@@ -27,7 +29,7 @@ async function runIll(surroundings: Surroundings, illness: Illness): Promise<Row
   const { provider = 'shopify', tokens = 60, lifeSeconds, due = 'spread', knobs = {}, recovers = true } = illness;
   const trial = await Trial.prepare(surroundings, { servers: await surroundings.sharedServers(), workers: 2 });
   const fleet = await trial.seed({ provider, count: tokens, lifeSeconds, due, knobs });
-  await trial.begin();
+  if (!illness.isThereFirst) await trial.begin();
   const faults = await illness.strike(trial, fleet);
   const recoveryMs = await trial.recovery();
   await sleep(3_000);
@@ -48,18 +50,29 @@ async function runIll(surroundings: Surroundings, illness: Illness): Promise<Row
 
 /** A fault for a while. @returns how often it fired */
 async function faultFor(trial: Trial, provider: string, fault: Fault, forMs: number): Promise<number> {
-  const [fired = 0] = await faultsFor(trial, provider, [fault], forMs);
+  const [fired = 0] = await faultsFor(trial, provider, [fault], () => sleep(forMs));
   return fired;
 }
 
-/** Faults for a while, of which the first that fires has the call. @returns how often each of them fired */
-async function faultsFor(trial: Trial, provider: string, faults: readonly Fault[], forMs: number): Promise<number[]> {
+/** Begins the trial, and comes back so long after. */
+async function begun(trial: Trial, forMs: number): Promise<void> {
+  await trial.begin();
+  await sleep(forMs);
+}
+
+/** Faults while something lasts, of which the first that fires has the call. @returns how often each of them fired */
+async function faultsFor(
+  trial: Trial,
+  provider: string,
+  faults: readonly Fault[],
+  length: () => Promise<void>,
+): Promise<number[]> {
   const { sandbox } = trial.hub;
   const rules = (): Promise<{ fired: number }[]> => sandbox.call('GET', `/faults/${provider}`);
   const before = (await rules()).length;
   const mends: (() => Promise<void>)[] = [];
   for (const fault of faults) mends.push(await sandbox.fault(provider, { on: 'refresh', ...fault }));
-  await sleep(forMs);
+  await length();
   const fired = (await rules()).slice(before).map((rule) => rule.fired);
   for (const mend of mends) await mend();
   return fired;
@@ -145,7 +158,12 @@ export const provider: readonly Scenario[] = [
         tokens: 70,
         lifeSeconds: 180,
         due: 60, // the breaker's probes are five seconds apart and more, whatever the lives
-        strike: (trial) => faultFor(trial, 'shopify', { kind: 'status', status: 503 }, 25_000),
+        isThereFirst: true,
+        strike: async (trial) => {
+          const outage: Fault = { kind: 'status', status: 503 };
+          const [fired = 0] = await faultsFor(trial, 'shopify', [outage], () => begun(trial, 25_000));
+          return fired;
+        },
         claims: (findings, trial) => [nobodyLost(findings), breakerTurned(trial)],
       }),
   },
@@ -237,9 +255,10 @@ export const provider: readonly Scenario[] = [
         lifeSeconds: 180,
         due: 70, // as for outage-short
         knobs: { rotationGrace: 'until_used' },
+        isThereFirst: true,
         strike: async (trial) => {
           // by turns: soon the breaker stands open, and a page that came after the other would meet nobody
-          fired.push(...(await faultsFor(trial, 'shopify', EDGE_PAGES, 15_000)));
+          fired.push(...(await faultsFor(trial, 'shopify', EDGE_PAGES, () => begun(trial, 15_000))));
           fired.push(await faultFor(trial, 'shopify', { kind: 'garbled', everyNth: 2 }, 15_000));
           return fired.reduce((sum, count) => sum + count, 0);
         },
