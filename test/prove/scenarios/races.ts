@@ -111,6 +111,10 @@ export const races: readonly Scenario[] = [
       const lengthMs = surroundings.isLong ? 300_000 : 60_000;
       const endsAt = performance.now() + lengthMs;
       const troubles: string[] = [];
+      const post = async (member: Member, path: '/sync' | '/refresh'): Promise<void> => {
+        const status = await call(base, member, 'POST', path);
+        if (status !== 200 && status !== 202) troubles.push(`${path} of ${member.id} was answered ${status}`);
+      };
       const one = async (member: Member): Promise<void> => {
         const disconnectsAt = performance.now() + chance() * 50_000;
         while (performance.now() < endsAt) {
@@ -123,9 +127,10 @@ export const races: readonly Scenario[] = [
             await due;
             return;
           }
-          const path = chance() < 0.7 ? '/sync' : '/refresh';
-          const status = await call(base, member, 'POST', path);
-          if (status !== 200 && status !== 202) troubles.push(`${path} of ${member.id} was answered ${status}`);
+          const refreshed = chance() < 0.3 ? post(member, '/refresh') : undefined;
+          if (refreshed) await sleep(chance() * 400); // somewhere inside the refresh
+          await post(member, '/sync');
+          await refreshed;
         }
       };
       const rename = async (): Promise<void> => {
