@@ -211,12 +211,12 @@ export const stores: readonly Scenario[] = [
   },
 ];
 
-/** Those that take half of the machine: a fleet, and servers that recover again and again. */
+/** The longest of them: servers that go and recover again and again. */
 export const restarts: readonly Scenario[] = [
   {
     name: 'postgres-restarts',
     proves: 'PostgreSQL crashes again and again, strict provider: no answer is lost, nothing lapses',
-    weight: 2,
+    weight: 1,
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
@@ -233,7 +233,7 @@ export const restarts: readonly Scenario[] = [
   {
     name: 'both-down',
     proves: 'PostgreSQL and Redis are away together for a good part of the margin: nothing lapses',
-    weight: 2,
+    weight: 1,
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
