@@ -23,15 +23,17 @@ export async function listTestFiles() {
  * The test files that each given path stands for: a file, a folder, or a part of a path.
  * @param {string[]} all
  * @param {string[]} wanted as they were typed
+ * @param {string} [home] a folder with its slash, in which the bare name of a file means just that file
  * @returns {{ files: string[], unmatched: string[] }}
  */
-export function matchTestFiles(all, wanted) {
+export function matchTestFiles(all, wanted, home = '') {
   const files = new Set();
   const unmatched = [];
   for (const typed of wanted) {
     const name = asRelative(typed);
-    const found = all.includes(name)
-      ? [name]
+    const exact = [name, `${home}${name}`].find((file) => all.includes(file));
+    const found = exact
+      ? [exact]
       : all.filter((file) => (isFolder(name) ? file.startsWith(`${name}/`) : file.includes(name)));
     if (found.length === 0) unmatched.push(typed);
     for (const file of found) files.add(file);

@@ -36,7 +36,7 @@ function readArguments(args) {
 async function chooseFiles({ onlyE2e, paths }) {
   if (!onlyE2e && paths.length === 0) return { unmatched: [] };
   const all = (await listTestFiles()).filter((file) => !onlyE2e || file.startsWith(E2E));
-  return matchTestFiles(all, paths.length === 0 ? [E2E] : paths);
+  return matchTestFiles(all, paths.length === 0 ? [E2E] : paths, onlyE2e ? E2E : '');
 }
 
 /** The last line is for programs as much as for people. */

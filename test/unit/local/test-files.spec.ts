@@ -1,7 +1,7 @@
 import { launcher } from '../../support/launcher';
 
 interface TestFiles {
-  matchTestFiles(all: string[], wanted: string[]): { files: string[]; unmatched: string[] };
+  matchTestFiles(all: string[], wanted: string[], home?: string): { files: string[]; unmatched: string[] };
 }
 
 const ALL = [
@@ -26,6 +26,15 @@ it.each([
   ['retry-policy', ['libs/domain/src/retry-policy.spec.ts']],
 ])('%s stands for its files', (typed, files) => {
   expect(match(ALL, [typed])).toEqual({ files, unmatched: [] });
+});
+
+it('takes a bare name for the one file of its home, and for all of that name without one', () => {
+  const all = ['test/e2e/browser/integrations.spec.ts', 'test/e2e/integrations.spec.ts'];
+  expect(match(all, ['integrations.spec.ts'], 'test/e2e/').files).toEqual(['test/e2e/integrations.spec.ts']);
+  expect(match(all, ['browser/integrations.spec.ts'], 'test/e2e/').files).toEqual([
+    'test/e2e/browser/integrations.spec.ts',
+  ]);
+  expect(match(all, ['integrations.spec.ts']).files).toEqual(all);
 });
 
 it('names every path that stands for nothing, as it was typed', () => {
