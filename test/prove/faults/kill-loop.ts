@@ -17,6 +17,8 @@ export interface KillOptions {
 export class KillLoop {
   /** What was struck, in order. */
   readonly interruptions: Interruption[] = [];
+  /** Refreshes that were under way in a worker when it was told to end, over all ends. */
+  underWay = 0;
   private readonly restarts = new Set<Promise<void>>();
   private running: Promise<void> | undefined;
   private isStopped = false;
@@ -62,7 +64,10 @@ export class KillLoop {
 
   private async restart(worker: AppProcess): Promise<void> {
     const ending = await (this.options.manner === 'SIGKILL' ? worker.kill() : worker.stop());
-    if (ending) this.interruptions.push({ at: ending.at, forMs: 0, struck: ending.asked });
+    if (ending) {
+      this.interruptions.push({ at: ending.at, forMs: 0, struck: ending.asked });
+      this.underWay += ending.underWay;
+    }
     await worker.start();
   }
 }

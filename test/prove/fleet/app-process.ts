@@ -41,6 +41,8 @@ export interface Ending {
   readonly at: number;
   /** Whom it had asked a provider about shortly before. */
   readonly asked: readonly Asked[];
+  /** How many of them it was not done with when it was told to end; 0 where nobody told it. */
+  readonly underWay: number;
 }
 
 /** A start takes a processor for a second: as many at once as there are processors, and the others wait for their turn. */
@@ -71,6 +73,7 @@ export class AppProcess {
   private asked: Asked[] = [];
   private isAtWork = false;
   private readyAtMs = 0;
+  private clockOff: number | undefined;
   private readonly log: WriteStream;
 
   constructor(private readonly spec: AppSpec) {
@@ -90,6 +93,14 @@ export class AppProcess {
   /** When it became ready, in milliseconds. */
   get workingSince(): number {
     return this.readyAtMs;
+  }
+
+  /**
+   * How far its clock is ahead of ours, in milliseconds, by the record of its own that was heard soonest after it was
+   * written; absent: it has written none.
+   */
+  get clockOffMs(): number | undefined {
+    return this.clockOff;
   }
 
   get pid(): number | undefined {
@@ -125,7 +136,8 @@ export class AppProcess {
     this.ended = new Promise((resolve) => {
       child.once('close', (code, signal) => {
         this.isAtWork = false;
-        resolve({ pid: child.pid ?? 0, signal: signal ?? code ?? 0, at: Date.now(), asked: this.recentlyAsked() });
+        const how = { pid: child.pid ?? 0, signal: signal ?? code ?? 0 };
+        resolve({ ...how, at: Date.now(), asked: this.recentlyAsked(), underWay: 0 });
       });
     });
     if (!(await ready)) {
@@ -142,9 +154,10 @@ export class AppProcess {
     if (!this.isRunning) return undefined;
     this.isAtWork = false;
     const at = Date.now();
+    const underWay = this.underWay();
     this.child?.kill('SIGKILL');
     const ending = await this.ended;
-    return ending && { ...ending, at };
+    return ending && { ...ending, at, underWay };
   }
 
   /** Asks it to end, as an operator does; after a while it is made to. */
@@ -152,10 +165,11 @@ export class AppProcess {
     if (!this.isRunning) return undefined;
     this.isAtWork = false;
     const overdue = setTimeout(() => this.child?.kill('SIGKILL'), STOP_WITHIN_MS);
+    const underWay = this.underWay();
     this.child?.kill('SIGTERM');
     const ending = await this.ended;
     clearTimeout(overdue);
-    return ending;
+    return ending && { ...ending, underWay };
   }
 
   /** Sends any signal, such as the one that blocks its event loop. */
@@ -171,10 +185,16 @@ export class AppProcess {
     this.log.write(`${line}\n`);
     this.lines.push(line);
     if (this.lines.length > KEPT_LINES) this.lines.splice(0, this.lines.length - KEPT_LINES);
+    this.noteClock(line);
     const [, word] = /"hub\.refresh\.(started|succeeded|failed)"/.exec(line) ?? [];
     if (word === undefined) return;
     const { integration } = JSON.parse(line) as { integration?: string };
     if (integration !== undefined) this.note(integration, word === 'started');
+  }
+
+  private noteClock(line: string): void {
+    const [, time] = /"time":"([^"]+)"/.exec(line) ?? [];
+    if (time !== undefined) this.clockOff = Math.max(this.clockOff ?? -Infinity, Date.parse(time) - Date.now());
   }
 
   /** By our own clock: that of the process may be shifted. */
@@ -184,6 +204,10 @@ export class AppProcess {
     if (isBegun) this.asked.push({ integrationId, at });
     else if (underWay) underWay.endedAt ??= at;
     if (this.asked.length > 5_000) this.asked = this.recentlyAsked();
+  }
+
+  private underWay(): number {
+    return this.recentlyAsked().filter(({ endedAt }) => endedAt === undefined).length;
   }
 
   /** Whom it asked a provider about in the minute before a moment, and since. */

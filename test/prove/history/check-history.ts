@@ -4,8 +4,9 @@ import { lapsesOf, unknownLapses, type Lapse } from './lapses';
 import { dueBackMs } from './overdue';
 import { recordViolations } from './records';
 import { spendsOf } from './spends';
+import { syncsBesideRefresh } from './syncs';
 import { timelines } from './timeline';
-import { spentInSpiteOfAnswer, verdictsIn } from './verdicts';
+import { askedInVain, spentInSpiteOfAnswer, verdictsIn } from './verdicts';
 import { unwellOf } from './wellbeing';
 
 /** What a history shows. */
@@ -35,6 +36,8 @@ export interface Findings {
   readonly verdicts: number;
   /** Refresh tokens refused as spent although their answer waited for the database. */
   readonly spentInSpiteOfAnswer: number;
+  /** Syncs that were written between the grant of a refresh and its commit. */
+  readonly syncsBesideRefresh: number;
   readonly violations: readonly Violation[];
 }
 
@@ -64,6 +67,7 @@ export function checkHistory(history: History, limits: Limits): Findings {
     dueBackMs: history.recovery && dueBackMs(history.samples, history.recovery, limits.marginMs / 2),
     verdicts: sum(lines.map(verdictsIn)),
     spentInSpiteOfAnswer: sum(lines.map((line) => spentInSpiteOfAnswer(line, history))),
+    syncsBesideRefresh: sum(lines.map(syncsBesideRefresh)),
     violations: [
       ...unexcused.map(lapseViolation),
       ...unknownLapses(history, lapses),
@@ -72,6 +76,7 @@ export function checkHistory(history: History, limits: Limits): Findings {
       ...overchargedStrikes(losses, limits),
       ...silent,
       ...unwell,
+      ...lines.flatMap(askedInVain),
       ...lines.flatMap((line) => recordViolations(line, history)),
     ],
   };

@@ -8,7 +8,7 @@ export interface LostFamily {
   readonly cause: 'ended' | 'struck' | 'unexplained';
   /** What struck its answer; absent where it was lost by its provider, or nothing struck it. */
   readonly strike?: Interruption;
-  /** From the loss to the event that tells of it. */
+  /** From the loss, or the first refusal of a grant that its provider ended, to the event that tells of it. */
   readonly reportedAfterMs: number;
   readonly at: number;
 }
@@ -19,8 +19,12 @@ export function lossOf(timeline: Timeline, history: History): LostFamily | undef
   const verdict = trail.findLast(({ name }) => name === 'integration.reauth_required');
   if (!verdict || subject.row?.status !== 'reauth_required') return undefined;
   const ended = history.ended.get(subject.account);
-  if (ended !== undefined && ended <= verdict.at)
-    return { integrationId: subject.id, cause: 'ended', reportedAfterMs: 0, at: verdict.at };
+  if (ended !== undefined && ended <= verdict.at) {
+    // the hub hears of it when it asks next
+    const heard = presentations.find(({ accepted, at }) => !accepted && at >= ended && at <= verdict.at);
+    const reportedAfterMs = heard ? verdict.at - heard.at : 0;
+    return { integrationId: subject.id, cause: 'ended', reportedAfterMs, at: verdict.at };
+  }
   const last = presentations.findLast(({ accepted, at }) => accepted && at <= verdict.at);
   const strike = last && interruptionOf(timeline, last, verdict.at, history.interruptions);
   const isStruck = last !== undefined && !wasCommitted(timeline, last.at, verdict.at);

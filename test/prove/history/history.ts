@@ -140,6 +140,7 @@ export type ViolationKind =
   | 'late_report'
   | 'too_many_lost'
   | 'silent_loss'
+  | 'asked_in_vain'
   | 'not_well'
   | 'audit_differs'
   | 'status_differs';

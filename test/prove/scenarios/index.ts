@@ -14,7 +14,7 @@ import { provider } from './provider';
 import { races } from './races';
 import { rules } from './rules';
 import { setBack } from './set-back';
-import { stores } from './stores';
+import { restarts, stores } from './stores';
 
 /**
  * All scenarios in the order of their start (`run-all.ts`). The herd wants nearly all of the machine, and one that waits
@@ -35,6 +35,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...provider,
   ...manners,
   ...setBack,
+  ...restarts,
   ...stores,
   ...rules,
   ...auditChain,

@@ -5,6 +5,8 @@ import { LIMITS_OF_A_MINUTE, noFlaps, rowOf, Trial } from '../trial';
 
 /** A provider answers after a while, so that kills strike refreshes under way. */
 const ANSWER_MS = 40;
+/** Where workers end in good order nothing shows afterwards: at each signal some must wait for an answer. */
+const SLOW_ANSWER_MS = 400;
 /** From the provider's decision to the commit it takes a tenth of a second; while workers start beside it, more. */
 const ANSWERED_WITHIN_MS = 2_000;
 const LIFE_SECONDS = 60;
@@ -24,7 +26,8 @@ interface Killing {
 /** Shopify's definition with the sandbox's grace turned as the scenario needs it: the hub's manners stay the same. */
 async function runKilling(surroundings: Surroundings, killing: Killing): Promise<Row> {
   const trial = await Trial.prepare(surroundings, { servers: await surroundings.sharedServers(), workers: 4 });
-  await trial.hub.sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms: ANSWER_MS, jitterMs: ANSWER_MS });
+  const ms = killing.manner === 'SIGTERM' ? SLOW_ANSWER_MS : ANSWER_MS;
+  await trial.hub.sandbox.fault('shopify', { on: 'refresh', kind: 'latency', ms, jitterMs: ms });
   await trial.seed({
     provider: 'shopify',
     count: killing.tokens,
@@ -47,6 +50,7 @@ async function runKilling(surroundings: Surroundings, killing: Killing): Promise
   const reported = Math.max(0, ...findings.familiesLost.map(({ reportedAfterMs }) => reportedAfterMs));
   const note = [
     `${findings.inDoubt} in doubt`,
+    ...(killing.manner === 'SIGTERM' ? [`${kills.underWay} refreshes under way at the signals`] : []),
     ...(findings.familiesLost.length > 0
       ? [
           `${(findings.familiesLost.length / ends).toFixed(2)} lost per kill, told within ${(reported / 1000).toFixed(1)} s`,
@@ -58,7 +62,9 @@ async function runKilling(surroundings: Surroundings, killing: Killing): Promise
   const claims = [
     { holds: ends >= fewest, what: `at least ${fewest} workers were ended (${ends}): else little was shown` },
     // answers are under way for a thousandth of the time: with a grace each that was struck shows as a doubt
-    ...(killing.manner === 'SIGKILL' ? [{ holds: findings.inDoubt > 0, what: 'some answers were struck' }] : []),
+    ...(killing.manner === 'SIGKILL'
+      ? [{ holds: findings.inDoubt > 0, what: 'some answers were struck' }]
+      : [{ holds: kills.underWay > 0, what: `some were asked to end during a refresh (${kills.underWay} were)` }]),
     ...(mayLose
       ? []
       : [

@@ -15,6 +15,8 @@ interface Illness {
   readonly due?: 'spread' | 'fresh' | number;
   readonly knobs?: Readonly<Record<string, unknown>>;
   readonly isLasting?: boolean;
+  /** The trouble is there before any worker is: `strike` begins the trial. Else some of those due at once are refreshed first. */
+  readonly isThereFirst?: boolean;
   /** Does the harm and ends it. @returns how often it struck, as far as that can be told */
   readonly strike: (trial: Trial, fleet: readonly Member[]) => Promise<number>;
   /** Whether a time to recover is claimed. */
@@ -27,7 +29,7 @@ async function runIll(surroundings: Surroundings, illness: Illness): Promise<Row
   const { provider = 'shopify', tokens = 60, lifeSeconds, due = 'spread', knobs = {}, recovers = true } = illness;
   const trial = await Trial.prepare(surroundings, { servers: await surroundings.sharedServers(), workers: 2 });
   const fleet = await trial.seed({ provider, count: tokens, lifeSeconds, due, knobs });
-  await trial.begin();
+  if (!illness.isThereFirst) await trial.begin();
   const faults = await illness.strike(trial, fleet);
   const recoveryMs = await trial.recovery();
   await sleep(3_000);
@@ -48,11 +50,42 @@ async function runIll(surroundings: Surroundings, illness: Illness): Promise<Row
 
 /** A fault for a while. @returns how often it fired */
 async function faultFor(trial: Trial, provider: string, fault: Fault, forMs: number): Promise<number> {
-  const mend = await trial.hub.sandbox.fault(provider, { on: 'refresh', ...fault });
+  const [fired = 0] = await faultsFor(trial, provider, [fault], () => sleep(forMs));
+  return fired;
+}
+
+/** Begins the trial, and comes back so long after. */
+async function begun(trial: Trial, forMs: number): Promise<void> {
+  await trial.begin();
   await sleep(forMs);
-  await mend();
-  const log = await trial.hub.sandbox.log({ provider, kind: 'fault' });
-  return log.length;
+}
+
+/** Faults while something lasts, of which the first that fires has the call. @returns how often each of them fired */
+async function faultsFor(
+  trial: Trial,
+  provider: string,
+  faults: readonly Fault[],
+  length: () => Promise<void>,
+): Promise<number[]> {
+  const { sandbox } = trial.hub;
+  const rules = (): Promise<{ fired: number }[]> => sandbox.call('GET', `/faults/${provider}`);
+  const before = (await rules()).length;
+  const mends: (() => Promise<void>)[] = [];
+  for (const fault of faults) mends.push(await sandbox.fault(provider, { on: 'refresh', ...fault }));
+  await length();
+  const fired = (await rules()).slice(before).map((rule) => rule.fired);
+  for (const mend of mends) await mend();
+  return fired;
+}
+
+/** So many meet the trouble that the breaker is bound to open, and nobody is refreshed afterwards unless a probe has got through. */
+function breakerTurned(trial: Trial): Claim {
+  const opened = trial.toldOf('hub.provider.circuit_opened');
+  const closed = trial.toldOf('hub.provider.circuit_closed');
+  return {
+    holds: opened > 0 && closed === opened,
+    what: `the breaker opened, and closed each time (${opened} and ${closed} times)`,
+  };
 }
 
 /** Nobody may need a person who was not refused for good, and all those have a live token again in the end. */
@@ -78,6 +111,12 @@ async function twoSlowRounds(trial: Trial, fault: Fault): Promise<number> {
 }
 
 const HOUR_SECONDS = 3_600;
+
+/** Every second call gets the one, the others the other. */
+const EDGE_PAGES: readonly Fault[] = [
+  { kind: 'html', status: 502, everyNth: 2 },
+  { kind: 'html', status: 403 },
+];
 
 export const provider: readonly Scenario[] = [
   {
@@ -119,8 +158,13 @@ export const provider: readonly Scenario[] = [
         tokens: 70,
         lifeSeconds: 180,
         due: 60, // the breaker's probes are five seconds apart and more, whatever the lives
-        strike: (trial) => faultFor(trial, 'shopify', { kind: 'status', status: 503 }, 25_000),
-        claims: (findings) => [nobodyLost(findings)],
+        isThereFirst: true,
+        strike: async (trial) => {
+          const outage: Fault = { kind: 'status', status: 503 };
+          const [fired = 0] = await faultsFor(trial, 'shopify', [outage], () => begun(trial, 25_000));
+          return fired;
+        },
+        claims: (findings, trial) => [nobodyLost(findings), breakerTurned(trial)],
       }),
   },
   {
@@ -139,7 +183,7 @@ export const provider: readonly Scenario[] = [
           });
           return fired;
         },
-        claims: (findings) => [nobodyLost(findings)],
+        claims: (findings, trial) => [nobodyLost(findings), breakerTurned(trial)],
       }),
   },
   {
@@ -204,20 +248,29 @@ export const provider: readonly Scenario[] = [
     name: 'html-errors',
     proves: "an edge's pages instead of answers say nothing about any grant",
     weight: 0.5,
-    run: (surroundings) =>
-      runIll(surroundings, {
+    run: (surroundings) => {
+      const fired: number[] = [];
+      return runIll(surroundings, {
         tokens: 70,
         lifeSeconds: 180,
         due: 70, // as for outage-short
         knobs: { rotationGrace: 'until_used' },
+        isThereFirst: true,
         strike: async (trial) => {
-          let fired = await faultFor(trial, 'shopify', { kind: 'html', status: 502 }, 8_000);
-          fired += await faultFor(trial, 'shopify', { kind: 'html', status: 403 }, 7_000);
-          fired += await faultFor(trial, 'shopify', { kind: 'garbled', everyNth: 2 }, 15_000);
-          return fired;
+          // by turns: soon the breaker stands open, and a page that came after the other would meet nobody
+          fired.push(...(await faultsFor(trial, 'shopify', EDGE_PAGES, () => begun(trial, 15_000))));
+          fired.push(await faultFor(trial, 'shopify', { kind: 'garbled', everyNth: 2 }, 15_000));
+          return fired.reduce((sum, count) => sum + count, 0);
         },
-        claims: (findings) => [{ holds: findings.familiesLost.length === 0, what: 'no family is lost' }],
-      }),
+        claims: (findings) => [
+          { holds: findings.familiesLost.length === 0, what: 'no family is lost' },
+          {
+            holds: fired.length === 3 && fired.every((count) => count > 0),
+            what: `pages with 502, pages with 403 and half answers each struck somebody (${fired.join(', ')})`,
+          },
+        ],
+      });
+    },
   },
   {
     name: 'wrong-client-secret',
@@ -243,7 +296,7 @@ export const provider: readonly Scenario[] = [
             ({ reason }) => reason === 'invalid_client',
           ).length;
         },
-        claims: (findings) => [nobodyLost(findings)],
+        claims: (findings, trial) => [nobodyLost(findings), breakerTurned(trial)],
       }),
   },
   {

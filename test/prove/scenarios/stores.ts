@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { REFRESH_SCAN_QUEUE } from '@hub/queues';
+import { Queue } from 'bullmq';
 import { TcpProxy } from '../faults/tcp-proxy';
+import type { ProveHub } from '../fleet/prove-hub';
 import type { Findings } from '../history/check-history';
 import type { Claim, Row, Scenario, Surroundings } from '../scenario';
 import type { OwnServers } from '../servers/own-servers';
@@ -15,6 +18,8 @@ const WARM_UP_MS = 5_000;
 const CRASHED_MS = 1_000;
 /** Longer than the 12 s in which an answer of PostgreSQL is waited for (libs/database), and shorter than the margin. */
 const HALF_OPEN_MS = 15_000;
+/** A worker looks after the scheduler every quarter of a minute at the latest (apps/refresh-worker); twice that for a busy machine. */
+const BACK_WITHIN_MS = 30_000;
 
 interface Disturbance {
   /** A strict provider where no answer may be lost, since servers alone are struck. */
@@ -25,13 +30,15 @@ interface Disturbance {
   readonly parks?: boolean;
   /** Whether workers have told of what was taken from them; without it nothing is asked of them. */
   readonly missed?: (trial: Trial) => boolean;
+  /** What else shows that the fault struck and is over: looked at after the recovery, the workers still at work. */
+  readonly shows?: (trial: Trial, servers: OwnServers) => Promise<readonly Claim[]>;
   /** Does the harm. @returns how often */
   readonly disturb: (trial: Trial, servers: OwnServers, line: TcpProxy | undefined) => Promise<number>;
 }
 
 async function runDisturbed(
   surroundings: Surroundings,
-  { strict, lineTo, parks, missed, disturb }: Disturbance,
+  { strict, lineTo, parks, missed, shows, disturb }: Disturbance,
 ): Promise<Row> {
   const servers = await surroundings.ownServers();
   const url = lineTo === 'redis' ? servers.redisUrl : servers.adminUrl;
@@ -55,6 +62,7 @@ async function runDisturbed(
   const faults = await disturb(trial, servers, line);
   const recoveryMs = await trial.recovery();
   await sleep(WARM_UP_MS); // what a fault left behind shows a little later
+  const shown = (await shows?.(trial, servers)) ?? [];
   await trial.settle();
   const findings = await trial.findings('shopify', LIMITS_OF_A_MINUTE);
   const parked = trial.toldOf('hub.refresh.commit_failed');
@@ -63,6 +71,7 @@ async function runDisturbed(
     noFlaps(findings),
     ...(parks ? parkClaims(findings, parked) : []),
     ...(missed ? [{ holds: missed(trial), what: 'the workers noticed that Redis was away' }] : []),
+    ...shown,
   ];
   const note = `${findings.inDoubt} in doubt${parks ? `, ${parked} answers parked until PostgreSQL was back` : ''}`;
   return rowOf(findings, { faults, recoveryMs, claims, note });
@@ -80,6 +89,21 @@ function parkClaims({ verdicts, spentInSpiteOfAnswer: spent }: Findings, parked:
 function addressOf(url: string): { host: string; port: number } {
   const { hostname, port } = new URL(url);
   return { host: hostname, port: Number(port) };
+}
+
+/** Waits until the clock of the scan is in Redis. @returns false if it does not come */
+async function hasScheduler({ servers, database }: ProveHub, withinMs: number): Promise<boolean> {
+  const queue = new Queue(REFRESH_SCAN_QUEUE, { prefix: database.name, connection: { url: servers.redisUrl } });
+  const endsAt = performance.now() + withinMs;
+  try {
+    while ((await queue.getJobSchedulersCount()) === 0) {
+      if (performance.now() > endsAt) return false;
+      await sleep(200);
+    }
+    return true;
+  } finally {
+    await queue.close();
+  }
 }
 
 /** Takes servers away in the middle of refreshes. */
@@ -103,11 +127,21 @@ export const stores: readonly Scenario[] = [
     name: 'redis-flushed',
     proves: 'FLUSHALL every 30 s: every job and scheduler is gone, nothing lapses',
     weight: 1,
-    run: (surroundings) =>
-      runDisturbed(surroundings, {
+    run: (surroundings) => {
+      const flushed: number[] = [];
+      const flush = async (servers: OwnServers): Promise<void> => void flushed.push(await servers.flushRedis());
+      return runDisturbed(surroundings, {
         strict: true,
-        disturb: (_trial, servers) => repeated(surroundings.isLong ? 20 : 3, 30_000, () => servers.flushRedis()),
-      }),
+        disturb: (_trial, servers) => repeated(surroundings.isLong ? 20 : 3, 30_000, () => flush(servers)),
+        shows: async ({ hub }) => [
+          {
+            holds: flushed.every((keys) => keys > 0),
+            what: `each time there were keys to forget (${flushed.join(', ')})`,
+          },
+          { holds: await hasScheduler(hub, BACK_WITHIN_MS), what: "the scan's scheduler is there again in the end" },
+        ],
+      });
+    },
   },
   {
     name: 'redis-down',
@@ -177,12 +211,12 @@ export const stores: readonly Scenario[] = [
   },
 ];
 
-/** Those that take half of the machine: a fleet, and servers that recover again and again. */
+/** The longest of them: servers that go and recover again and again. */
 export const restarts: readonly Scenario[] = [
   {
     name: 'postgres-restarts',
     proves: 'PostgreSQL crashes again and again, strict provider: no answer is lost, nothing lapses',
-    weight: 2,
+    weight: 1,
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
@@ -199,11 +233,12 @@ export const restarts: readonly Scenario[] = [
   {
     name: 'both-down',
     proves: 'PostgreSQL and Redis are away together for a good part of the margin: nothing lapses',
-    weight: 2,
+    weight: 1,
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
         parks: true,
+        missed: (trial) => trial.toldOf('redis.unavailable') + trial.toldOf('queue.ring_lost') > 0,
         disturb: (trial, servers) =>
           repeated(surroundings.isLong ? 6 : 2, 40_000, () =>
             busyAway(trial, async () => {

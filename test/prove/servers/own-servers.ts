@@ -156,13 +156,15 @@ export class OwnServers {
     await this.startRedis();
   }
 
-  /** Forgets every key, while all connections live on. */
-  async flushRedis(): Promise<void> {
+  /** Forgets every key, while all connections live on. @returns how many there were */
+  async flushRedis(): Promise<number> {
     const redis = new Redis(this.redisUrl, { maxRetriesPerRequest: 1, lazyConnect: true });
     redis.on('error', () => undefined);
     try {
       await redis.connect();
+      const keys = await redis.dbsize();
       await redis.flushall();
+      return keys;
     } finally {
       redis.disconnect();
     }

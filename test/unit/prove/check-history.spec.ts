@@ -1,5 +1,5 @@
 import { checkHistory, type Findings } from '../../prove/history/check-history';
-import type { FinalRow, History, Interruption, ViolationKind } from '../../prove/history/history';
+import type { FinalRow, History, Interruption, TrailEvent, ViolationKind } from '../../prove/history/history';
 import { aHistory, aSubject, granted, LIMITS, refused, stored, told } from './histories';
 
 const check = (otherwise: Partial<History>): Findings => checkHistory(aHistory(otherwise), LIMITS);
@@ -82,7 +82,8 @@ describe('lapses', () => {
   });
 
   it('are none between a verdict and the success that undid it', () => {
-    const trail = [told(50_000, 'refresh.failed'), told(50_000, 'integration.reauth_required'), stored(80_000)];
+    const judged = [told(50_000, 'refresh.failed'), told(50_000, 'integration.reauth_required')];
+    const trail = [...judged, told(79_900, 'integration.reopened'), stored(80_000)];
     const history = {
       presentations: [granted(80_000, 0)],
       subjects: [aSubject({ refreshPrint: 'r1', expiresAt: 140_000 })],
@@ -282,6 +283,22 @@ describe('lost families', () => {
     expect(findings.familiesLost).toMatchObject([{ cause: 'ended' }]);
   });
 
+  it('are found where the hub kept to itself that the provider had ended the grant', () => {
+    const ended = new Map([['account of i1', 30_000]]);
+    const toldAt = (at: number): ViolationKind[] =>
+      kindsOf(
+        check({
+          subjects: LOST.subjects,
+          presentations: [granted(20_000, 0), refused(46_000, 1, 'closed')],
+          trail: [stored(20_100), told(at, 'refresh.failed'), told(at, 'integration.reauth_required')],
+          ended,
+          until: 110_000,
+        }),
+      );
+    expect(toldAt(106_000)).not.toContain('late_report');
+    expect(toldAt(106_001)).toContain('late_report');
+  });
+
   it('are silent losses where the row holds a token that its provider no longer waits for', () => {
     const findings = check({ presentations: [granted(40_000, 0)], until: 50_000 });
     expect(kindsOf(findings)).toEqual(['silent_loss']);
@@ -400,6 +417,54 @@ describe('an answer that came while the database was away', () => {
   it('excuses no other refusal', () => {
     const presentations = [granted(40_000, 0), refused(45_000, 0)];
     expect(check({ ...REFRESHED, presentations }).spentInSpiteOfAnswer).toBe(0);
+  });
+});
+
+describe('who needs a person', () => {
+  const verdict = told(46_100, 'integration.reauth_required');
+  const subjects = [aSubject({ status: 'reauth_required', failureCode: 'invalid_grant', nextRefreshAt: null })];
+  const askedAt = (at: number, ...after: TrailEvent[]): ViolationKind[] =>
+    kindsOf(
+      check({
+        subjects,
+        presentations: [refused(46_000, 0, 'closed'), refused(at, 0, 'closed')],
+        trail: [told(46_100, 'refresh.failed'), verdict, ...after],
+        ended: new Map([['account of i1', 30_000]]),
+        until: 90_000,
+      }),
+    ).filter((kind) => kind === 'asked_in_vain');
+
+  it('is asked for no more', () => {
+    expect(askedAt(46_050)).toEqual([]);
+    expect(askedAt(46_101)).toEqual(['asked_in_vain']);
+    expect(askedAt(80_000)).toEqual(['asked_in_vain']);
+  });
+
+  it.each(['integration.reopened', 'integration.connected', 'integration.disconnected'])('is so until %s', (name) => {
+    expect(askedAt(59_999, told(60_000, name))).toEqual(['asked_in_vain']);
+    expect(askedAt(60_001, told(60_000, name))).toEqual([]);
+  });
+
+  it('is not helped by a refresh that nobody may have asked for', () => {
+    expect(askedAt(59_000, stored(59_100))).toEqual(['asked_in_vain']);
+  });
+});
+
+describe('a sync beside a refresh', () => {
+  const syncedAt = (...times: number[]): number =>
+    check({ ...REFRESHED, trail: [...times.map((at) => told(at, 'sync.completed')), stored(40_100)] })
+      .syncsBesideRefresh;
+
+  it('is one that was written between the grant and its commit', () => {
+    expect(syncedAt(40_050)).toBe(1);
+    expect(syncedAt(39_999, 40_101)).toBe(0);
+  });
+
+  it('is none where the refresh was refused, or never stored', () => {
+    const trail = [told(40_050, 'sync.completed')];
+    expect(check({ presentations: [granted(40_000, 0)], trail }).syncsBesideRefresh).toBe(0);
+    const later = { presentations: [refused(40_000, 0)], trail: [...trail, stored(40_100)] };
+    expect(check(later).syncsBesideRefresh).toBe(0);
   });
 });
 
