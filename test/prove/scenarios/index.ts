@@ -17,19 +17,21 @@ import { setBack } from './set-back';
 import { restarts, stores } from './stores';
 
 /**
- * All scenarios in the order of their start (`run-all.ts`). The herd wants nearly all of the machine, and one that waits
- * for so much room is passed by all others: it comes first, beside the mutants of the domain, which take longest of all.
- * Then what takes little of the machine, the longest first, so that none is left alone at the end; last those that take
+ * All scenarios in the order of their start (`run-all.ts`). One that waits for much room is passed by all others. So the
+ * herd comes first, which wants nearly all of the machine; then what takes half of it, each of which gives its room to
+ * the next of them; then what takes little, the longest first, so that none is left alone at the end; last what takes
  * all of it.
  */
 export const SCENARIOS: readonly Scenario[] = [
   ...herd,
-  ...mutation,
   ...canaries,
   ...keyRotation,
   ...races,
-  ...forgeries,
+  ...mutation,
+  ...alertMutation,
   ...alertsLive,
+  ...auditChain,
+  ...forgeries,
   ...neighbours,
   ...clocks,
   ...provider,
@@ -38,7 +40,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...restarts,
   ...stores,
   ...rules,
-  ...auditChain,
-  ...alertMutation,
   ...kills,
 ];
