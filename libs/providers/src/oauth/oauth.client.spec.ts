@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Endpoints } from '@hub/domain';
 import { answered, registered, scriptedWire } from '../../testing/scripted-wire';
-import type { OutboundOutcome, OutboundRequest } from '@hub/outbound';
+import type { OutboundClient, OutboundOutcome, OutboundRequest } from '@hub/outbound';
 import type { OAuthProvider } from '../provider-definition';
 import { readBearerGrant } from '../grant-reading';
 import type { RegisteredProvider } from '../registered-provider';
@@ -186,6 +187,34 @@ describe('an ordered list of client secrets', () => {
     const { client, sent } = setUp(wrongSecret, answered(200, grant));
     await client.refresh(aProvider({}, ['a', 'b']), endpoints, 'rt', { deadlineMs: 1_000 });
     expect(sent[1]?.deadlineMs).toBeLessThan(1_000);
+  });
+
+  it('sends no next one that might be cut off on its way, and begins with it the next time', async () => {
+    const { wire, sent } = scriptedWire(wrongSecret, answered(200, grant));
+    const slow: Pick<OutboundClient, 'send'> = {
+      send: async (request) => {
+        await sleep(sent.length === 0 ? 600 : 0);
+        return wire.send(request);
+      },
+    };
+    const client = new OAuthClient(slow as OutboundClient);
+    const provider = aProvider({}, ['a', 'b']);
+    expect(await client.refresh(provider, endpoints, 'rt', { deadlineMs: 1_000 })).toMatchObject({
+      failure: { code: 'provider_misconfigured', kind: 'ours' },
+    });
+    expect(secretsOf(sent)).toEqual(['a']);
+    expect(await client.refresh(provider, endpoints, 'rt', { deadlineMs: 1_000 })).toMatchObject({ ok: true });
+    expect(secretsOf(sent)).toEqual(['a', 'b']);
+  });
+
+  it('begins with the one that was accepted last, and comes back to the others when that is refused', async () => {
+    const fresh = answered(200, grant);
+    const { client, sent } = setUp(wrongSecret, fresh, fresh, wrongSecret, fresh, fresh);
+    const provider = aProvider({}, ['a', 'b']);
+    for (let call = 0; call < 3; call += 1) await client.refresh(provider, endpoints, 'rt');
+    expect(secretsOf(sent)).toEqual(['a', 'b', 'b', 'b', 'a']);
+    await client.refresh(aProvider({}, ['a', 'b']), endpoints, 'rt');
+    expect(secretsOf(sent).at(-1)).toBe('a');
   });
 });
 

@@ -1,3 +1,4 @@
+import type { ProviderCredentials } from '@hub/config';
 import type { Endpoints, Failure } from '@hub/domain';
 import { TOKEN_BYTES, USUAL_DEADLINE_MS, type OutboundClient, type OutboundOutcome } from '@hub/outbound';
 import { inSpan, type SpanOptions } from '@hub/telemetry';
@@ -42,6 +43,9 @@ export const EXCHANGE_DEADLINE_MS = 10_000;
  * for a provider that has no OAuth or no credentials here, which is a bug of the caller.
  */
 export class OAuthClient {
+  /** By credentials: the place in their list of the secret that is tried first. */
+  private readonly firstTried = new WeakMap<ProviderCredentials, number>();
+
   constructor(private readonly outbound: OutboundClient) {}
 
   /** Redeems an authorization code (RFC 6749 §4.1.3). */
@@ -152,16 +156,8 @@ export class OAuthClient {
     deadlineMs: number,
     ask: (client: ClientIdentity, leftMs: number) => Promise<Answer>,
   ): Promise<Answer> {
-    const { clientId, clientSecrets } = oauthHalf(provider).credentials;
-    const [first, ...others] = clientSecrets;
     const startedMs = performance.now();
-    const endsAt = startedMs + deadlineMs;
-    let answer = await ask({ clientId, clientSecret: first }, deadlineMs);
-    for (const clientSecret of others) {
-      const leftMs = endsAt - performance.now();
-      if (answer.ok || !isClientRefusal(answer.failure) || leftMs <= 0) break;
-      answer = await ask({ clientId, clientSecret }, leftMs);
-    }
+    const answer = await this.askInTurn(oauthHalf(provider).credentials, deadlineMs, ask);
     recordExchange({
       provider: provider.definition.id,
       operation,
@@ -170,6 +166,42 @@ export class OAuthClient {
     });
     return answer;
   }
+
+  /**
+   * The next time it begins with the secret that was accepted, so that a change of secrets costs no second call for each
+   * refresh; or with the one for which there was no time any more, so that a slow provider gets to hear that too.
+   */
+  private async askInTurn<Answer extends { ok: true } | { ok: false; failure: Failure }>(
+    credentials: ProviderCredentials,
+    deadlineMs: number,
+    ask: (client: ClientIdentity, leftMs: number) => Promise<Answer>,
+  ): Promise<Answer> {
+    const { clientId, clientSecrets } = credentials;
+    const [preferred] = clientSecrets;
+    const first = this.firstTried.get(credentials) ?? 0;
+    const endsAtMs = performance.now() + deadlineMs;
+    let leftMs = deadlineMs;
+    for (let tried = 0; ; tried += 1) {
+      const place = (first + tried) % clientSecrets.length;
+      const beforeMs = leftMs;
+      const answer = await ask({ clientId, clientSecret: clientSecrets[place] ?? preferred }, beforeMs);
+      if (answer.ok) this.firstTried.set(credentials, place);
+      if (answer.ok || !isClientRefusal(answer.failure) || tried === clientSecrets.length - 1) return answer;
+      leftMs = endsAtMs - performance.now();
+      if (leftMs < leastMsForAnother(deadlineMs, beforeMs - leftMs)) {
+        this.firstTried.set(credentials, (place + 1) % clientSecrets.length);
+        return answer;
+      }
+    }
+  }
+}
+
+/**
+ * A call that is cut off once it was sent may spend a refresh token without an answer. So another is sent only if it may
+ * take half as long again as the one before, and half of what all have together.
+ */
+function leastMsForAnother(wholeMs: number, tookMs: number): number {
+  return Math.max(wholeMs / 2, tookMs * 1.5);
 }
 
 function readGrantAnswer(
