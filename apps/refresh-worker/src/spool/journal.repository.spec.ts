@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { HubConfig } from '@hub/config';
 import { HubLogger } from '@hub/telemetry';
 import { anAnswer } from '../../testing/answers';
 import { JournalRepository } from './journal.repository';
+import { formatAnswer, type SpooledAnswer } from './spooled-answer';
 
 let folder: string;
 let journal: JournalRepository;
@@ -34,3 +35,26 @@ it('that cannot be read is told of once, taken for empty, and read again once it
   expect(await journal.latest()).toEqual([answer]);
   expect(await journal.newest()).toEqual([answer]);
 });
+
+it('tells the latest answers of all hours by the time at PostgreSQL, whatever this machine called the hours', async () => {
+  const [early, middle, late] = [1, 2, 3].map((minute) => askedAt(`2026-05-01T12:0${minute}:00.000Z`)) as [
+    SpooledAnswer,
+    SpooledAnswer,
+    SpooledAnswer,
+  ];
+  mkdirSync(path.join(folder, 'journal'));
+  // the last hour has just begun, and the one behind it is of a clock that ran ahead
+  put('2026-05-01T11', [middle]);
+  put('2026-05-01T12', [late]);
+  put('2026-05-03T09', [early]);
+  expect(await journal.latest()).toEqual([early, middle, late]);
+});
+
+function askedAt(time: string): SpooledAnswer {
+  const answer = anAnswer();
+  return { ...answer, grant: { ...answer.grant, issuedAt: new Date(time) } };
+}
+
+function put(hour: string, answers: readonly SpooledAnswer[]): void {
+  writeFileSync(path.join(folder, 'journal', `${hour}.jsonl`), answers.map((one) => `${formatAnswer(one)}\n`).join(''));
+}

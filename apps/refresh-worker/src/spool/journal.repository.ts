@@ -11,8 +11,8 @@ const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 const SUFFIX = '.jsonl';
 const HOUR_MS = 3_600_000;
-/** The end of the latest file, in which the latest answers are. */
-const TAIL_BYTES = 256 * 1024;
+/** The end of each file, forty answers and more. Of all files, since their names are of this machine's clock, which may have run ahead. */
+const TAIL_BYTES = 64 * 1024;
 
 /**
  * Committed answers of the last while, a file for each hour. PostgreSQL has them all; they are for the day on which it is
@@ -41,7 +41,7 @@ export class JournalRepository {
     await this.writing;
   }
 
-  /** Some of the latest answers, in the order in which they were committed; none where the disk refuses, which is told. */
+  /** Some of the latest answers, in the order in which PostgreSQL's time says that they were asked for; none where the disk refuses, which is told. */
   latest(): Promise<SpooledAnswer[]> {
     return this.orNone(() => this.readLatest());
   }
@@ -65,10 +65,12 @@ export class JournalRepository {
   }
 
   private async readLatest(): Promise<SpooledAnswer[]> {
-    const last = (await this.files()).at(-1);
-    if (last === undefined) return [];
-    const lines = (await tailOf(last)).split('\n');
-    return lines.map(parseAnswer).filter((answer) => answer !== undefined); // the first may have been cut by the tail
+    const tails = await Promise.all((await this.files()).map(tailOf));
+    return tails
+      .flatMap((tail) => tail.split('\n'))
+      .map(parseAnswer)
+      .filter((answer) => answer !== undefined) // the first of each may have been cut by the tail
+      .sort((one, other) => one.grant.issuedAt.getTime() - other.grant.issuedAt.getTime());
   }
 
   private async write(answer: SpooledAnswer): Promise<void> {
