@@ -55,7 +55,7 @@ export class RequestChecks {
   ): Promise<Caller> {
     const isByCookie = this.isByCookie(request, spec);
     const caller = isByCookie ? await this.identifyBrowser(request, spec) : await this.identifyBearer(request, spec);
-    if (!caller && !isByCookie) await this.limits.countGuess('bearer', request.ip);
+    if (!caller && !isByCookie) await this.countUnknown(request, spec);
     // a session has passed its own check, which admits fewer pages, and with `npm start` every name of this machine
     if (spec.socket && !request.session) this.checkOrigin(request, spec, caller);
     if (!caller) {
@@ -78,12 +78,18 @@ export class RequestChecks {
     return caller;
   }
 
+  /** A request that brings no bearer at all is only one more of its address. */
+  private async countUnknown({ headers, ip }: HubRequest, spec: RouteSpec): Promise<void> {
+    if (this.callers.isNamed(headers, spec)) await this.limits.countBadBearer(ip);
+    else await this.limits.countAddress(ip);
+  }
+
   private async identifyBearer({ headers, ip }: HubRequest, spec: RouteSpec): Promise<Caller | undefined> {
     try {
       return await this.callers.callerOf(headers, spec);
     } catch (error) {
       // a key that is new, perhaps; whoever makes such names up is slowed as at all other times
-      if (namesUnknownKey(error)) await this.limits.countGuess('bearer', ip);
+      if (namesUnknownKey(error)) await this.limits.countBadBearer(ip);
       throw error;
     }
   }
