@@ -63,7 +63,7 @@ export const SETTINGS = [
   {
     name: 'RATE_LIMIT_CONNECTS',
     meaning: 'connects that a caller may start and complete, or `off`',
-    default: '60/1m',
+    default: '300/1m',
   },
   { name: 'RATE_LIMIT_CALLER', meaning: 'requests that a caller may send, or `off`', default: '6000/1m' },
   {
