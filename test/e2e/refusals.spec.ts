@@ -267,6 +267,20 @@ describe('a request', () => {
     expect(problem(await hub.as().request(method, path))).toEqual([422, 'invalid_request', PROBLEM_TYPE]);
   });
 
+  it.each(['null', '[]', 'true', '""'])('with the body %s is 422, never taken as an empty one', async (raw) => {
+    for (const path of [
+      connect,
+      '/functions/v1/integrations/dead-letters/replay',
+      '/functions/v1/integrations/notion/sync',
+    ])
+      expect([path, ...problem(await hub.as().request('POST', path, { raw }))]).toEqual([
+        path,
+        422,
+        'invalid_request',
+        PROBLEM_TYPE,
+      ]);
+  });
+
   it('by another method is 405 and hears which ones are taken', async () => {
     for (const [method, path, allow] of [
       ['PUT', '/functions/v1/integrations', 'GET'],

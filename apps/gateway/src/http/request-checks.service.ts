@@ -151,7 +151,7 @@ export class RequestChecks {
     request.input = {
       params,
       query: this.checkQuery(request, spec),
-      body: spec.body === undefined ? undefined : validated(spec.body, request.body ?? {}, 'body'),
+      body: spec.body === undefined ? undefined : validated(spec.body, request.body === undefined ? {} : request.body, 'body'),
     };
     if (spec.body === undefined && spec.kind === 'api') checkNoBody(request);
   }
@@ -198,7 +198,7 @@ function hasBody(request: HubRequest): boolean {
 
 function checkNoBody(request: HubRequest): void {
   const { body } = request;
-  if (body === undefined || body === null) return;
-  if (typeof body === 'object' && Object.keys(body).length === 0) return;
+  if (body === undefined) return;
+  if (typeof body === 'object' && body !== null && !Array.isArray(body) && Object.keys(body).length === 0) return;
   throw new HubError('invalid_request', 'The body is not valid: this route takes none.');
 }
