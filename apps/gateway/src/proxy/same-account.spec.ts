@@ -20,7 +20,7 @@ describe('a newer token', () => {
   });
 
   it('is of the same account where nobody knows it, if both come from one connect', () => {
-    const refused = { ...OLD, account: null, connectedEpoch: 4 };
+    const refused: Addressed = { ...OLD, account: null, connectedEpoch: 4 };
     expect(ofTheSame(refused, { ...refused })).toEqual(refused);
     const known = { ...refused, account: ADA };
     expect(ofTheSame(refused, known)).toBe(known); // a sync has learnt it meanwhile
@@ -32,7 +32,7 @@ describe('a newer token', () => {
     ['of another row', { id: 'next' as IntegrationId }, 'account_changed'],
     ['for another address', { apiBaseUrl: 'https://b.example' }, 'account_changed'],
   ])('is not where nobody knows the account and the newer token is %s', (_what, different, reason) => {
-    const refused = { ...OLD, account: null, connectedEpoch: 4 };
+    const refused: Addressed = { ...OLD, account: null, connectedEpoch: 4 };
     expect(ofTheSame(refused, { ...refused, ...different })).toBe(reason);
   });
 
