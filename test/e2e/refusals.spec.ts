@@ -303,6 +303,20 @@ describe('a request', () => {
       expect(problem(await hub.as().get(path))).toEqual([404, 'not_found', PROBLEM_TYPE]);
   });
 
+  it.each([
+    ['GET', '/functions/v1/integrations/'],
+    ['DELETE', '/functions/v1/integrations/'],
+    ['GET', '/functions/v1/integrations//token'],
+    ['GET', `${connect}/`],
+    ['POST', `${connect}/`],
+    ['GET', '/functions/v1/integrations-confirm/'],
+    ['GET', '/functions/v1/integrations-callback/?state=x'],
+  ])('whose path names nothing where a name belongs is 404 not_found: %s %s', async (method, path) => {
+    const raw = method === 'POST' ? '{"provider":"notion"}' : undefined;
+    const answer = await hub.as().request(method, path, raw === undefined ? {} : { raw });
+    expect(problem(answer)).toEqual([404, 'not_found', PROBLEM_TYPE]);
+  });
+
   it('whose URL cannot be parsed is 400', async () => {
     expect(problem(await hub.as().get('/functions/v1/integrations/%ff'))).toEqual([
       400,

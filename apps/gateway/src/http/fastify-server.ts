@@ -132,11 +132,17 @@ export async function addChecks(server: FastifyInstance, checks: RequestChecks, 
       await checks.countStranger(request);
       throw new HubError('invalid_request', 'The URL is too long.', { status: 414 });
     }
+    if (hasEmptySegment(request)) {
+      await checks.countStranger(request);
+      // whatever route this has met: it is none of its pages
+      return answerProblem(new HubError('not_found', 'No route has this path.'), request, reply, headers);
+    }
     if (request.is404 && methodsOf(request).length > 0) {
       await checks.countStranger(request);
       refuseMethod(request, reply);
     }
     await checks.beforeBody(request);
+    return undefined;
   });
   server.addHook('preHandler', (request: HubRequest, _reply, done) => {
     checks.beforeHandler(request);
@@ -162,6 +168,11 @@ async function refusalOfOptions(
 /** What a browser asks before it sends a request to another origin (Fetch, *CORS-preflight request*). */
 function isPreflight({ headers }: HubRequest): boolean {
   return headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
+}
+
+/** The router takes an empty segment for a parameter, as in `/integrations/`; no thing has an empty name. What stands behind `*` may be empty. */
+function hasEmptySegment({ params }: HubRequest): boolean {
+  return Object.entries((params ?? {}) as Record<string, string>).some(([name, value]) => name !== '*' && value === '');
 }
 
 function methodsOf({ url }: HubRequest): string[] {
