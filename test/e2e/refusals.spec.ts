@@ -291,6 +291,12 @@ describe('a request', () => {
       ['PATCH', '/functions/v1/integrations/notion/token', 'GET'],
       ['GET', '/functions/v1/integrations/dead-letters/replay', 'POST'],
       ['DELETE', '/openapi.json', 'GET'],
+      ['DELETE', '/functions/v1/integrations/audit', 'GET'],
+      ['DELETE', '/functions/v1/integrations/audit?limit=1', 'GET'],
+      ['POST', '/functions/v1/integrations/dead-letters', 'GET'],
+      ['DELETE', '/functions/v1/integrations/dead-letters', 'GET'],
+      ['DELETE', '/functions/v1/integrations/live', 'GET'],
+      ['PATCH', '/functions/v1/integrations/live', 'GET'],
     ] as const) {
       const answer = await hub.as().request(method, path);
       expect([path, answer.status, answer.headers.get('allow')]).toEqual([path, 405, allow]);

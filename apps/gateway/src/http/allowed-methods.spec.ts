@@ -5,6 +5,7 @@ const ROUTES = [
   { method: 'GET', path: '/things/:id' },
   { method: 'DELETE', path: '/things/:id' },
   { method: 'POST', path: '/things/:id/refresh' },
+  { method: 'GET', path: '/things/all' },
   { method: 'GET', path: '/open.json' },
 ] as const;
 
@@ -12,6 +13,7 @@ describe('the methods that a path takes', () => {
   it.each([
     ['/things', ['GET']],
     ['/things/1', ['DELETE', 'GET']],
+    ['/things/all', ['GET']],
     ['/things/1/refresh', ['POST']],
     ['/things/1/refresh/2', []],
     ['/things/', []],

@@ -137,7 +137,7 @@ export async function addChecks(server: FastifyInstance, checks: RequestChecks, 
       // whatever route this has met: it is none of its pages
       return answerProblem(new HubError('not_found', 'No route has this path.'), request, reply, headers);
     }
-    if (request.is404 && methodsOf(request).length > 0) {
+    if ((request.is404 && methodsOf(request).length > 0) || isMistaken(request)) {
       await checks.countStranger(request);
       refuseMethod(request, reply);
     }
@@ -175,8 +175,21 @@ function hasEmptySegment({ params }: HubRequest): boolean {
   return Object.entries((params ?? {}) as Record<string, string>).some(([name, value]) => name !== '*' && value === '');
 }
 
+/** A path that a route spells out, met with a method that only a route with a parameter in its place takes. */
+function isMistaken(request: HubRequest): boolean {
+  if (request.is404 || !SPELLED.has(pathOf(request))) return false;
+  return !methodsOf(request).includes(request.method);
+}
+
+/** The paths of routes without parameters. */
+const SPELLED: ReadonlySet<string> = new Set(ALL_ROUTES.map(({ path }) => path).filter((path) => !/[:*]/.test(path)));
+
+function pathOf({ url }: Pick<HubRequest, 'url'>): string {
+  return url.split('?')[0] ?? '';
+}
+
 function methodsOf({ url }: HubRequest): string[] {
-  return allowedMethods(ALL_ROUTES, url.split('?')[0] ?? '');
+  return allowedMethods(ALL_ROUTES, pathOf({ url }));
 }
 
 /** @throws HubError 405, or 404 where the path takes no method at all */
