@@ -290,7 +290,8 @@ describe('a request', () => {
       ['POST', '/functions/v1/integrations-callback/notion', 'GET'],
       ['PATCH', '/functions/v1/integrations/notion/token', 'GET'],
       ['GET', '/functions/v1/integrations/dead-letters/replay', 'POST'],
-      ['DELETE', '/openapi.json', 'GET'],
+      ['DELETE', '/openapi.json', 'GET, HEAD'],
+      ['HEAD', '/functions/v1/integrations', 'GET'],
       ['DELETE', '/functions/v1/integrations/audit', 'GET'],
       ['DELETE', '/functions/v1/integrations/audit?limit=1', 'GET'],
       ['POST', '/functions/v1/integrations/dead-letters', 'GET'],
@@ -303,6 +304,30 @@ describe('a request', () => {
       if (method !== 'HEAD') expect(problem(answer)).toEqual([405, 'invalid_request', PROBLEM_TYPE]);
     }
   });
+
+  it.each(['/health/live', '/health/ready', '/openapi.json', '/docs', '/integrations'])(
+    'by HEAD of %s is answered as GET is, without the body',
+    async (path) => {
+      const headers = { 'accept-encoding': 'identity' };
+      const get = await fetch(hub.base + path, { headers });
+      const head = await fetch(hub.base + path, { method: 'HEAD', headers });
+      expect(await head.text()).toBe('');
+      const told = ({ status, headers }: Response) => [
+        status,
+        headers.get('content-type'),
+        headers.get('content-length'),
+      ];
+      expect(told(head)).toEqual(told(get));
+      expect(Number(head.headers.get('content-length'))).toBe((await get.arrayBuffer()).byteLength);
+    },
+  );
+
+  it.each(['/health/live?x=1', '/health/ready?x=1&x=2', '/openapi.json?v=3'])(
+    'of %s is answered whatever its query',
+    async (path) => {
+      expect((await fetch(hub.base + path)).status).toBe(200);
+    },
+  );
 
   it('for a path that is not there is 404 not_found', async () => {
     for (const path of ['/functions/v1', '/functions/v1/integration', '/functions/v1/integrations/notion/tokens', '/x'])

@@ -6,7 +6,7 @@ const ROUTES = [
   { method: 'DELETE', path: '/things/:id' },
   { method: 'POST', path: '/things/:id/refresh' },
   { method: 'GET', path: '/things/all' },
-  { method: 'GET', path: '/open.json' },
+  { method: 'GET', path: '/open.json', head: true },
 ] as const;
 
 describe('the methods that a path takes', () => {
@@ -18,7 +18,7 @@ describe('the methods that a path takes', () => {
     ['/things/1/refresh/2', []],
     ['/things/', []],
     ['/thing', []],
-    ['/open.json', ['GET']],
+    ['/open.json', ['GET', 'HEAD']],
     ['/openxjson', []],
     ['', []],
   ])('%s', (path, methods) => {

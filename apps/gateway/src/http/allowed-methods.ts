@@ -1,4 +1,4 @@
-import type { RouteSpec } from './route';
+import { methodsOfRoute, type RouteSpec } from './route';
 
 /**
  * The methods that a path takes, whatever method it was asked with; none if no route has the path. A route that spells the
@@ -6,10 +6,10 @@ import type { RouteSpec } from './route';
  *
  * @param path without query
  */
-export function allowedMethods(routes: readonly Pick<RouteSpec, 'method' | 'path'>[], path: string): string[] {
+export function allowedMethods(routes: readonly Pick<RouteSpec, 'method' | 'path' | 'head'>[], path: string): string[] {
   const spelled = routes.filter((route) => route.path === path);
   const taken = spelled.length > 0 ? spelled : routes.filter((route) => pathPattern(route.path).test(path));
-  return [...new Set(taken.map(({ method }) => method))].sort();
+  return [...new Set(taken.flatMap(methodsOfRoute))].sort();
 }
 
 /** What the path of a route matches. */

@@ -16,7 +16,7 @@ import { answerLate, answerNoRequest } from './no-request';
 import { problemBytes, PROBLEM_HEADERS, problemOfStatus } from './problem-document';
 import { takeRelayedBodies } from './relayed-body';
 import type { RequestChecks } from './request-checks.service';
-import type { RouteSpec } from './route';
+import { methodsOfRoute, type RouteSpec } from './route';
 import { securityHeaders } from './security-headers';
 import { takeUpgrades } from './upgrades';
 
@@ -49,6 +49,7 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
   server.removeContentTypeParser('text/plain');
   takeEmptyJson(server);
   takeLargeBodies(server);
+  answerHeads(server);
   takeRelayedBodies(server);
   endConnectionsAtClose(server);
   takeUpgrades(server);
@@ -72,6 +73,14 @@ function takeLargeBodies(server: FastifyInstance): void {
   server.addHook('onRoute', (route) => {
     const config: { readonly spec?: RouteSpec } = route.config ?? {};
     if (config.spec?.bodyLimitBytes !== undefined) route.bodyLimit = config.spec.bodyLimitBytes;
+  });
+}
+
+/** Only where a route says so: fastify's own way would be open for all of them. Node leaves the body of the answer out. */
+function answerHeads(server: FastifyInstance): void {
+  server.addHook('onRoute', (route) => {
+    const config: { readonly spec?: RouteSpec } = route.config ?? {};
+    if (config.spec?.head) route.method = methodsOfRoute(config.spec);
   });
 }
 

@@ -151,7 +151,10 @@ export class RequestChecks {
     request.input = {
       params,
       query: this.checkQuery(request, spec),
-      body: spec.body === undefined ? undefined : validated(spec.body, request.body === undefined ? {} : request.body, 'body'),
+      body:
+        spec.body === undefined
+          ? undefined
+          : validated(spec.body, request.body === undefined ? {} : request.body, 'body'),
     };
     if (spec.body === undefined && spec.kind === 'api') checkNoBody(request);
   }
@@ -168,7 +171,7 @@ export class RequestChecks {
   }
 
   private checkQuery(request: HubRequest, spec: RouteSpec): Record<string, unknown> {
-    if (spec.kind === 'page') return {};
+    if (spec.kind === 'page' || spec.anyQuery) return {};
     const parameters = parseQuery(request.url);
     const doubled = doubledNames(parameters);
     if (doubled.length > 0)
