@@ -28,7 +28,7 @@ beforeAll(async () => {
   hub = await Stack.start({
     apps: ['gateway'],
     // both kinds at once: the shared secret of the stack and the issuer's keys
-    env: { AUTH_JWKS_URL: issuer.url, RATE_LIMIT_GUESSES: 'off', RATE_LIMIT_ADDRESS: 'off' },
+    env: { AUTH_JWKS_URL: issuer.url, RATE_LIMIT_ADDRESS: 'off' },
   });
   stand = new AttackStand(hub);
 });
@@ -211,7 +211,7 @@ describe('an issuer that is not what it was', () => {
   );
 
   it('slows whoever makes up names of keys while it is away, and nobody else', async () => {
-    await hub.restart('gateway', { RATE_LIMIT_GUESSES: '20/10m' });
+    await hub.restart('gateway', { RATE_LIMIT_BEARERS: '20/10m' });
     const [good, madeUp] = await Promise.all([
       byKey({ kid: 'second' }),
       byKey({ kid: 'nobody' }, await generateKeyPair('RS256')),
@@ -233,7 +233,7 @@ describe('an issuer that is not what it was', () => {
       expect((await shown(good, address)).status).toBe(200);
     } finally {
       issuer.instead = undefined;
-      await hub.restart('gateway', { RATE_LIMIT_GUESSES: 'off' });
+      await hub.restart('gateway', { RATE_LIMIT_BEARERS: null });
     }
   });
 

@@ -165,6 +165,12 @@ describe.each(CONNECTED_BY)('a deferred connect of %s', (provider) => {
     await expectBurnt(started, provider);
   });
 
+  it('is unknown also by an id of no version that RFC 9562 knows', async () => {
+    const { caller, handle } = await atBackend(provider);
+    const answer = await refused(() => caller.complete({ flow: '11111111-1111-1111-1111-111111111111', handle }), []);
+    expect(outcome(answer)).toEqual([400, 'invalid_state']);
+  });
+
   it('is as unknown to another org as one that never was, and stays good', async () => {
     const { caller, flow, handle } = await atBackend(provider);
     const stranger = hub.as();

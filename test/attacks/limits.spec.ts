@@ -11,6 +11,7 @@ import { AttackStand } from './support/attack-stand';
 
 /** How much the gateway takes from whom: attack 1 of the catalogue, and floods of every other kind. */
 const GUESSES = 5;
+const BEARERS = 12;
 const CONNECTS = 4;
 const REQUESTS = 40;
 /** So many that they are counted ahead, four at a time. */
@@ -30,6 +31,7 @@ beforeAll(async () => {
     env: {
       REDIS_URL: redis.href,
       RATE_LIMIT_GUESSES: `${GUESSES}/15s`,
+      RATE_LIMIT_BEARERS: `${BEARERS}/15s`,
       RATE_LIMIT_ADDRESS: `${REQUESTS}/15s`,
       RATE_LIMIT_CONNECTS: `${CONNECTS}/15s`,
       RATE_LIMIT_CALLER: `${OF_A_CALLER}/60s`,
@@ -149,11 +151,11 @@ describe('bearers that are not valid', () => {
   it('are told no more than that they are too many, while a good one from the same address passes', async () => {
     const address = anAddress();
     const statuses: number[] = [];
-    for (let made = 0; made < GUESSES + 1; made += 1)
+    for (let made = 0; made < BEARERS + 1; made += 1)
       statuses.push(
         (await get(hub.base, '/functions/v1/integrations', address, { authorization: `Bearer ${guess()}` })).status,
       );
-    expect(statuses).toEqual([...times(GUESSES, 401), 429]);
+    expect(statuses).toEqual([...times(BEARERS, 401), 429]);
     const good = await hub
       .as()
       .request('GET', '/functions/v1/integrations', { headers: { 'x-forwarded-for': address } });
@@ -162,6 +164,14 @@ describe('bearers that are not valid', () => {
 });
 
 describe('requests', () => {
+  it('without a bearer are no guesses: they are refused as such until their address sends too much of anything', async () => {
+    const address = anAddress();
+    const statuses: number[] = [];
+    for (let made = 0; made < REQUESTS + 1; made += 1)
+      statuses.push((await get(hub.base, '/functions/v1/integrations', address)).status);
+    expect(statuses).toEqual([...times(REQUESTS, 401), 429]);
+  });
+
   it('without a caller are limited by their address, whatever they ask for, but for the health pages', async () => {
     const address = anAddress();
     const paths = ['/openapi.json', '/integrations', '/no/such/path'];

@@ -9,7 +9,7 @@ import { AttackStand } from './support/attack-stand';
 let hub: Stack;
 let stand: AttackStand;
 beforeAll(async () => {
-  hub = await Stack.start({ apps: ['gateway'], env: { RATE_LIMIT_GUESSES: 'off' } });
+  hub = await Stack.start({ apps: ['gateway'] });
   stand = new AttackStand(hub);
 });
 afterAll(() => hub.stop());

@@ -475,6 +475,17 @@ describe('connecting again', () => {
     expect(after.account?.label).toContain(second.name.slice(-4));
     expect(after).toMatchObject({ createdAt: before.createdAt, status: 'connected' });
   });
+
+  it('tells of a webhook that nothing was sent to, before any sync and also where it takes the place of another', async () => {
+    const caller = hub.as();
+    const untried = { webhookStatus: 'unverified', lastDeliveryAt: null };
+    expect((await hub.connect(caller, ANYONES.zapier().order)).metadata).toEqual(untried);
+    await hub.database.rows(`update public.integrations set metadata = $2 where org_id = $1`, [
+      caller.claims.org,
+      { webhookStatus: 'reachable', lastDeliveryAt: '2026-11-22T10:00:00.000Z' },
+    ]);
+    expect((await hub.connect(caller, ANYONES.zapier().order)).metadata).toEqual(untried);
+  });
 });
 
 describe('a state that is not good', () => {

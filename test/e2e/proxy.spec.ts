@@ -211,6 +211,18 @@ describe('a 401 of the provider', () => {
     expect(await refreshesOf(account)).toBe(1);
   });
 
+  it('is mended as well where the provider has not said of which account the grant is', async () => {
+    const { caller, account } = await connected('google_drive');
+    await hub.database.rows(
+      'update public.integrations set account_id = null, account_label = null where org_id = $1',
+      [caller.claims.org],
+    );
+    await hub.sandbox.expire('google_drive', account.name);
+    const answer = await caller.request<Echo>('POST', through('google_drive', ECHO.google_drive), { raw: '{"n":2}' });
+    expect([answer.status, answer.headers.get('hub-answer')]).toEqual([200, 'provider; replayed']);
+    expect(await refreshesOf(account)).toBe(1);
+  });
+
   it('is handed back where it stays, and costs no second refresh', async () => {
     const { caller, account } = await connected('google_drive');
     await hub.sandbox.fault('google_drive', { on: 'api', kind: 'status', status: 401, account: account.name });

@@ -267,6 +267,20 @@ describe('a request', () => {
     expect(problem(await hub.as().request(method, path))).toEqual([422, 'invalid_request', PROBLEM_TYPE]);
   });
 
+  it.each(['null', '[]', 'true', '""'])('with the body %s is 422, never taken as an empty one', async (raw) => {
+    for (const path of [
+      connect,
+      '/functions/v1/integrations/dead-letters/replay',
+      '/functions/v1/integrations/notion/sync',
+    ])
+      expect([path, ...problem(await hub.as().request('POST', path, { raw }))]).toEqual([
+        path,
+        422,
+        'invalid_request',
+        PROBLEM_TYPE,
+      ]);
+  });
+
   it('by another method is 405 and hears which ones are taken', async () => {
     for (const [method, path, allow] of [
       ['PUT', '/functions/v1/integrations', 'GET'],
@@ -276,7 +290,14 @@ describe('a request', () => {
       ['POST', '/functions/v1/integrations-callback/notion', 'GET'],
       ['PATCH', '/functions/v1/integrations/notion/token', 'GET'],
       ['GET', '/functions/v1/integrations/dead-letters/replay', 'POST'],
-      ['DELETE', '/openapi.json', 'GET'],
+      ['DELETE', '/openapi.json', 'GET, HEAD'],
+      ['HEAD', '/functions/v1/integrations', 'GET'],
+      ['DELETE', '/functions/v1/integrations/audit', 'GET'],
+      ['DELETE', '/functions/v1/integrations/audit?limit=1', 'GET'],
+      ['POST', '/functions/v1/integrations/dead-letters', 'GET'],
+      ['DELETE', '/functions/v1/integrations/dead-letters', 'GET'],
+      ['DELETE', '/functions/v1/integrations/live', 'GET'],
+      ['PATCH', '/functions/v1/integrations/live', 'GET'],
     ] as const) {
       const answer = await hub.as().request(method, path);
       expect([path, answer.status, answer.headers.get('allow')]).toEqual([path, 405, allow]);
@@ -284,9 +305,47 @@ describe('a request', () => {
     }
   });
 
+  it.each(['/health/live', '/health/ready', '/openapi.json', '/docs', '/integrations'])(
+    'by HEAD of %s is answered as GET is, without the body',
+    async (path) => {
+      const headers = { 'accept-encoding': 'identity' };
+      const get = await fetch(hub.base + path, { headers });
+      const head = await fetch(hub.base + path, { method: 'HEAD', headers });
+      expect(await head.text()).toBe('');
+      const told = ({ status, headers }: Response) => [
+        status,
+        headers.get('content-type'),
+        headers.get('content-length'),
+      ];
+      expect(told(head)).toEqual(told(get));
+      expect(Number(head.headers.get('content-length'))).toBe((await get.arrayBuffer()).byteLength);
+    },
+  );
+
+  it.each(['/health/live?x=1', '/health/ready?x=1&x=2', '/openapi.json?v=3'])(
+    'of %s is answered whatever its query',
+    async (path) => {
+      expect((await fetch(hub.base + path)).status).toBe(200);
+    },
+  );
+
   it('for a path that is not there is 404 not_found', async () => {
     for (const path of ['/functions/v1', '/functions/v1/integration', '/functions/v1/integrations/notion/tokens', '/x'])
       expect(problem(await hub.as().get(path))).toEqual([404, 'not_found', PROBLEM_TYPE]);
+  });
+
+  it.each([
+    ['GET', '/functions/v1/integrations/'],
+    ['DELETE', '/functions/v1/integrations/'],
+    ['GET', '/functions/v1/integrations//token'],
+    ['GET', `${connect}/`],
+    ['POST', `${connect}/`],
+    ['GET', '/functions/v1/integrations-confirm/'],
+    ['GET', '/functions/v1/integrations-callback/?state=x'],
+  ])('whose path names nothing where a name belongs is 404 not_found: %s %s', async (method, path) => {
+    const raw = method === 'POST' ? '{"provider":"notion"}' : undefined;
+    const answer = await hub.as().request(method, path, raw === undefined ? {} : { raw });
+    expect(problem(answer)).toEqual([404, 'not_found', PROBLEM_TYPE]);
   });
 
   it('whose URL cannot be parsed is 400', async () => {

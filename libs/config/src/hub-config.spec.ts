@@ -203,6 +203,18 @@ describe('every mistake', () => {
     expect(read({})).toMatchObject({ proxyCalls: { ofOrg: 100, ofGateway: 500 } });
   });
 
+  it('takes more connects and bad bearers of one side than guesses, unless told otherwise', () => {
+    expect(read({}).limits).toMatchObject({
+      guesses: { count: 20, windowMs: 60_000 },
+      bearers: { count: 300, windowMs: 60_000 },
+      connects: { count: 300, windowMs: 60_000 },
+    });
+    expect(read({ RATE_LIMIT_BEARERS: 'off', RATE_LIMIT_CONNECTS: '7/1h' }).limits).toMatchObject({
+      bearers: null,
+      connects: { count: 7, windowMs: 3_600_000 },
+    });
+  });
+
   it.each(['20', '0/1m', '20/', '20/1', '20/500ms', '20/1500ms', '-1/1m', '2.5/1m', 'never'])(
     'takes %s for no rate',
     (rate) => {

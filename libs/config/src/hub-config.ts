@@ -41,6 +41,8 @@ export interface OutboundConfig {
 export interface LimitsConfig {
   /** Guesses of a secret from one address, of each kind. */
   readonly guesses: Rate | null;
+  /** Bearers that are not valid from one address. */
+  readonly bearers: Rate | null;
   /** Requests without a caller from one address. */
   readonly address: Rate | null;
   /** Connects of one caller. */
@@ -151,6 +153,7 @@ export function readConfig(environment: Environment, needs: ConfigNeeds): HubCon
     trustProxy: readCidrs(reader),
     limits: {
       guesses: reader.rateOrOff('RATE_LIMIT_GUESSES'),
+      bearers: reader.rateOrOff('RATE_LIMIT_BEARERS'),
       address: reader.rateOrOff('RATE_LIMIT_ADDRESS'),
       connects: reader.rateOrOff('RATE_LIMIT_CONNECTS'),
       caller: reader.rateOrOff('RATE_LIMIT_CALLER'),

@@ -47,8 +47,13 @@ export const SETTINGS = [
   { name: 'TRUST_PROXY', meaning: 'CIDRs of proxies whose X-Forwarded-For is read, for limits only', default: '' },
   {
     name: 'RATE_LIMIT_GUESSES',
-    meaning: 'unknown states and page addresses, and bearers that are not valid, that an address may send, or `off`',
+    meaning: 'unknown states, page addresses and links that an address may send, or `off`',
     default: '20/1m',
+  },
+  {
+    name: 'RATE_LIMIT_BEARERS',
+    meaning: 'bearers that are not valid that an address may send, or `off`',
+    default: '300/1m',
   },
   {
     name: 'RATE_LIMIT_ADDRESS',
@@ -58,7 +63,7 @@ export const SETTINGS = [
   {
     name: 'RATE_LIMIT_CONNECTS',
     meaning: 'connects that a caller may start and complete, or `off`',
-    default: '60/1m',
+    default: '300/1m',
   },
   { name: 'RATE_LIMIT_CALLER', meaning: 'requests that a caller may send, or `off`', default: '6000/1m' },
   {

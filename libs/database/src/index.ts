@@ -100,6 +100,7 @@ export {
   type ConnectStored,
   type Progress,
   type RequestedWork,
+  type TokenOrigin,
   type TokenRow,
 } from './integration.repository';
 export {

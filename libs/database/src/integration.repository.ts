@@ -24,6 +24,15 @@ export interface TokenRow {
   readonly readAt: Date;
 }
 
+/** Where a token comes from: which connect of the row, and what was told at it. */
+export interface TokenOrigin {
+  readonly id: IntegrationId;
+  readonly issuedAt: Date;
+  readonly inputs: Readonly<Record<string, string>>;
+  /** The row's epoch at its last connect. A refresh leaves it as it is. */
+  readonly connectedEpoch: number;
+}
+
 /** How far an integration's refreshes and syncs have come; read while waiting for one. */
 export interface Progress {
   readonly epoch: number;
@@ -74,7 +83,17 @@ export class IntegrationRepository {
     return this.database.withOrg(orgId, (manager) => findIn(manager, provider));
   }
 
-  /** The same with the database's time, against which the row's times are to be held. */
+  /** Where the token that the row holds comes from; `undefined` without a row. */
+  async findOrigin(orgId: OrgId, provider: ProviderId): Promise<TokenOrigin | undefined> {
+    return this.database.withOrg(orgId, async (manager) => {
+      const row = await manager.findOneBy(IntegrationEntity, { provider });
+      if (!row) return undefined;
+      const { id, issuedAt, inputs, connectedEpoch } = row;
+      return { id: id as IntegrationId, issuedAt, inputs, connectedEpoch };
+    });
+  }
+
+  /** The same as {@link find} with the database's time, against which the row's times are to be held. */
   async findNow(
     orgId: OrgId,
     provider: ProviderId,

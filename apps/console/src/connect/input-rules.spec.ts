@@ -8,6 +8,11 @@ it.each([
     'https://hooks.zapier.com/hooks/catch/123456/abcdef/',
     'https://hooks.zapier.com/hooks/catch/123456/abcdef/',
   ],
+  [
+    'webhookUrl',
+    'https://hooks.zapier.com/hooks/catch/123456/0f8fad5b-d9cb-469f-a165-70867728950e_1/',
+    'https://hooks.zapier.com/hooks/catch/123456/0f8fad5b-d9cb-469f-a165-70867728950e_1/',
+  ],
   ['subdomain', 'whatever', 'whatever'],
 ])('%s %j is kept as %j', (name, text, kept) => {
   expect(readInput(name, text)).toEqual({ ok: true, kept });
@@ -24,6 +29,7 @@ it.each([
   ['webhookUrl', 'https://evil.example/hooks/catch/1/a/', /Only URLs of hooks\.zapier\.com/],
   ['webhookUrl', 'https://hooks.zapier.com/hooks/catch/1/a/?x=1', /Leave out/],
   ['webhookUrl', 'https://hooks.zapier.com/hooks/catch/', /whole URL/],
+  ['webhookUrl', 'https://hooks.zapier.com/hooks/catch/user-1/a/', /whole URL/],
   ['webhookUrl', ' https://hooks.zapier.com/hooks/catch/1/a/', /space/],
   ['subdomain', ' ', /Fill this in/],
   ['constructor', '', /Fill this in/],

@@ -55,8 +55,7 @@ function shopOfUrl(text: string): string | undefined {
 }
 
 const HOOK_ORIGIN = 'https://hooks.zapier.com';
-const HOOK_PATH =
-  /^\/hooks\/(?:catch\/\d+\/[A-Za-z0-9]+|catch\/[A-Za-z0-9]+|standard\/\d+\/[A-Za-z0-9]+)(?:\/silent)?\/?$/;
+const HOOK_PATH = /^\/hooks\/(?:catch\/\d+\/[\w-]+|catch\/[\w-]+|standard\/\d+\/[\w-]+)(?:\/silent)?\/?$/;
 const LONGEST_URL = 512;
 
 function readWebhookUrl(text: string): InputReading {

@@ -58,7 +58,7 @@ export const completeConnect = defineRoute({
   kind: 'api',
   limit: 'connects',
   body: z.strictObject({
-    flow: z.uuid().describe('as the browser brought it'),
+    flow: z.guid().describe('as the browser brought it'),
     handle: z.string().min(1).max(256).describe('as the browser brought it; it works once'),
   }),
   answers: { 200: { description: 'Connected: the integration.', schema: integrationSchema } },

@@ -27,10 +27,16 @@ export interface FlowToComplete {
 /** Two connects of one org at once take turns; a third try has never been needed. */
 const TRIES = 3;
 
+/** What is known of a hook that nothing was sent to: nobody has to be asked for it. */
+const NEW_HOOK: { readonly webhookStatus: WebhookStatus; readonly lastDeliveryAt: null } = {
+  webhookStatus: 'unverified',
+  lastDeliveryAt: null,
+};
+
 /** What is known of a hook that is connected again; that it is gone is to be seen anew. */
 function kept({ status, metadata }: Integration): Readonly<Record<string, unknown>> {
-  const webhookStatus: WebhookStatus = 'unverified';
-  return status === 'reauth_required' ? { ...metadata, webhookStatus } : metadata;
+  const known = { ...NEW_HOOK, ...metadata };
+  return status === 'reauth_required' ? { ...known, webhookStatus: NEW_HOOK.webhookStatus } : known;
 }
 
 /** Connects providers whose credential is a URL that the person pastes. */
@@ -71,7 +77,7 @@ export class WebhookConnectService {
       };
       const owner = { orgId: caller.orgId, provider: providerId(definition), id };
       const grant = await this.vault.withSealer(owner.orgId, (sealer) => sealGrant(sealer, owner, plain, now));
-      const metadata = before?.account?.id === account.id ? kept(before) : {};
+      const metadata = before?.account?.id === account.id ? kept(before) : NEW_HOOK;
       const change = afterConnect(
         { grant, account, inputs: {}, metadata, refreshable: false, again: before !== undefined },
         now,

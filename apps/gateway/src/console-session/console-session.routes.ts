@@ -55,7 +55,7 @@ export const readConsoleSession = defineRoute({
       description:
         'The session. With the local hub of `npm start` this signs the browser in where nobody is. Send csrfToken as X-CSRF-Token with whatever changes something, and X-Unattended: 1 with what a page asks by itself: only other requests keep a session alive that nobody has used for an hour.',
       schema: z.strictObject({
-        orgId: z.uuid(),
+        orgId: z.guid(),
         sub: z.string(),
         userLabel: z.string().nullable(),
         scopes: z.array(z.enum(CALLER_SCOPES)),

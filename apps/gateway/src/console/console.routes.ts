@@ -8,6 +8,7 @@ export const consolePage = defineRoute({
   summary: 'The page people see: what is connected, and what happened',
   scope: null,
   kind: 'page',
+  head: true,
   answers: { 200: { description: 'A page for the browser. It asks the API for all that it shows.' } },
 });
 

@@ -22,7 +22,7 @@ const deadLetter = z
     lastFailedAt: time,
     event: z
       .strictObject({
-        id: z.uuid().describe('by which the receiver knows it'),
+        id: z.guid().describe('by which the receiver knows it'),
         seq: z.int(),
         type: z.string(),
         at: time.describe('when it happened'),

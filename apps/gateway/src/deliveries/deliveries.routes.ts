@@ -56,7 +56,7 @@ export const postEvent = defineRoute({
       description:
         'Taken: it is delivered in the background. With `state` it was posted before, and nothing is sent any more by itself.',
       schema: z.strictObject({
-        id: z.uuid(),
+        id: z.guid(),
         state: z
           .enum(['dead', 'cancelled'])
           .optional()

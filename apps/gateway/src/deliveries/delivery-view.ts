@@ -6,7 +6,7 @@ const time = z.iso.datetime({ precision: 3 });
 
 export const deliverySchema = z
   .strictObject({
-    id: z.uuid().describe('by which the receiver knows it: `webhook-id`'),
+    id: z.guid().describe('by which the receiver knows it: `webhook-id`'),
     seq: z.int().describe('of the integration, in the order in which deliveries were taken'),
     type: z.string(),
     at: time,

@@ -10,6 +10,8 @@ export const live = defineRoute({
   scope: null,
   kind: 'api',
   limit: 'off',
+  head: true,
+  anyQuery: true,
   answers: { 200: { description: 'Alive.', schema: status } },
 });
 
@@ -20,5 +22,7 @@ export const ready = defineRoute({
   scope: null,
   kind: 'api',
   limit: 'off',
+  head: true,
+  anyQuery: true,
   answers: { 200: { description: 'Ready.', schema: status }, 503: { description: 'Not ready.', schema: status } },
 });

@@ -1,8 +1,15 @@
-import type { RouteSpec } from './route';
+import { methodsOfRoute, type RouteSpec } from './route';
 
-/** The methods that a path takes, whatever method it was asked with; none if no route has the path. @param path without query */
-export function allowedMethods(routes: readonly Pick<RouteSpec, 'method' | 'path'>[], path: string): string[] {
-  return [...new Set(routes.filter((route) => pathPattern(route.path).test(path)).map((route) => route.method))].sort();
+/**
+ * The methods that a path takes, whatever method it was asked with; none if no route has the path. A route that spells the
+ * path out goes before those that have a parameter in its place, whose methods it does not take.
+ *
+ * @param path without query
+ */
+export function allowedMethods(routes: readonly Pick<RouteSpec, 'method' | 'path' | 'head'>[], path: string): string[] {
+  const spelled = routes.filter((route) => route.path === path);
+  const taken = spelled.length > 0 ? spelled : routes.filter((route) => pathPattern(route.path).test(path));
+  return [...new Set(taken.flatMap(methodsOfRoute))].sort();
 }
 
 /** What the path of a route matches. */

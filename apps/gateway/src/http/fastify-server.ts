@@ -16,7 +16,7 @@ import { answerLate, answerNoRequest } from './no-request';
 import { problemBytes, PROBLEM_HEADERS, problemOfStatus } from './problem-document';
 import { takeRelayedBodies } from './relayed-body';
 import type { RequestChecks } from './request-checks.service';
-import type { RouteSpec } from './route';
+import { methodsOfRoute, type RouteSpec } from './route';
 import { securityHeaders } from './security-headers';
 import { takeUpgrades } from './upgrades';
 
@@ -49,6 +49,7 @@ export async function fastifyServer(config: HubConfig): Promise<FastifyInstance>
   server.removeContentTypeParser('text/plain');
   takeEmptyJson(server);
   takeLargeBodies(server);
+  answerHeads(server);
   takeRelayedBodies(server);
   endConnectionsAtClose(server);
   takeUpgrades(server);
@@ -72,6 +73,14 @@ function takeLargeBodies(server: FastifyInstance): void {
   server.addHook('onRoute', (route) => {
     const config: { readonly spec?: RouteSpec } = route.config ?? {};
     if (config.spec?.bodyLimitBytes !== undefined) route.bodyLimit = config.spec.bodyLimitBytes;
+  });
+}
+
+/** Only where a route says so: fastify's own way would be open for all of them. Node leaves the body of the answer out. */
+function answerHeads(server: FastifyInstance): void {
+  server.addHook('onRoute', (route) => {
+    const config: { readonly spec?: RouteSpec } = route.config ?? {};
+    if (config.spec?.head) route.method = methodsOfRoute(config.spec);
   });
 }
 
@@ -132,11 +141,17 @@ export async function addChecks(server: FastifyInstance, checks: RequestChecks, 
       await checks.countStranger(request);
       throw new HubError('invalid_request', 'The URL is too long.', { status: 414 });
     }
-    if (request.is404 && methodsOf(request).length > 0) {
+    if (hasEmptySegment(request)) {
+      await checks.countStranger(request);
+      // whatever route this has met: it is none of its pages
+      return answerProblem(new HubError('not_found', 'No route has this path.'), request, reply, headers);
+    }
+    if ((request.is404 && methodsOf(request).length > 0) || isMistaken(request)) {
       await checks.countStranger(request);
       refuseMethod(request, reply);
     }
     await checks.beforeBody(request);
+    return undefined;
   });
   server.addHook('preHandler', (request: HubRequest, _reply, done) => {
     checks.beforeHandler(request);
@@ -164,8 +179,26 @@ function isPreflight({ headers }: HubRequest): boolean {
   return headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
 }
 
+/** The router takes an empty segment for a parameter, as in `/integrations/`; no thing has an empty name. What stands behind `*` may be empty. */
+function hasEmptySegment({ params }: HubRequest): boolean {
+  return Object.entries((params ?? {}) as Record<string, string>).some(([name, value]) => name !== '*' && value === '');
+}
+
+/** A path that a route spells out, met with a method that only a route with a parameter in its place takes. */
+function isMistaken(request: HubRequest): boolean {
+  if (request.is404 || !SPELLED.has(pathOf(request))) return false;
+  return !methodsOf(request).includes(request.method);
+}
+
+/** The paths of routes without parameters. */
+const SPELLED: ReadonlySet<string> = new Set(ALL_ROUTES.map(({ path }) => path).filter((path) => !/[:*]/.test(path)));
+
+function pathOf({ url }: Pick<HubRequest, 'url'>): string {
+  return url.split('?')[0] ?? '';
+}
+
 function methodsOf({ url }: HubRequest): string[] {
-  return allowedMethods(ALL_ROUTES, url.split('?')[0] ?? '');
+  return allowedMethods(ALL_ROUTES, pathOf({ url }));
 }
 
 /** @throws HubError 405, or 404 where the path takes no method at all */

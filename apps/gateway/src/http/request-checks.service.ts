@@ -55,7 +55,7 @@ export class RequestChecks {
   ): Promise<Caller> {
     const isByCookie = this.isByCookie(request, spec);
     const caller = isByCookie ? await this.identifyBrowser(request, spec) : await this.identifyBearer(request, spec);
-    if (!caller && !isByCookie) await this.limits.countGuess('bearer', request.ip);
+    if (!caller && !isByCookie) await this.countUnknown(request, spec);
     // a session has passed its own check, which admits fewer pages, and with `npm start` every name of this machine
     if (spec.socket && !request.session) this.checkOrigin(request, spec, caller);
     if (!caller) {
@@ -78,12 +78,18 @@ export class RequestChecks {
     return caller;
   }
 
+  /** A request that brings no bearer at all is only one more of its address. */
+  private async countUnknown({ headers, ip }: HubRequest, spec: RouteSpec): Promise<void> {
+    if (this.callers.isNamed(headers, spec)) await this.limits.countBadBearer(ip);
+    else await this.limits.countAddress(ip);
+  }
+
   private async identifyBearer({ headers, ip }: HubRequest, spec: RouteSpec): Promise<Caller | undefined> {
     try {
       return await this.callers.callerOf(headers, spec);
     } catch (error) {
       // a key that is new, perhaps; whoever makes such names up is slowed as at all other times
-      if (namesUnknownKey(error)) await this.limits.countGuess('bearer', ip);
+      if (namesUnknownKey(error)) await this.limits.countBadBearer(ip);
       throw error;
     }
   }
@@ -145,7 +151,10 @@ export class RequestChecks {
     request.input = {
       params,
       query: this.checkQuery(request, spec),
-      body: spec.body === undefined ? undefined : validated(spec.body, request.body ?? {}, 'body'),
+      body:
+        spec.body === undefined
+          ? undefined
+          : validated(spec.body, request.body === undefined ? {} : request.body, 'body'),
     };
     if (spec.body === undefined && spec.kind === 'api') checkNoBody(request);
   }
@@ -162,7 +171,7 @@ export class RequestChecks {
   }
 
   private checkQuery(request: HubRequest, spec: RouteSpec): Record<string, unknown> {
-    if (spec.kind === 'page') return {};
+    if (spec.kind === 'page' || spec.anyQuery) return {};
     const parameters = parseQuery(request.url);
     const doubled = doubledNames(parameters);
     if (doubled.length > 0)
@@ -192,7 +201,7 @@ function hasBody(request: HubRequest): boolean {
 
 function checkNoBody(request: HubRequest): void {
   const { body } = request;
-  if (body === undefined || body === null) return;
-  if (typeof body === 'object' && Object.keys(body).length === 0) return;
+  if (body === undefined) return;
+  if (typeof body === 'object' && body !== null && !Array.isArray(body) && Object.keys(body).length === 0) return;
   throw new HubError('invalid_request', 'The body is not valid: this route takes none.');
 }

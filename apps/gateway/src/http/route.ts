@@ -35,6 +35,10 @@ export interface RouteSpec {
    */
   readonly caller?: 'bearer' | 'session';
   readonly query?: z.ZodObject;
+  /** Parameters are not looked at, whatever they are. */
+  readonly anyQuery?: true;
+  /** HEAD is answered as GET is, without the body. Not where a GET uses anything up. */
+  readonly head?: true;
   readonly body?: z.ZodObject;
   /** Of its body, where that may be larger than the bodies of other routes. */
   readonly bodyLimitBytes?: number;
@@ -59,6 +63,11 @@ export interface RouteInput<Spec extends RouteSpec> {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Spec['query'] extends z.ZodObject ? z.infer<Spec['query']> : Record<string, never>;
   readonly body: Spec['body'] extends z.ZodObject ? z.infer<Spec['body']> : undefined;
+}
+
+/** The methods by which a route is served. */
+export function methodsOfRoute({ method, head }: Pick<RouteSpec, 'method' | 'head'>): RouteSpec['method'][] {
+  return head ? [method, 'HEAD'] : [method];
 }
 
 /** Marks a route; its only job is the type. */

@@ -9,7 +9,7 @@ import { addressKey, keyHash } from './limit-key';
 import { Limiter, type Exceeded } from './limiter';
 
 /** Secrets that somebody may try to guess; each kind is counted apart. */
-export type Guess = 'link' | 'bearer' | 'session';
+export type Guess = 'link' | 'session';
 
 /** A caller's requests are counted in Redis by the hundredth of its limit, so that a token read seldom waits for Redis. */
 const CALLER_SLICES = 100;
@@ -65,6 +65,11 @@ export class LimitsService {
     await this.count({ name: 'guesses', key: guessKey(kind, address), address });
   }
 
+  /** Counts a bearer that is not valid: nobody guesses a signature, but each costs a check. @throws HubError `rate_limited` instead of the usual answer */
+  async countBadBearer(address: string): Promise<void> {
+    await this.count({ name: 'bearers', key: addressKey(address), address });
+  }
+
   /** Before anything is looked up for an address that has guessed too often. @throws HubError `rate_limited` */
   async refuseGuesser(kind: Guess, address: string): Promise<void> {
     const exceeded = await this.limiters.guesses?.over(keyHash(guessKey(kind, address)));
@@ -84,7 +89,8 @@ export class LimitsService {
 }
 
 const DETAILS: Readonly<Record<keyof LimitsConfig, string>> = {
-  guesses: 'Too many links, tokens or sessions that are not valid came from this address.',
+  guesses: 'Too many links or sessions that are not valid came from this address.',
+  bearers: 'Too many bearer tokens that are not valid came from this address.',
   address: 'Too many requests came from this address.',
   connects: 'This caller starts too many connects.',
   caller: 'This caller sends too many requests.',

@@ -6,6 +6,8 @@ export const openApiJson = defineRoute({
   summary: 'This document',
   scope: null,
   kind: 'api',
+  head: true,
+  anyQuery: true,
   answers: { 200: { description: 'OpenAPI 3.1.' } },
 });
 
@@ -15,6 +17,7 @@ export const docsPage = defineRoute({
   summary: 'This document as a page',
   scope: null,
   kind: 'page',
+  head: true,
   answers: { 200: { description: 'A page for the browser.' } },
 });
 

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
-import { IntegrationRepository } from '@hub/database';
-import { egressEvents, HubError, type OrgId } from '@hub/domain';
+import { IntegrationRepository, type TokenOrigin } from '@hub/database';
+import { egressEvents, HubError } from '@hub/domain';
 import { OutboundClient, type StreamedOutcome, type StreamedRequest } from '@hub/outbound';
 import { ProviderRegistry, providerId, speaksOAuth, type OAuthProvider, type RegisteredProvider } from '@hub/providers';
 import { HubLogger } from '@hub/telemetry';
@@ -46,6 +46,8 @@ export interface ProxyAnswer {
 type Answered = Extract<StreamedOutcome, { readonly kind: 'answer' }>;
 interface Lent extends LentToken {
   readonly apiBaseUrl: string;
+  /** Of a token whose account is not known, or that is held against one. */
+  readonly connectedEpoch?: number;
 }
 
 /** Left of a token's life for a call that is about to be made with it. */
@@ -152,25 +154,21 @@ export class ProxyService implements OnApplicationShutdown {
     provider: RegisteredProvider<OAuthProvider>,
     minTtlSeconds: number,
     arrivedMs: number,
+    withConnect = false,
   ): Promise<Lent> {
     for (let look = 0; look < LOOKS; look += 1) {
       const lent = await this.tokens.lend(caller, provider.definition.id, minTtlSeconds, arrivedMs);
-      const inputs = provider.definition.inputs.length === 0 ? {} : await this.inputsOf(caller.orgId, provider, lent);
-      if (inputs) return { ...lent, apiBaseUrl: provider.endpointsFor(inputs).apiBaseUrl };
+      if (provider.definition.inputs.length === 0 && lent.account && !withConnect)
+        return { ...lent, apiBaseUrl: provider.endpointsFor({}).apiBaseUrl };
+      const origin = await this.integrations.findOrigin(caller.orgId, providerId(provider.definition));
+      if (origin && isOriginOf(origin, lent)) {
+        const { inputs, connectedEpoch } = origin;
+        return { ...lent, apiBaseUrl: provider.endpointsFor(inputs).apiBaseUrl, connectedEpoch };
+      }
     }
     throw new HubError('provider_unavailable', 'The integration is being changed at this moment.', {
       retryAfterSeconds: 1,
     });
-  }
-
-  private async inputsOf(
-    orgId: OrgId,
-    { definition }: RegisteredProvider,
-    lent: LentToken,
-  ): Promise<Readonly<Record<string, string>> | undefined> {
-    const found = await this.integrations.find(orgId, providerId(definition));
-    const isSame = found?.id === lent.id && found.issuedAt.getTime() === lent.issuedAt.getTime();
-    return isSame ? found.inputs : undefined;
   }
 
   private async send(
@@ -218,15 +216,21 @@ export class ProxyService implements OnApplicationShutdown {
     provider: RegisteredProvider<OAuthProvider>,
   ): Promise<Lent | NotReplayed> {
     const sinceMs = performance.now(); // a refresh that ends from now on is no other one than is wanted here
-    const now = await this.lend(caller, provider, 0, sinceMs);
+    const isUnknown = refused.account === null;
+    const now = await this.lend(caller, provider, 0, sinceMs, isUnknown);
     if (now.accessToken !== refused.accessToken) return ofTheSame(refused, now);
     if (this.vain.has(refused, performance.now())) return 'refreshed_lately';
     const { kind } = await this.demands.refresh(caller.orgId, providerId(provider.definition), sinceMs);
-    const after = await this.lend(caller, provider, 0, performance.now());
+    const after = await this.lend(caller, provider, 0, performance.now(), isUnknown);
     if (after.accessToken !== refused.accessToken) return ofTheSame(refused, after);
     if (kind === 'settled') this.vain.add(refused, performance.now());
     return 'no_newer_token';
   }
+}
+
+/** Whether a row, read after its token, still holds that token. */
+function isOriginOf({ id, issuedAt }: TokenOrigin, lent: LentToken): boolean {
+  return id === lent.id && issuedAt.getTime() === lent.issuedAt.getTime();
 }
 
 /** That the grant itself is over: the caller must know, whatever the provider has said. */

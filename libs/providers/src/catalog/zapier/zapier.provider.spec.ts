@@ -10,6 +10,8 @@ describe('a webhook URL', () => {
     'https://hooks.zapier.com/hooks/catch/123456/abcdef',
     'https://hooks.zapier.com/hooks/catch/123456/abcdef/silent/',
     'https://hooks.zapier.com/hooks/catch/abc123/',
+    'https://hooks.zapier.com/hooks/catch/123456/0f8fad5b-d9cb-469f-a165-70867728950e/',
+    'https://hooks.zapier.com/hooks/catch/123456/abc_def',
     'https://hooks.zapier.com/hooks/standard/123/0123456789abcdef0123456789abcdef/',
   ])('%s is kept as it is', (url) => {
     expect(input.normalise(url)).toBe(url);
@@ -38,6 +40,9 @@ describe('a webhook URL', () => {
     'https://hooks.zapier.com\\@evil.io/hooks/catch/1/a/',
     'https:hooks.zapier.com/hooks/catch/1/a/',
     'https:///hooks.zapier.com/hooks/catch/1/a/',
+    'https://hooks.zapier.com/hooks/catch/user-1/a/',
+    'https://hooks.zapier.com/hooks/catch/1/a.b/',
+    'https://hooks.zapier.com/hooks/catch/1/a%2Db/',
     'https://hooks.zapier.com/hooks/catch/1/a/?x=1',
     'https://hooks.zapier.com/hooks/catch/1/a/?',
     'https://hooks.zapier.com/hooks/catch/1/a/#x',

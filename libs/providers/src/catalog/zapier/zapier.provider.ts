@@ -5,8 +5,7 @@ import { readUnusable } from '../../wire-failure';
 import { readHookStatus } from './zapier.metadata';
 
 const HOOK_ORIGIN = 'https://hooks.zapier.com';
-const HOOK_PATH =
-  /^\/hooks\/(?:catch\/\d+\/[A-Za-z0-9]+|catch\/[A-Za-z0-9]+|standard\/\d+\/[A-Za-z0-9]+)(?:\/silent)?\/?$/;
+const HOOK_PATH = /^\/hooks\/(?:catch\/\d+\/[\w-]+|catch\/[\w-]+|standard\/\d+\/[\w-]+)(?:\/silent)?\/?$/;
 const LONGEST_URL = 512;
 /** The user's number in a URL, which all of the user's hooks share; the oldest URLs have none. */
 const HOOK_USER = /^https:\/\/[^/]+\/hooks\/(?:catch|standard)\/(\d+)\/(?!silent\/?$)[^/]/;
