@@ -1,5 +1,6 @@
-import { asLogin, databaseOf, givenDatabase, localDefaults, redisPrefix } from './apps.mjs';
+import { asLogin, databaseOf, localDefaults, redisPrefix } from './apps.mjs';
 import { isGiven, setting } from './environment.mjs';
+import { givenAdminUrl } from './given-urls.mjs';
 import { adminUrl } from './postgres.mjs';
 import { loginsFor } from './provision.mjs';
 import { redisUrl } from './redis.mjs';
@@ -10,11 +11,12 @@ import { redisUrl } from './redis.mjs';
  * @param {import('./settings.mjs').Settings} kept
  * @param {string} dataDir
  * @returns {Record<string, string>}
+ * @throws {import('./refusal.mjs').Refusal} if DATABASE_ADMIN_URL is no URL of a database
  */
 export function commandEnvironment(given, kept, dataDir) {
   const env = localDefaults(given, kept, dataDir);
-  const database = givenDatabase(given) ?? ownDatabase(kept);
-  if (database && !isAppsOwn(given, kept)) {
+  const database = isAppsOwn(given, kept) ? undefined : (givenAdminUrl(given) ?? ownDatabase(kept));
+  if (database) {
     env.DATABASE_ADMIN_URL = database;
     env.DATABASE_URL = asLogin(database, loginsFor(database, kept.DATABASE_PASSWORDS).refreshWorker);
     env.REDIS_PREFIX ??= redisPrefix(database);

@@ -1,19 +1,10 @@
 import path from 'node:path';
-import {
-  addressOf,
-  APPS,
-  asLogin,
-  databaseOf,
-  givenDatabase,
-  isLocalOnly,
-  localDefaults,
-  mainOf,
-  redisPrefix,
-} from './apps.mjs';
+import { addressOf, APPS, asLogin, databaseOf, isLocalOnly, localDefaults, mainOf, redisPrefix } from './apps.mjs';
 import { ensureBuilt } from './compile.mjs';
 import { openDataDir } from './data-dir.mjs';
-import { dataDirOf, hubEnvironment, setting } from './environment.mjs';
+import { dataDirOf, hubEnvironment } from './environment.mjs';
 import { requireRedis } from './given-redis.mjs';
+import { givenAdminUrl, givenRedisUrl } from './given-urls.mjs';
 import { Guard } from './guard.mjs';
 import { ensureInstalled } from './install.mjs';
 import { adminUrl, preparePostgres, whyNoPostgres } from './postgres.mjs';
@@ -59,6 +50,8 @@ export class Stack {
   /** Starts all of it. Resolves once every part is ready; a part that cannot be started ends the stack. */
   async start() {
     const say = this.#print.say;
+    givenAdminUrl(this.#given);
+    givenRedisUrl(this.#given);
     this.#dataDir = await openDataDir(dataDirOf(this.#given), say);
     this.#kept = await keptSettings(this.#dataDir.path);
     const settings = localDefaults(this.#given, this.#kept, this.#dataDir.path);
@@ -118,8 +111,7 @@ export class Stack {
 
   /** @returns {Promise<{ adminUrl: string, logins: import('./provision.mjs').Logins }>} migrated */
   async #startDatabase() {
-    const given = givenDatabase(this.#given);
-    if (given) requireUrl(given, this.#given.DATABASE_ADMIN_URL ? 'DATABASE_ADMIN_URL' : 'DATABASE_URL');
+    const given = givenAdminUrl(this.#given);
     const url = given ?? (await this.#startPostgres());
     const logins = loginsFor(url, this.#kept.DATABASE_PASSWORDS);
     try {
@@ -158,7 +150,7 @@ export class Stack {
 
   /** @returns {Promise<string>} its URL */
   async #startRedis() {
-    const url = setting(this.#given, 'REDIS_URL');
+    const url = givenRedisUrl(this.#given);
     if (url) {
       await requireRedis(url);
       return url;
@@ -233,13 +225,4 @@ export class Stack {
     const shown = this.#why[name] ? [] : lines.slice(-15).map((line) => this.#print.format(name, line));
     void this.fail(new Refusal([...shown, sentence].join('\n')));
   }
-}
-
-function requireUrl(url, name) {
-  try {
-    if (new URL(url).hostname) return;
-  } catch {
-    // said below
-  }
-  throw new Refusal(`${name} is no database URL with a host: write it as postgres://user:password@host:5432/database.`);
 }
