@@ -15,7 +15,9 @@ import { redisUrl } from './redis.mjs';
  */
 export function commandEnvironment(given, kept, dataDir) {
   const env = localDefaults(given, kept, dataDir);
-  const database = isAppsOwn(given, kept) ? undefined : (givenAdminUrl(given) ?? ownDatabase(kept));
+  const isOwn = isAppsOwn(given, kept);
+  if (isGiven(given, 'DATABASE_ADMIN_URL')) env.DATABASE_ADMIN_URL = givenAdminUrl(given);
+  const database = isOwn ? undefined : (givenAdminUrl(given) ?? ownDatabase(kept));
   if (database) {
     env.DATABASE_ADMIN_URL = database;
     env.DATABASE_URL = asLogin(database, loginsFor(database, kept.DATABASE_PASSWORDS).refreshWorker);
@@ -26,11 +28,10 @@ export function commandEnvironment(given, kept, dataDir) {
   return env;
 }
 
-/** Whether DATABASE_URL is a login of the apps as it stands: npm start was never given it to make logins there. */
+/** Whether DATABASE_URL is a login of the apps as it stands: npm start has made no logins in that database. */
 function isAppsOwn(given, { DATABASES_WITH_LOGINS: made = [] }) {
-  if (isGiven(given, 'DATABASE_ADMIN_URL')) return false;
-  const url = setting(given, 'DATABASE_URL');
-  if (url === undefined) return false;
+  if (!isGiven(given, 'DATABASE_URL')) return false;
+  const url = isGiven(given, 'DATABASE_ADMIN_URL') ? givenAdminUrl(given) : setting(given, 'DATABASE_URL');
   return !URL.canParse(url) || !made.includes(databaseOf(url)); // a wrong URL is the command's to complain about
 }
 
