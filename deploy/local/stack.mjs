@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { addressOf, APPS, asLogin, databaseOf, isLocalOnly, localDefaults, mainOf, redisPrefix } from './apps.mjs';
+import { checkSettings } from './check-settings.mjs';
 import { ensureBuilt } from './compile.mjs';
 import { openDataDir } from './data-dir.mjs';
 import { dataDirOf, hubEnvironment } from './environment.mjs';
@@ -50,14 +51,13 @@ export class Stack {
   /** Starts all of it. Resolves once every part is ready; a part that cannot be started ends the stack. */
   async start() {
     const say = this.#print.say;
-    givenAdminUrl(this.#given);
-    givenRedisUrl(this.#given);
     this.#dataDir = await openDataDir(dataDirOf(this.#given), say);
     this.#kept = await keptSettings(this.#dataDir.path);
     const settings = localDefaults(this.#given, this.#kept, this.#dataDir.path);
-    await requireGatewayPort(settings);
     await ensureInstalled({ say });
     await ensureBuilt({ say });
+    await checkSettings(this.#given, settings);
+    await requireGatewayPort(settings);
     this.#ports = await choosePorts(this.#given, this.#kept, this.#dataDir.path);
     this.#guard = new Guard({ record: this.#dataDir.record });
     this.#supervisor = new Supervisor({
@@ -191,7 +191,6 @@ export class Stack {
     };
     for (const name of ['DATABASE_ADMIN_URL', 'DATABASE_ADMIN_URL_FILE']) delete shared[name]; // for migrations only
     if (isLocalOnly(shared)) shared.HUB_LOCAL ??= 'true';
-    else delete shared.HUB_LOCAL;
     if (!sandbox.environment.PROVIDER_ENDPOINTS_FILE)
       this.notes.providers =
         'Providers as PROVIDER_ENDPOINTS_FILE says; one that it does not name and that has no credentials is not configured.';

@@ -48,13 +48,42 @@ it.each([
   '%s names %s and repeats nothing of %s',
   async (command, name, value) => {
     const { code, said } = await run(command, { [name]: value });
-    expect(said).toMatch(new RegExp(`(^|\\n)(.*: )?${name} is no (database|Redis) URL with a host: write it as `));
+    expect(said).toMatch(new RegExp(`(^|\\n|: |- )${name} is no (database|Redis) URL with a host: write it as `));
     expect(said).not.toContain(CANARY);
     expect(said).not.toMatch(/\n {4}at /);
     expect(code).toBe(1);
   },
   120_000,
 );
+
+it('start tells the mistakes of all settings at once', async () => {
+  const { code, said } = await run('start', {
+    AUTH_JWT_SECRET: CANARY,
+    CONNECT_UNBOUND: 'maybe',
+    DATABASE_URL: `postgres://admin:${CANARY}/x@db.example/hub`,
+    HOST: '0.0.0.0',
+    HUB_LOCAL: 'true',
+    LOG_LEVEL: 'loud',
+    PORT: 'http',
+    POSTGRES_PORT: '0',
+    REDIS_URL: `redis//:${CANARY}@redis.example:6379`,
+    SYNC_EVERY: 'soon',
+  });
+  const named = [...said.matchAll(/^.*  - ([A-Z_]+)/gm)].map(([, name]) => name);
+  expect([...new Set(named)].sort()).toEqual([
+    'AUTH_JWT_SECRET',
+    'CONNECT_UNBOUND',
+    'DATABASE_URL',
+    'HUB_LOCAL',
+    'LOG_LEVEL',
+    'PORT',
+    'POSTGRES_PORT',
+    'REDIS_URL',
+    'SYNC_EVERY',
+  ]);
+  expect(said).not.toContain(CANARY);
+  expect(code).toBe(1);
+}, 120_000);
 
 it.each([`{"gateway":{"user":"x","password":"${CANARY}"`, CANARY, `["${CANARY}"]`])(
   'migrate names HUB_DATABASE_LOGINS and repeats nothing of %s',
