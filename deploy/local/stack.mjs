@@ -152,7 +152,7 @@ export class Stack {
   async #startRedis() {
     const url = givenRedisUrl(this.#given);
     if (url) {
-      await requireRedis(url);
+      await requireRedis(url, this.#given.REDIS_CACERT);
       return url;
     }
     const port = this.#ports.redis;
