@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { isGiven, setting } from './environment.mjs';
+import { isGiven } from './environment.mjs';
 import { isLoopback } from './ports.mjs';
 import { inRoot } from './root.mjs';
 
@@ -86,9 +86,3 @@ export function asLogin(adminUrl, { user, password }) {
   url.password = encodeURIComponent(password);
   return url.href;
 }
-
-/**
- * @param {Record<string, string>} given
- * @returns {string | undefined} the administrator's URL of a database that comes from outside
- */
-export const givenDatabase = (given) => setting(given, 'DATABASE_ADMIN_URL') ?? setting(given, 'DATABASE_URL');

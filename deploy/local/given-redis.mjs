@@ -1,16 +1,19 @@
+import fs from 'node:fs';
 import { Refusal } from './refusal.mjs';
 
 /**
  * Makes sure that a Redis from outside can be used before anything is started for it.
  * @param {string} url
+ * @param {string} [certificates] the file of REDIS_CACERT
  */
-export async function requireRedis(url) {
+export async function requireRedis(url, certificates) {
   const { Redis } = await import('ioredis'); // installed by now
   const client = new Redis(url, {
     lazyConnect: true,
     retryStrategy: () => null,
     connectTimeout: 5_000,
     maxRetriesPerRequest: 0,
+    ...(certificates !== undefined && { tls: { ca: fs.readFileSync(certificates) } }),
   });
   let cause;
   client.on('error', (error) => (cause = error)); // tells more than the refused command does

@@ -13,7 +13,8 @@ export async function runMain(main) {
     process.exitCode = (await main()) ?? 0;
   } catch (thrown) {
     const error = asRefusal(thrown);
-    console.error(error instanceof Refusal ? error.message : error);
+    // Not the error itself: its properties hold what was read, as a password in a URL.
+    console.error(error instanceof Refusal ? error.message : (error.stack ?? error.message));
     process.exitCode = 1;
   }
 }

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { ensureBuilt } from './compile.mjs';
 import { dataDirOf, hubEnvironment } from './environment.mjs';
+import { givenAdminUrl, givenLogins } from './given-urls.mjs';
 import { ensureInstalled } from './install.mjs';
 import { runMain } from './main.mjs';
 import { loginsFor } from './provision.mjs';
@@ -14,14 +15,13 @@ await runMain(async () => {
   await ensureInstalled();
   await ensureBuilt({ say: console.error });
   const environment = hubEnvironment();
-  const adminUrl = environment.DATABASE_ADMIN_URL ?? environment.DATABASE_URL;
+  const adminUrl = givenAdminUrl(environment);
   if (!adminUrl)
     throw new Refusal(
       'Set DATABASE_ADMIN_URL to the database that shall be migrated (npm start migrates its own by itself).',
     );
-  const logins = environment.HUB_DATABASE_LOGINS
-    ? JSON.parse(environment.HUB_DATABASE_LOGINS)
-    : loginsFor(adminUrl, (await keptSettings(dataDirOf(environment))).DATABASE_PASSWORDS);
+  const logins =
+    givenLogins(environment) ?? loginsFor(adminUrl, (await keptSettings(dataDirOf(environment))).DATABASE_PASSWORDS);
   const { migrations } = await provisionDatabase({ adminUrl, logins });
   console.log(
     migrations.length === 0 ? 'The database is up to date.' : `Migrated the database: ${migrations.join(', ')}.`,

@@ -6,10 +6,10 @@ import { randomInt } from 'node:crypto';
 const FIRST = 15_000;
 const LAST = 31_999;
 
-/** Host names that mean this machine alone. */
+/** Host names that mean this machine alone: the same ones as in libs/config. */
 export function isLoopback(host) {
   const name = host.replace(/^\[|\]$/g, '').toLowerCase();
-  return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name);
+  return name === 'localhost' || name === '::1' || (net.isIP(name) === 4 && name.startsWith('127.'));
 }
 
 /**

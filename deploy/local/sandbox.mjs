@@ -62,10 +62,19 @@ export function sandboxSettings(given, sandbox, dataDir) {
     fs.writeFileSync(file, `${JSON.stringify(endpoints, null, 2)}\n`);
     environment.PROVIDER_ENDPOINTS_FILE = file;
   }
-  const endpoints = readEndpoints(environment.PROVIDER_ENDPOINTS_FILE ?? givenFile);
-  if (!isGiven(given, 'OUTBOUND_ALLOW_PRIVATE') && namesLoopback(endpoints))
-    environment.OUTBOUND_ALLOW_PRIVATE = 'true';
+  Object.assign(environment, privateCalls(given));
   return { environment, real: sandbox.providers.filter(isReal).map(({ id }) => id) };
+}
+
+/**
+ * Calls to this machine are allowed where a provider lies on it, as the sandbox does, unless the setting is given.
+ * @param {Record<string, string>} given
+ * @returns {{ OUTBOUND_ALLOW_PRIVATE?: 'true' }}
+ */
+export function privateCalls(given) {
+  if (isGiven(given, 'OUTBOUND_ALLOW_PRIVATE')) return {};
+  const file = setting(given, 'PROVIDER_ENDPOINTS_FILE');
+  return file === undefined || namesLoopback(readEndpoints(file)) ? { OUTBOUND_ALLOW_PRIVATE: 'true' } : {};
 }
 
 /** What an endpoints file holds; one that is wrong counts as empty, and is the apps' to complain about. */

@@ -65,7 +65,13 @@ async function givenPort(name, setting, wanted) {
   );
 }
 
-function asPort(setting, text) {
+/**
+ * @param {string} setting
+ * @param {string | number} text
+ * @returns {number}
+ * @throws {Refusal} if it is no port
+ */
+export function asPort(setting, text) {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new Refusal(`${setting} is "${text}": set it to a port number between 1 and 65535.`);

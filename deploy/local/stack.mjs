@@ -1,19 +1,11 @@
 import path from 'node:path';
-import {
-  addressOf,
-  APPS,
-  asLogin,
-  databaseOf,
-  givenDatabase,
-  isLocalOnly,
-  localDefaults,
-  mainOf,
-  redisPrefix,
-} from './apps.mjs';
+import { addressOf, APPS, asLogin, databaseOf, isLocalOnly, localDefaults, mainOf, redisPrefix } from './apps.mjs';
+import { checkSettings } from './check-settings.mjs';
 import { ensureBuilt } from './compile.mjs';
 import { openDataDir } from './data-dir.mjs';
-import { dataDirOf, hubEnvironment, setting } from './environment.mjs';
+import { dataDirOf, hubEnvironment } from './environment.mjs';
 import { requireRedis } from './given-redis.mjs';
+import { givenAdminUrl, givenRedisUrl } from './given-urls.mjs';
 import { Guard } from './guard.mjs';
 import { ensureInstalled } from './install.mjs';
 import { adminUrl, preparePostgres, whyNoPostgres } from './postgres.mjs';
@@ -62,9 +54,10 @@ export class Stack {
     this.#dataDir = await openDataDir(dataDirOf(this.#given), say);
     this.#kept = await keptSettings(this.#dataDir.path);
     const settings = localDefaults(this.#given, this.#kept, this.#dataDir.path);
-    await requireGatewayPort(settings);
     await ensureInstalled({ say });
     await ensureBuilt({ say });
+    await checkSettings(this.#given, settings);
+    await requireGatewayPort(settings);
     this.#ports = await choosePorts(this.#given, this.#kept, this.#dataDir.path);
     this.#guard = new Guard({ record: this.#dataDir.record });
     this.#supervisor = new Supervisor({
@@ -118,8 +111,7 @@ export class Stack {
 
   /** @returns {Promise<{ adminUrl: string, logins: import('./provision.mjs').Logins }>} migrated */
   async #startDatabase() {
-    const given = givenDatabase(this.#given);
-    if (given) requireUrl(given, this.#given.DATABASE_ADMIN_URL ? 'DATABASE_ADMIN_URL' : 'DATABASE_URL');
+    const given = givenAdminUrl(this.#given);
     const url = given ?? (await this.#startPostgres());
     const logins = loginsFor(url, this.#kept.DATABASE_PASSWORDS);
     try {
@@ -158,9 +150,9 @@ export class Stack {
 
   /** @returns {Promise<string>} its URL */
   async #startRedis() {
-    const url = setting(this.#given, 'REDIS_URL');
+    const url = givenRedisUrl(this.#given);
     if (url) {
-      await requireRedis(url);
+      await requireRedis(url, this.#given.REDIS_CACERT);
       return url;
     }
     const port = this.#ports.redis;
@@ -199,7 +191,6 @@ export class Stack {
     };
     for (const name of ['DATABASE_ADMIN_URL', 'DATABASE_ADMIN_URL_FILE']) delete shared[name]; // for migrations only
     if (isLocalOnly(shared)) shared.HUB_LOCAL ??= 'true';
-    else delete shared.HUB_LOCAL;
     if (!sandbox.environment.PROVIDER_ENDPOINTS_FILE)
       this.notes.providers =
         'Providers as PROVIDER_ENDPOINTS_FILE says; one that it does not name and that has no credentials is not configured.';
@@ -233,13 +224,4 @@ export class Stack {
     const shown = this.#why[name] ? [] : lines.slice(-15).map((line) => this.#print.format(name, line));
     void this.fail(new Refusal([...shown, sentence].join('\n')));
   }
-}
-
-function requireUrl(url, name) {
-  try {
-    if (new URL(url).hostname) return;
-  } catch {
-    // said below
-  }
-  throw new Refusal(`${name} is no database URL with a host: write it as postgres://user:password@host:5432/database.`);
 }

@@ -49,9 +49,24 @@ describe('a given DATABASE_URL', () => {
   });
 });
 
-it('takes the refresh worker’s login where DATABASE_ADMIN_URL is given', () => {
-  const env = settle({ DATABASE_ADMIN_URL: URL_GIVEN, DATABASE_URL: 'postgres://app@db.example/hub' });
-  expect(env).toMatchObject({ DATABASE_ADMIN_URL: URL_GIVEN, DATABASE_URL: AS_WORKER });
+describe('a given DATABASE_ADMIN_URL', () => {
+  const both = { DATABASE_ADMIN_URL: URL_GIVEN, DATABASE_URL: 'postgres://app@db.example/hub' };
+
+  it('takes the refresh worker’s login where no DATABASE_URL is given', () => {
+    const env = settle({ DATABASE_ADMIN_URL: URL_GIVEN });
+    expect(env).toMatchObject({ DATABASE_ADMIN_URL: URL_GIVEN, DATABASE_URL: AS_WORKER });
+  });
+
+  it('leaves a DATABASE_URL beside it, and the corner of Redis, as they are', () => {
+    const env = settle(both, { POSTGRES_PORT: 15_000 });
+    expect(env).toMatchObject(both);
+    expect(env).not.toHaveProperty('REDIS_PREFIX');
+  });
+
+  it('takes the refresh worker’s login all the same where npm start has made logins', () => {
+    const env = settle(both, { DATABASES_WITH_LOGINS: ['db.example:5432/hub'] });
+    expect(env).toMatchObject({ DATABASE_ADMIN_URL: URL_GIVEN, DATABASE_URL: AS_WORKER });
+  });
 });
 
 it("takes the data folder's own servers where nothing is given", () => {

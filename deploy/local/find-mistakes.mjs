@@ -1,0 +1,17 @@
+// Prints the mistakes that the apps would find in the settings of this environment, as JSON. A program of its own, so that
+// nothing of dist/ is loaded into one that lives longer than a build.
+import config from '../../dist/libs/config/src/index.js';
+import providers from '../../dist/libs/providers/src/index.js';
+
+/** @returns {readonly string[]} none of them holds a secret */
+function mistakes() {
+  try {
+    config.readConfig(process.env, { providers: providers.configurableProviders, callers: true });
+    return [];
+  } catch (error) {
+    if (error instanceof config.ConfigError) return error.mistakes;
+    throw error;
+  }
+}
+
+console.log(JSON.stringify(mistakes()));
