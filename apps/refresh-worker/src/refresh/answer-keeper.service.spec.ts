@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,8 +15,9 @@ import { anIntegration } from '../../../../test/factories/integration';
 import { eventually } from '../../../../test/support/eventually';
 import { anAnswer } from '../../testing/answers';
 import type { SpooledAnswer } from '../spool/spooled-answer';
-import type { JournalRepository } from '../spool/journal.repository';
+import { JournalRepository } from '../spool/journal.repository';
 import { SpoolRepository } from '../spool/spool.repository';
+import { formatAnswer } from '../spool/spooled-answer';
 import { AnswerKeeper } from './answer-keeper.service';
 
 /** Far longer than a test takes. */
@@ -224,4 +225,27 @@ describe('puts back what the database has forgotten', () => {
     refuses(error, anAnswer());
     expect(await keeper.putBack()).toHaveLength(20);
   });
+});
+
+it('sees that the database was set back by an answer of the hour before, where the row of the newest is gone', async () => {
+  const [forgotten, gone] = [anAnswer(), anAnswer()];
+  const issuedAt = new Date(forgotten.grant.issuedAt.getTime() + 60_000);
+  mkdirSync(path.join(folder, 'journal'));
+  const write = (hour: string, answer: typeof gone) =>
+    writeFileSync(path.join(folder, 'journal', `${hour}.jsonl`), `${formatAnswer(answer)}\n`);
+  write('2026-11-22T12', forgotten);
+  write('2026-11-22T13', { ...gone, grant: { ...gone.grant, issuedAt } });
+
+  const config = { spoolDir: folder } as HubConfig;
+  const logger = HubLogger.forApp('test', 'info', { write: () => undefined });
+  /** A row that is gone has forgotten nothing. */
+  const isSetBack = (hasForgotten: (id: string) => boolean) => {
+    const leases: Pick<RefreshLeaseRepository, 'hasForgotten'> = {
+      hasForgotten: ({ integrationId }) => Promise.resolve(hasForgotten(integrationId)),
+    };
+    const [spool, journal] = [new SpoolRepository(config, logger), new JournalRepository(config, logger)];
+    return new AnswerKeeper({} as HubDatabase, leases as RefreshLeaseRepository, spool, journal, logger).isSetBack();
+  };
+  expect(await isSetBack((id) => id === forgotten.integrationId)).toBe(true);
+  expect(await isSetBack(() => false)).toBe(false);
 });

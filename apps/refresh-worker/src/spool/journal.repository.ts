@@ -119,8 +119,10 @@ async function newestIn(files: readonly string[]): Promise<Map<string, SpooledAn
   return newest;
 }
 
+/** Nothing of a file that has gone meanwhile, since a new hour began. */
 async function tailOf(file: string): Promise<string> {
-  const handle = await open(file, 'r');
+  const handle = await open(file, 'r').catch(goneMeanwhile);
+  if (!handle) return '';
   try {
     const { size } = await handle.stat();
     const length = Math.min(size, TAIL_BYTES);
@@ -135,4 +137,8 @@ async function tailOf(file: string): Promise<string> {
 export function noneYet(error: unknown): string[] {
   if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
   throw error;
+}
+
+function goneMeanwhile(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }

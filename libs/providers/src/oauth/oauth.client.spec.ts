@@ -185,8 +185,8 @@ describe('an ordered list of client secrets', () => {
 
   it('shares one deadline', async () => {
     const { client, sent } = setUp(wrongSecret, answered(200, grant));
-    await client.refresh(aProvider({}, ['a', 'b']), endpoints, 'rt', { deadlineMs: 1_000 });
-    expect(sent[1]?.deadlineMs).toBeLessThan(1_000);
+    await client.refresh(aProvider({}, ['a', 'b']), endpoints, 'rt', { deadlineMs: 15_000 });
+    expect(sent[1]?.deadlineMs).toBeLessThan(15_000);
   });
 
   it('sends no next one that might be cut off on its way, and begins with it the next time', async () => {
