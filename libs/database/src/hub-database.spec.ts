@@ -55,6 +55,20 @@ describe('for how long a database has answered', () => {
     expect(database.answeringForMs).toBeLessThan(550);
   });
 
+  it('tells what failed while it was away from what failed for another reason', async () => {
+    const { database, state, ask } = setUp();
+    const before = database.troubles;
+    expect(database.wasAwaySince(before)).toBe(false);
+    state.failure = said('57P03');
+    await ask();
+    expect(database.wasAwaySince(before)).toBe(true);
+    expect(database.wasAwaySince(database.troubles)).toBe(true); // it is away still
+    state.failure = undefined;
+    await ask();
+    expect(database.wasAwaySince(before)).toBe(true);
+    expect(database.wasAwaySince(database.troubles)).toBe(false);
+  });
+
   it('begins anew with another server, though no connection broke: a pooler stood between', async () => {
     const { database, state, ask } = setUp();
     await ask();

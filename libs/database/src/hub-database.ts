@@ -56,6 +56,11 @@ export class HubDatabase {
     return this.troublesSeen;
   }
 
+  /** Whether the database is away, or has been since so many troubles: what failed meanwhile may have failed for that. */
+  wasAwaySince(troubles: number): boolean {
+    return this.answeringForMs === 0 || this.troubles > troubles;
+  }
+
   /**
    * Runs `work` in one transaction bound to an org. Never call a provider inside: it would hold a connection across HTTP.
    *

@@ -177,8 +177,7 @@ export class DeliveryService {
       try {
         return await this.writtenOnce(claim, heard);
       } catch (error) {
-        const wasAway = this.database.answeringForMs === 0 || this.database.troubles > troubles;
-        const mayPass = wasAway || error instanceof DatabaseBusy;
+        const mayPass = this.database.wasAwaySince(troubles) || error instanceof DatabaseBusy;
         if (!mayPass || performance.now() + pauseMs - claimedMs > WRITE_WITHIN_MS) throw error;
         await sleep(pauseMs);
       }

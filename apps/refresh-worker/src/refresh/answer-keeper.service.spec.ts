@@ -61,11 +61,11 @@ beforeEach(() => {
     note: () => undefined,
     written: () => Promise.resolve(),
   };
-  const database: Pick<HubDatabase, 'troubles' | 'answeringForMs'> = {
+  const database: Pick<HubDatabase, 'troubles' | 'wasAwaySince'> = {
     get troubles() {
       return troubles;
     },
-    answeringForMs: Infinity,
+    wasAwaySince: (before) => troubles > before,
   };
   keeper = new AnswerKeeper(
     database as HubDatabase,

@@ -117,8 +117,7 @@ export class AnswerKeeper {
     try {
       return await this.leases.recall(storedOnce(answer), WORKER);
     } catch (error) {
-      const isAway = this.database.answeringForMs === 0 || this.database.troubles > troublesBefore;
-      if (isAway || error instanceof DatabaseBusy) throw error;
+      if (this.database.wasAwaySince(troublesBefore) || error instanceof DatabaseBusy) throw error;
       this.logger.failure('hub.database.not_put_back', error, idsOf(answer));
       return undefined;
     }

@@ -63,8 +63,8 @@ export class CredentialService {
       if (error instanceof OpenFailed) return this.unopened(held, error, `${error.cell.column}_${error.reason}`);
       if (error instanceof KeyRefused) return this.unopened(held, error, `sealing_key_${error.reason}`);
       if (error instanceof KeyUnavailable) return this.keyAway(held, error);
-      const wasDatabaseAway = this.database.answeringForMs === 0 || this.database.troubles > troublesBefore;
-      if (wasDatabaseAway || error instanceof DatabaseBusy || error instanceof OrgForgotten) throw error;
+      if (this.database.wasAwaySince(troublesBefore)) throw error;
+      if (error instanceof DatabaseBusy || error instanceof OrgForgotten) throw error;
       return this.broken(held, error);
     }
   }
