@@ -53,6 +53,8 @@ describe('the lease of a refresh', () => {
     integrations.storeConnect({ orgId, id, provider: PROVIDER, change: aConnect(), actor: ADA }, () =>
       Promise.resolve(true),
     );
+  const disconnect = ({ orgId }: Stored) =>
+    integrations.disconnect(orgId, PROVIDER, { revoke: false, reason: 'disconnect', actor: ADA, detail: {} });
   const change = ({ id }: Stored, assignments: string) =>
     database.sql(`update public.integrations set ${assignments} where id = $1`, [id]);
   const claim = ({ orgId, id }: Stored, owner = 'worker-1') => leases.claim(orgId, id, owner);
@@ -223,11 +225,7 @@ describe('the lease of a refresh', () => {
           change(stored, "lease_until = now() - interval '1 second'").then(() => held(stored, 'other')),
       ],
       ['the org connects anew', connect],
-      [
-        'the row goes',
-        ({ orgId }: Stored) =>
-          integrations.disconnect(orgId, PROVIDER, { revoke: false, reason: 'disconnect', actor: ADA, detail: {} }),
-      ],
+      ['the row goes', ({ orgId }: Stored) => disconnect({ orgId })],
     ] as [string, (stored: Stored) => Promise<unknown>][])('no more after %s', async (_what, happens) => {
       const stored = await due();
       const lease = await held(stored);
@@ -781,12 +779,7 @@ describe('the lease of a refresh', () => {
       const stored = await due();
       const lease = await held(stored);
       const grant = aFreshGrant();
-      await integrations.disconnect(stored.orgId, PROVIDER, {
-        revoke: false,
-        reason: 'disconnect',
-        actor: ADA,
-        detail: {},
-      });
+      await disconnect(stored);
       expect(await leases.settle(lease, granted(lease.integration, grant), WORKER)).toEqual({ kind: 'gone' });
       expect(await revocations(stored)).toMatchObject([
         {
@@ -805,12 +798,7 @@ describe('the lease of a refresh', () => {
       const stored = await due();
       const lease = await held(stored);
       const grant = aFreshGrant();
-      await integrations.disconnect(stored.orgId, PROVIDER, {
-        revoke: false,
-        reason: 'disconnect',
-        actor: ADA,
-        detail: {},
-      });
+      await disconnect(stored);
       const commit = (settled: SealedGrant) => leases.settle(lease, granted(lease.integration, settled), WORKER);
       await Promise.all([commit(grant), commit(grant), commit(grant)]);
       expect(await revocations(stored)).toMatchObject([{ access_token: grant.accessToken }]);
@@ -827,12 +815,7 @@ describe('the lease of a refresh', () => {
     it('to a disconnect has nothing to give back where nothing was granted', async () => {
       const stored = await due();
       const lease = await held(stored);
-      await integrations.disconnect(stored.orgId, PROVIDER, {
-        revoke: false,
-        reason: 'disconnect',
-        actor: ADA,
-        detail: {},
-      });
+      await disconnect(stored);
       expect(await leases.settle(lease, refused(lease.integration, FAILURES.down), WORKER)).toEqual({ kind: 'gone' });
       expect(await revocations(stored)).toEqual([]);
     });

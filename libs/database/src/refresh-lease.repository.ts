@@ -154,8 +154,8 @@ export class RefreshLeaseRepository {
       const head = await lockHead(manager, integrationId);
       if (!head) return { reason: 'gone', dueInMs: null, epoch: null };
       if (this.database.troubles !== knownTroubles) return { reason: 'awaited', dueInMs: 0, epoch: head.epoch };
-      const lateGrant = await newestLateGrant(manager, integrationId);
-      if (onlyLateGrant && lateGrant === null) return { reason: 'no_late_grant', dueInMs: null, epoch: head.epoch };
+      if (onlyLateGrant && (await newestLateGrant(manager, integrationId)) === null)
+        return { reason: 'no_late_grant', dueInMs: null, epoch: head.epoch };
       const lease = leaseWithinGraceMs(
         leaseMs(remainingMs({ expiresAt: head.expires_at }, head.at)),
         graceLeftMs(head.in_doubt_since, graceMs, head.at),
@@ -181,7 +181,7 @@ export class RefreshLeaseRepository {
         inDoubtSince: row.inDoubtSince,
         neverRecorded: head.phase === 'sending',
         refusalHeldAt: row.refusalHeldAt,
-        lateGrant,
+        lateGrant: await newestLateGrant(manager, integrationId),
         claimedAt: head.at,
         claimedMs,
         leaseMs: lease,
