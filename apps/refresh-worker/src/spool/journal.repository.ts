@@ -95,7 +95,7 @@ export class JournalRepository {
 
   /** In the order of their hours. */
   private async files(): Promise<string[]> {
-    const names = await readdir(this.folder).catch(noneYet);
+    const names = await readdir(this.folder).catch(ifMissing([]));
     return names
       .filter((name) => name.endsWith(SUFFIX))
       .sort()
@@ -121,7 +121,7 @@ async function newestIn(files: readonly string[]): Promise<Map<string, SpooledAn
 
 /** Nothing of a file that has gone meanwhile, since a new hour began. */
 async function tailOf(file: string): Promise<string> {
-  const handle = await open(file, 'r').catch(goneMeanwhile);
+  const handle = await open(file, 'r').catch(ifMissing(undefined));
   if (!handle) return '';
   try {
     const { size } = await handle.stat();
@@ -133,12 +133,10 @@ async function tailOf(file: string): Promise<string> {
   }
 }
 
-/** A folder that is not there holds nothing; one that cannot be read is a trouble to tell of. */
-export function noneYet(error: unknown): string[] {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-  throw error;
-}
-
-function goneMeanwhile(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+/** A file or folder that is not there holds nothing; one that cannot be read is a trouble to tell of. */
+export function ifMissing<Nothing>(nothing: Nothing): (error: unknown) => Nothing {
+  return (error) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return nothing;
+    throw error;
+  };
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { HUB_CONFIG, type HubConfig } from '@hub/config';
 import { HubLogger } from '@hub/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
-import { noneYet } from './journal.repository';
+import { ifMissing } from './journal.repository';
 import { answerName, formatAnswer, parseAnswer, type SpooledAnswer } from './spooled-answer';
 
 const FOLDER_MODE = 0o700;
@@ -33,7 +33,7 @@ export class SpoolRepository {
   /** Every answer in the folder. A file that is none is told of and left where it is. */
   async read(): Promise<SpooledAnswer[]> {
     await this.keepDrafts();
-    const names = await readdir(this.config.spoolDir).catch(noneYet);
+    const names = await readdir(this.config.spoolDir).catch(ifMissing([]));
     const answers = await Promise.all(names.filter((name) => name.endsWith(SUFFIX)).map((name) => this.readFile(name)));
     return answers.filter((answer) => answer !== undefined);
   }
@@ -54,7 +54,7 @@ export class SpoolRepository {
   /** Drafts of a process that ended before their renaming: whole ones are answers, of the others nothing can be known. */
   private async keepDrafts(): Promise<void> {
     const folder = this.config.spoolDir;
-    for (const name of await readdir(folder).catch(noneYet)) {
+    for (const name of await readdir(folder).catch(ifMissing([]))) {
       const { file, pid } = DRAFT.exec(name)?.groups ?? {};
       if (file === undefined || this.isBeingWritten(Number(pid))) continue;
       const draft = path.join(folder, name);
