@@ -11,7 +11,7 @@ import { watchTokenRead } from '../tokens/token-read-metrics';
 import { allowedMethods } from './allowed-methods';
 import { Arrival, ARRIVAL_MS, LONGEST_ARRIVAL_MS } from './arrival';
 import { corsOf } from './cors';
-import type { HubReply, HubRequest } from './hub-request';
+import { specOf, type HubReply, type HubRequest } from './hub-request';
 import { answerLate, answerNoRequest } from './no-request';
 import { problemBytes, PROBLEM_HEADERS, problemOfStatus } from './problem-document';
 import { takeRelayedBodies } from './relayed-body';
@@ -186,8 +186,8 @@ function hasEmptySegment({ params }: HubRequest): boolean {
 
 /** A path that a route spells out, met with a method that only a route with a parameter in its place takes. */
 function isMistaken(request: HubRequest): boolean {
-  if (request.is404 || !SPELLED.has(pathOf(request))) return false;
-  return !methodsOf(request).includes(request.method);
+  const path = pathOf(request);
+  return !request.is404 && specOf(request)?.path !== path && SPELLED.has(path);
 }
 
 /** The paths of routes without parameters. */
