@@ -5,6 +5,7 @@ import { Choice } from '../look/choice';
 import { ListSkeleton } from '../look/list-skeleton';
 import { Moment } from '../look/moment';
 import { ProblemNote } from '../look/problem-note';
+import { ProviderChoice } from '../look/provider-choice';
 import { ASK_AGAIN_MS, change, read } from '../wire/hub-api.client';
 import type { DeadLetter, DeadLetterPage, ProviderCard } from '../wire/wire';
 import { letterWords, reasonWords } from './letter-words';
@@ -63,12 +64,7 @@ export function FailedJobs({ cards }: { readonly cards: readonly ProviderCard[] 
           {letters !== undefined && letters.length > 0 && ` (${letters.length}${list.hasNextPage ? '+' : ''})`}
         </h2>
         <Choice label="Show" value={kind} options={KINDS} onChoose={setKind} />
-        <Choice
-          label="Provider"
-          value={provider}
-          options={[['', 'all providers'], ...cards.map((card) => [card.provider, card.label] as const)]}
-          onChoose={setProvider}
-        />
+        <ProviderChoice label="Provider" value={provider} cards={cards} onChoose={setProvider} />
         {letters !== undefined && letters.length > 1 && (
           <button
             type="button"

@@ -1,10 +1,10 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
-import { Choice } from '../look/choice';
 import { ListSkeleton } from '../look/list-skeleton';
 import { Moment } from '../look/moment';
 import { SIGNS } from '../look/note';
 import { ProblemNote } from '../look/problem-note';
+import { ProviderChoice } from '../look/provider-choice';
 import { ASK_AGAIN_MS, read } from '../wire/hub-api.client';
 import type { ProviderCard, TrailEvent, TrailPage } from '../wire/wire';
 import { actorWords, detailFacts, eventTone, eventWords, isForPeople } from './event-words';
@@ -32,12 +32,7 @@ export function History(props: {
     <section aria-labelledby="history" aria-busy={trail.isPending}>
       <div className="section-head">
         <h2 id="history">History</h2>
-        <Choice
-          label="Show"
-          value={provider}
-          options={[['', 'all providers'], ...cards.map((card) => [card.provider, card.label] as const)]}
-          onChoose={setProvider}
-        />
+        <ProviderChoice label="Show" value={provider} cards={cards} onChoose={setProvider} />
       </div>
       {trail.isError && events === undefined && <ProblemNote error={trail.error} />}
       {trail.isPending && <ListSkeleton />}
