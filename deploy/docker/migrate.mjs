@@ -6,12 +6,12 @@ import database from '../../dist/libs/database/src/index.js';
 try {
   const mistakes = new config.Mistakes();
   const reader = new config.SettingReader(process.env, mistakes);
-  const adminUrl = reader.raw('DATABASE_ADMIN_URL');
+  const adminUrl =
+    reader.raw('DATABASE_ADMIN_URL') &&
+    reader.connectionUrl('DATABASE_ADMIN_URL', ['postgres:', 'postgresql:'], 'it is that of an administrator');
   const logins = reader.raw('HUB_DATABASE_LOGINS');
   mistakes.throwIfAny();
   if (!adminUrl) throw new Error('Set DATABASE_ADMIN_URL to the database that shall be migrated.');
-  if (!URL.canParse(adminUrl))
-    throw new Error('DATABASE_ADMIN_URL is no database URL: write it as postgres://user:password@host:5432/database.');
   const { migrations } = await database.provisionDatabase({ adminUrl, ...(logins && { logins: JSON.parse(logins) }) });
   console.log(
     migrations.length === 0 ? 'The database is up to date.' : `Migrated the database: ${migrations.join(', ')}.`,

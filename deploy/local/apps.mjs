@@ -49,7 +49,14 @@ export function localDefaults(given, kept, dataDir) {
   return { ...given, ...Object.fromEntries(missing) };
 }
 
-/** Whether this stack can be reached from this machine alone; only then may the console sign itself in. */
+/**
+ * The console signs itself in where this stack can be reached from this machine alone, unless HUB_LOCAL says otherwise.
+ * @param {Record<string, string>} settings
+ * @returns {{ HUB_LOCAL?: string }}
+ */
+export const localSignIn = (settings) => (isLocalOnly(settings) ? { HUB_LOCAL: settings.HUB_LOCAL ?? 'true' } : {});
+
+/** Whether this stack can be reached from this machine alone. */
 export function isLocalOnly({ HOST, PUBLIC_URL }) {
   try {
     return isLoopback(HOST) && isLoopback(new URL(PUBLIC_URL).hostname);

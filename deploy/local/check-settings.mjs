@@ -1,4 +1,4 @@
-import { isLocalOnly } from './apps.mjs';
+import { localSignIn } from './apps.mjs';
 import { isGiven } from './environment.mjs';
 import { givenAdminUrl, givenRedisUrl } from './given-urls.mjs';
 import { Refusal } from './refusal.mjs';
@@ -33,16 +33,14 @@ export async function checkSettings(given, settings) {
   const env = {
     ...settings,
     ...privateCalls(given),
-    ...(isLocalOnly(settings) && { HUB_LOCAL: settings.HUB_LOCAL ?? 'true' }),
+    ...localSignIn(settings),
     DATABASE_URL: 'postgres://localhost/hub', // each app gets its own
     REDIS_URL: redisUrl ?? 'redis://localhost',
   };
   // Defaults that stand on other settings are left to the apps: a wrong PORT is no mistake in PUBLIC_URL as well.
   for (const name of ['PUBLIC_URL', 'SITE_URL']) if (!isGiven(given, name)) delete env[name];
-  const answer = await run(process.execPath, [inRoot('deploy/local/find-mistakes.mjs')], { env });
+  const answer = await run(process.execPath, [inRoot('deploy/local/find-mistakes.mjs'), ...own], { env });
   if (!answer.ok) throw new Refusal(`The settings could not be checked: ${answer.stderr.trim()}`);
-  const mistakes = [...own, ...JSON.parse(answer.stdout)];
-  if (mistakes.length === 0) return;
-  const count = mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`;
-  throw new Refusal([`The settings have ${count}:`, ...mistakes.map((mistake) => `  - ${mistake}`)].join('\n'));
+  const mistakes = answer.stdout.trim();
+  if (mistakes !== '') throw new Refusal(mistakes);
 }

@@ -1,5 +1,6 @@
-// Prints the mistakes that the apps would find in the settings of this environment, as JSON. A program of its own, so that
-// nothing of dist/ is loaded into one that lives longer than a build.
+// Prints its arguments, which are mistakes already known, and those that the apps would find in the settings of this
+// environment, as the apps print theirs; nothing where there are none. A program of its own, so that nothing of dist/ is
+// loaded into one that lives longer than a build.
 import config from '../../dist/libs/config/src/index.js';
 import providers from '../../dist/libs/providers/src/index.js';
 
@@ -14,4 +15,5 @@ function mistakes() {
   }
 }
 
-console.log(JSON.stringify(mistakes()));
+const all = [...process.argv.slice(2), ...mistakes()];
+if (all.length > 0) console.log(new config.ConfigError(all).message);

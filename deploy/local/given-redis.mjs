@@ -3,7 +3,7 @@ import { Refusal } from './refusal.mjs';
 
 /**
  * Makes sure that a Redis from outside can be used before anything is started for it.
- * @param {string} url
+ * @param {string} url of `givenRedisUrl`
  * @param {string} [certificates] the file of REDIS_CACERT
  */
 export async function requireRedis(url, certificates) {
@@ -23,19 +23,10 @@ export async function requireRedis(url, certificates) {
   } catch (error) {
     const reason = cause?.message || cause?.code || error.message;
     throw new Refusal(
-      `Redis at ${hostOf(url)} cannot be used (${reason}): start it or correct REDIS_URL, or leave REDIS_URL out to have one started for you.`,
+      `Redis at ${new URL(url).host} cannot be used (${reason}): start it or correct REDIS_URL, or leave REDIS_URL out to have one started for you.`,
       { cause: error },
     );
   } finally {
     client.disconnect();
-  }
-}
-
-/** Without the password. */
-function hostOf(url) {
-  try {
-    return new URL(url).host;
-  } catch {
-    return 'REDIS_URL';
   }
 }

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { addressOf, APPS, asLogin, databaseOf, isLocalOnly, localDefaults, mainOf, redisPrefix } from './apps.mjs';
+import { addressOf, APPS, asLogin, databaseOf, localDefaults, localSignIn, mainOf, redisPrefix } from './apps.mjs';
 import { checkSettings } from './check-settings.mjs';
 import { ensureBuilt } from './compile.mjs';
 import { openDataDir } from './data-dir.mjs';
@@ -190,7 +190,7 @@ export class Stack {
       REDIS_URL: redis,
     };
     for (const name of ['DATABASE_ADMIN_URL', 'DATABASE_ADMIN_URL_FILE']) delete shared[name]; // for migrations only
-    if (isLocalOnly(shared)) shared.HUB_LOCAL ??= 'true';
+    Object.assign(shared, localSignIn(shared));
     if (!sandbox.environment.PROVIDER_ENDPOINTS_FILE)
       this.notes.providers =
         'Providers as PROVIDER_ENDPOINTS_FILE says; one that it does not name and that has no credentials is not configured.';

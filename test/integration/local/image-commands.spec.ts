@@ -53,6 +53,11 @@ describe('migrate', () => {
       code: 1,
       said: 'Set DATABASE_ADMIN_URL to the database that shall be migrated.\n',
     });
+    for (const wrong of ['postgres://admin:hidden/x@host/hub', 'http://admin:hidden@host/hub'])
+      expect(await run(MIGRATE, { DATABASE_ADMIN_URL: wrong })).toEqual({
+        code: 1,
+        said: 'The settings have a mistake:\n  - DATABASE_ADMIN_URL must be a URL that starts with postgres:// or postgresql://\n',
+      });
     const logins = asFile('HUB_DATABASE_LOGINS', '{"gateway":{"user":"x","password":"hidden"');
     expect(await run(MIGRATE, { DATABASE_ADMIN_URL: database.adminUrl, ...logins })).toEqual({
       code: 1,
