@@ -28,8 +28,8 @@ interface Disturbance {
   readonly lineTo?: 'redis' | 'postgres';
   /** Answers must come while PostgreSQL is away: then something was parked, or nothing was shown. */
   readonly parks?: boolean;
-  /** Whether workers have told of what was taken from them; without it nothing is asked of them. */
-  readonly missed?: (trial: Trial) => boolean;
+  /** Workers must tell that Redis was away; without it nothing is asked of them. */
+  readonly missesRedis?: boolean;
   /** What else shows that the fault struck and is over: looked at after the recovery, the workers still at work. */
   readonly shows?: (trial: Trial, servers: OwnServers) => Promise<readonly Claim[]>;
   /** Does the harm. @returns how often */
@@ -38,7 +38,7 @@ interface Disturbance {
 
 async function runDisturbed(
   surroundings: Surroundings,
-  { strict, lineTo, parks, missed, shows, disturb }: Disturbance,
+  { strict, lineTo, parks, missesRedis, shows, disturb }: Disturbance,
 ): Promise<Row> {
   const servers = await surroundings.ownServers();
   const url = lineTo === 'redis' ? servers.redisUrl : servers.adminUrl;
@@ -70,11 +70,16 @@ async function runDisturbed(
     { holds: findings.familiesLost.length === 0, what: 'no family is lost, whatever was away' },
     noFlaps(findings),
     ...(parks ? parkClaims(findings, parked) : []),
-    ...(missed ? [{ holds: missed(trial), what: 'the workers noticed that Redis was away' }] : []),
+    ...(missesRedis ? [missedRedis(trial)] : []),
     ...shown,
   ];
   const note = `${findings.inDoubt} in doubt${parks ? `, ${parked} answers parked until PostgreSQL was back` : ''}`;
   return rowOf(findings, { faults, recoveryMs, claims, note });
+}
+
+function missedRedis(trial: Trial): Claim {
+  const told = trial.toldOf('redis.unavailable') + trial.toldOf('queue.ring_lost');
+  return { holds: told > 0, what: 'the workers noticed that Redis was away' };
 }
 
 /** With a strict provider an answer that waits for PostgreSQL is the only one: whoever holds it commits it, and nobody asks again. */
@@ -150,7 +155,7 @@ export const stores: readonly Scenario[] = [
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
-        missed: (trial) => trial.toldOf('redis.unavailable') + trial.toldOf('queue.ring_lost') > 0,
+        missesRedis: true,
         disturb: async (_trial, servers) => {
           await servers.killRedis();
           await sleep(surroundings.isLong ? 300_000 : 50_000);
@@ -166,7 +171,7 @@ export const stores: readonly Scenario[] = [
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
-        missed: (trial) => trial.toldOf('redis.unavailable') + trial.toldOf('queue.ring_lost') > 0,
+        missesRedis: true,
         disturb: (_trial, servers) =>
           repeated(surroundings.isLong ? 20 : 4, 15_000, () => servers.wipeRedis(CRASHED_MS)),
       }),
@@ -178,7 +183,7 @@ export const stores: readonly Scenario[] = [
     run: (surroundings) =>
       runDisturbed(surroundings, {
         strict: true,
-        missed: (trial) => trial.toldOf('redis.unavailable') + trial.toldOf('queue.ring_lost') > 0,
+        missesRedis: true,
         lineTo: 'redis',
         disturb: async (_trial, _servers, line) => {
           line?.become('half_open');
@@ -238,7 +243,7 @@ export const restarts: readonly Scenario[] = [
       runDisturbed(surroundings, {
         strict: true,
         parks: true,
-        missed: (trial) => trial.toldOf('redis.unavailable') + trial.toldOf('queue.ring_lost') > 0,
+        missesRedis: true,
         disturb: (trial, servers) =>
           repeated(surroundings.isLong ? 6 : 2, 40_000, () =>
             busyAway(trial, async () => {
