@@ -225,7 +225,7 @@ describe('the lease of a refresh', () => {
           change(stored, "lease_until = now() - interval '1 second'").then(() => held(stored, 'other')),
       ],
       ['the org connects anew', connect],
-      ['the row goes', ({ orgId }: Stored) => disconnect({ orgId })],
+      ['the row goes', disconnect],
     ] as [string, (stored: Stored) => Promise<unknown>][])('no more after %s', async (_what, happens) => {
       const stored = await due();
       const lease = await held(stored);
